@@ -1,0 +1,1 @@
+//! Server-side apply in stages, drift detection, inventory, pruning and health waits.

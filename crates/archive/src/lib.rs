@@ -1,0 +1,1 @@
+//! Deterministic tar.gz archives, safe extraction, digests, and .sourceignore rules.

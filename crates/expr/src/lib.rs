@@ -1,0 +1,1 @@
+//! Expressions that users write: CEL conditions and envsubst variables.

@@ -1,0 +1,1 @@
+//! Git over HTTP and SSH: resolve references, fetch shallowly, read trees.

@@ -1,0 +1,1 @@
+//! The kustomize build engine: files in, ordered resources out.

@@ -1,0 +1,1 @@
+//! What every controller shares: flags, logs, metrics, election, queues, status, events.

@@ -1,0 +1,1 @@
+//! YAML trees with positions and comments, read and written as Go's YAML libraries do.

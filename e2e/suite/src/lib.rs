@@ -1,0 +1,1 @@
+//! End-to-end suites on a real control plane.

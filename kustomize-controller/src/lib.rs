@@ -1,0 +1,1 @@
+//! Builds, applies, prunes and health-checks manifests.

@@ -1,0 +1,1 @@
+//! All controllers in one binary, chosen by its name.

@@ -1,0 +1,1 @@
+//! Fetches sources and serves each as a tarball.

@@ -1,0 +1,1 @@
+//! Developer tasks: generate CRDs and tables, check the layers.
