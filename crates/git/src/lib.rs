@@ -1,1 +1,28 @@
 //! Git over HTTP and SSH: resolve references, fetch shallowly, read trees.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), sluice_git::Error> {
+//! use sluice_git::{Options, Reference, Remote, Walk, fetch};
+//! let remote = Remote::new("https://example.org/app.git")?;
+//! let options = Options::timeout(std::time::Duration::from_secs(60));
+//! let commit = fetch(&remote, &Reference::Branch("main".into()), "/tmp/app.git".as_ref(), &options).await?;
+//! commit.walk(|entry| {
+//!     println!("{} {}", String::from_utf8_lossy(entry.path), entry.size()?);
+//!     Ok::<_, sluice_git::Error>(Walk::Continue)
+//! })
+//! # }
+//! ```
+
+mod client;
+mod commit;
+mod error;
+mod reference;
+mod remote;
+mod tree;
+
+pub use client::{Head, Limits, Options, RemoteRef, fetch, ls_remote, resolve};
+pub use commit::{Commit, Person, Tag};
+pub use error::{Cause, Error};
+pub use reference::{DEFAULT_BRANCH, Reference, ReferenceFields};
+pub use remote::{Auth, ClientCertificate, Proxy, Remote, SshAlgorithms, Tls};
+pub use tree::{Entry, Kind, Walk};

@@ -1,0 +1,204 @@
+//! What can go wrong, in the words that Flux users search for, followed by our own detail.
+
+use std::time::Duration;
+
+/// The error of every operation of this crate.
+///
+/// The text is fit for a status condition: it names the remote without credentials and never
+/// contains a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URL, the credentials, the certificates or the proxy cannot be used as given.
+    #[error("{0}")]
+    InvalidConfig(String),
+    /// The repository has no commits.
+    #[error("git repository is empty")]
+    EmptyRepository,
+    /// The remote failed while a branch, tag or commit was being fetched.
+    #[error("unable to clone '{url}': {cause}")]
+    Clone {
+        /// The remote, without user information.
+        url: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// The remote failed while its references were being listed.
+    #[error("unable to list remote for '{url}': {cause}")]
+    List {
+        /// The remote, without user information.
+        url: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// `ref.name` names a reference that the remote does not have.
+    #[error("unable to resolve ref '{0}' to a specific commit")]
+    UnresolvableName(String),
+    /// `ref.name` or another reference is not a valid reference name.
+    #[error("ref {name} is invalid; {reason}")]
+    InvalidName {
+        /// The name as given.
+        name: String,
+        /// The rule of git-check-ref-format(1) that it breaks.
+        reason: &'static str,
+    },
+    /// `ref.commit` is not in the repository, or not a full hash.
+    #[error("unable to resolve commit object for '{commit}': {reason}")]
+    UnresolvableCommit {
+        /// The hash as given.
+        commit: String,
+        /// Why.
+        reason: String,
+    },
+    /// `ref.semver` is not a constraint.
+    #[error("semver parse error: {0}")]
+    InvalidConstraint(String),
+    /// No tag satisfies `ref.semver`.
+    #[error("no match found for semver: {0}")]
+    NoSemverMatch(String),
+    /// A tree holds an entry that no honest client writes, such as `..` or `.git`.
+    #[error("commit {commit} holds the unsafe path '{path}': {reason}")]
+    UnsafePath {
+        /// Hash of the commit.
+        commit: String,
+        /// The path, with bytes that are not UTF-8 replaced.
+        path: String,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// The fetched objects cannot be read back.
+    #[error("unable to read object {id}: {reason}")]
+    Object {
+        /// Hash of the object.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// The bare repository on disk cannot be created or read.
+    #[error("unable to use the object store: {0}")]
+    Store(String),
+}
+
+/// Why talking to a remote failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The remote lacks the branch or tag.
+    #[error("couldn't find remote ref \"{0}\"")]
+    RefNotFound(String),
+    /// The remote has no such repository (HTTP 404, or the SSH server says so).
+    #[error("repository not found{}", detail(.0))]
+    RepositoryNotFound(String),
+    /// No or wrong credentials (HTTP 401, SSH user authentication failed).
+    #[error("authentication required{}", detail(.0))]
+    Authentication(String),
+    /// The credentials do not permit reading (HTTP 403).
+    #[error("authorization failed{}", detail(.0))]
+    Forbidden(String),
+    /// Another HTTP status than 200.
+    #[error("unexpected client error: {request} status code: {status}{}", detail(.body))]
+    Status {
+        /// Method and URL.
+        request: String,
+        /// HTTP status code.
+        status: u16,
+        /// The start of the response, when it is text.
+        body: String,
+    },
+    /// The SSH host is not in `known_hosts`.
+    #[error(
+        "ssh: handshake failed: knownhosts: key is unknown: host '{host}' presented the {algorithm} key {fingerprint}, and known_hosts has no entry for that host"
+    )]
+    HostKeyUnknown {
+        /// Host and port.
+        host: String,
+        /// For example `ssh-ed25519`.
+        algorithm: String,
+        /// `SHA256:…`
+        fingerprint: String,
+    },
+    /// The SSH host presented another key than `known_hosts` has.
+    #[error(
+        "ssh: handshake failed: knownhosts: key mismatch: host '{host}' presented the {algorithm} key {fingerprint}, which differs from known_hosts"
+    )]
+    HostKeyMismatch {
+        /// Host and port.
+        host: String,
+        /// For example `ssh-ed25519`.
+        algorithm: String,
+        /// `SHA256:…`
+        fingerprint: String,
+    },
+    /// The SSH host presented a key that `known_hosts` marks `@revoked`.
+    #[error("ssh: handshake failed: knownhosts: key is revoked: host '{host}' presented {fingerprint}")]
+    HostKeyRevoked {
+        /// Host and port.
+        host: String,
+        /// `SHA256:…`
+        fingerprint: String,
+    },
+    /// Another failure of SSH.
+    #[error("ssh: {0}")]
+    Ssh(String),
+    /// The deadline passed.
+    #[error("context deadline exceeded: no answer within {}", seconds(*.0))]
+    Timeout(Duration),
+    /// The certificate of the remote, or ours, was not accepted.
+    #[error("{request}: tls: {reason}")]
+    Tls {
+        /// What was being asked.
+        request: String,
+        /// Why.
+        reason: String,
+    },
+    /// The proxy refused or failed.
+    #[error("{request}: proxyconnect: {reason}")]
+    Proxy {
+        /// What was being asked.
+        request: String,
+        /// Why.
+        reason: String,
+    },
+    /// No connection, or it broke.
+    #[error("{request}: {reason}")]
+    Connect {
+        /// What was being asked.
+        request: String,
+        /// Why.
+        reason: String,
+    },
+    /// A redirect that must not be followed.
+    #[error("redirect refused: {0}")]
+    Redirect(String),
+    /// The remote sent more than the limits allow.
+    #[error("response too large: {0}")]
+    TooLarge(String),
+    /// The remote does not speak the Git protocol, or broke off.
+    #[error("protocol error: {0}")]
+    Protocol(String),
+    /// The remote reported an error of its own.
+    #[error("remote error: {0}")]
+    Remote(String),
+    /// The received objects could not be stored.
+    #[error("unable to store objects: {0}")]
+    Store(String),
+}
+
+impl Error {
+    /// The cause, when a remote was involved.
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Clone { cause, .. } | Self::List { cause, .. } => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+/// `": text"`, or nothing when there is no text.
+fn detail(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{}s", duration.as_secs_f64().round())
+}

@@ -1,0 +1,116 @@
+//! Which commit is wanted.
+
+use std::fmt;
+
+use crate::Error;
+
+/// The branch that is meant when nothing is said.
+pub const DEFAULT_BRANCH: &str = "master";
+
+/// What to look up in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// Head of a branch, by its short name.
+    Branch(String),
+    /// A tag, by its short name; annotated tags are peeled to their commit.
+    Tag(String),
+    /// The highest tag that satisfies a constraint.
+    SemVer(String),
+    /// A full reference name, such as `refs/pull/7/head`.
+    Name(String),
+    /// One commit.
+    Commit {
+        /// 40 hexadecimal digits.
+        sha: String,
+        /// The full reference name that the revision text shows, and where the commit's history
+        /// is looked for when the server does not hand out single commits.
+        within: Option<String>,
+    },
+}
+
+/// The fields of `spec.ref`, all optional; an empty string counts as absent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReferenceFields<'a> {
+    /// `branch`
+    pub branch: &'a str,
+    /// `tag`
+    pub tag: &'a str,
+    /// `semver`
+    pub semver: &'a str,
+    /// `name`
+    pub name: &'a str,
+    /// `commit`
+    pub commit: &'a str,
+}
+
+impl Reference {
+    /// Picks the field that counts: commit, then name, tag, semver, branch; `master` when all are empty.
+    pub fn from_spec(fields: ReferenceFields<'_>) -> Self {
+        let ReferenceFields { branch, tag, semver, name, commit } = fields;
+        if !commit.is_empty() {
+            let within = match (name, branch) {
+                ("", "") => None,
+                ("", branch) => Some(format!("refs/heads/{branch}")),
+                (name, _) => Some(name.to_owned()),
+            };
+            Self::Commit { sha: commit.to_owned(), within }
+        } else if !name.is_empty() {
+            Self::Name(name.to_owned())
+        } else if !tag.is_empty() {
+            Self::Tag(tag.to_owned())
+        } else if !semver.is_empty() {
+            Self::SemVer(semver.to_owned())
+        } else if !branch.is_empty() {
+            Self::Branch(branch.to_owned())
+        } else {
+            Self::Branch(DEFAULT_BRANCH.to_owned())
+        }
+    }
+
+    /// Whether [`crate::resolve`] can answer without transferring objects: true for branch, tag and name.
+    pub fn is_listable(&self) -> bool {
+        matches!(self, Self::Branch(_) | Self::Tag(_) | Self::Name(_))
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Branch(name) => write!(f, "branch {name}"),
+            Self::Tag(name) => write!(f, "tag {name}"),
+            Self::SemVer(constraint) => write!(f, "semver {constraint}"),
+            Self::Name(name) => write!(f, "{name}"),
+            Self::Commit { sha, .. } => write!(f, "commit {sha}"),
+        }
+    }
+}
+
+/// Refuses what git-check-ref-format(1) refuses, so that no reference can smuggle protocol syntax.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    let invalid = |reason| Err(Error::InvalidName { name: name.escape_debug().to_string(), reason });
+    if name.starts_with('/') || name.ends_with('/') {
+        return invalid("Git refs cannot begin or end with a slash '/'");
+    }
+    if name.is_empty() || name.len() > 1024 {
+        return invalid("Git refs have between 1 and 1024 bytes");
+    }
+    if name.bytes().any(|byte| byte <= b' ' || byte == 0x7f || b"~^:?*[\\".contains(&byte)) {
+        return invalid("Git refs cannot contain blanks, control characters or any of ~^:?*[\\");
+    }
+    if name.contains("..") || name.contains("@{") || name.ends_with('.') || name == "@" {
+        return invalid("Git refs cannot contain '..' or '@{', end with a dot, or be '@'");
+    }
+    if name.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock")) {
+        return invalid("no part of a Git ref may be empty, begin with a dot or end with '.lock'");
+    }
+    Ok(())
+}
+
+/// The revision text that Flux writes: `main@sha1:…`, `refs/heads/main@sha1:…` or `sha1:…`.
+pub(crate) fn revision(label: Option<&str>, sha: &str) -> String {
+    let algorithm = if sha.len() == 64 { "sha256" } else { "sha1" };
+    match label {
+        Some(label) => format!("{label}@{algorithm}:{sha}"),
+        None => format!("{algorithm}:{sha}"),
+    }
+}
