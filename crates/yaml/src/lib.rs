@@ -1,1 +1,37 @@
 //! YAML trees with positions and comments, read and written as Go's YAML libraries do.
+//!
+//! Kubernetes' tools read manifests with two Go libraries whose rules differ from each other, from YAML's own
+//! document and from every other library. This crate follows them: [`Version::V2`] is `sigs.k8s.io/yaml` (on go-yaml
+//! v2), [`Version::V3`] is go-yaml v3 as kyaml and kustomize use it.
+//!
+//! - [`parse`] makes a tree of [`Node`]s: order, comments, styles and positions kept, aliases replaced by what they
+//!   name. The tree is the same for both versions; what a scalar means is asked later, with [`Node::resolve`].
+//! - [`Node::to_json`] makes the JSON value that the Go library of that version decodes.
+//! - [`to_yaml`] writes a JSON value byte for byte as `sigs.k8s.io/yaml` marshals it.
+//!
+//! ```
+//! let node = sluice_yaml::parse_first("b: [yes, 0777]\na: {x: 1}\n")?.unwrap_or_default();
+//! let json = node.to_json(sluice_yaml::Version::V2)?;
+//! assert_eq!(sluice_yaml::to_yaml(&json), "a:\n  x: 1\nb:\n- true\n- 511\n");
+//! # Ok::<(), sluice_yaml::Error>(())
+//! ```
+
+mod build;
+mod document;
+pub mod emit;
+mod error;
+mod json;
+mod merge;
+mod node;
+mod number;
+mod position;
+mod resolve;
+mod timestamp;
+
+pub use document::{Document, Limits, decode, documents, parse, parse_bytes, parse_first};
+pub use emit::to_yaml;
+pub use error::Error;
+pub use json::JsonOptions;
+pub use node::{Comments, Entry, Kind, Mapping, Node, Scalar, ScalarStyle, Sequence, Value};
+pub use position::Position;
+pub use resolve::{Mismatch, Resolved, Version, tag};

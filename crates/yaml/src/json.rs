@@ -1,0 +1,176 @@
+//! From the tree to JSON values and back.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_json::{Map, Number, Value as Json};
+
+use crate::error::Error;
+use crate::merge::{is_merge, merged};
+use crate::node::{Entry, Mapping, Node, Value};
+use crate::position::Position;
+use crate::resolve::{Resolved, Version, tag};
+
+/// How to turn a tree into JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonOptions {
+    /// Whose rules for scalars, keys and duplicates.
+    pub version: Version,
+    /// Whether a key that stands twice in a mapping is an error for [`Version::V2`] too. ([`Version::V3`] never
+    /// takes it.)
+    pub strict: bool,
+}
+
+impl Node {
+    /// The tree as a JSON value, as Go's library of that version decodes it: merge keys taken in, scalars resolved,
+    /// whole floats (`1.0`) as whole numbers. For [`Version::V2`] the last of duplicate keys wins.
+    pub fn to_json(&self, version: Version) -> Result<Json, Error> {
+        self.to_json_with(JsonOptions { version, strict: false })
+    }
+
+    /// As [`Node::to_json`], with options.
+    pub fn to_json_with(&self, options: JsonOptions) -> Result<Json, Error> {
+        convert(self, options, true)
+    }
+
+    /// The tree of a JSON value: texts become strings whatever they look like.
+    pub fn from_json(value: &Json) -> Self {
+        match value {
+            Json::Null => Self::null(),
+            Json::Bool(value) => Self::bool(*value),
+            Json::Number(number) => Self::plain(&number_text(number)),
+            Json::String(text) => Self::string(text),
+            Json::Array(items) => Self {
+                value: Value::Sequence(items.iter().map(Self::from_json).collect()),
+                ..Self::default()
+            },
+            Json::Object(map) => {
+                let mapping: Mapping =
+                    map.iter().map(|(key, value)| Entry::new(key, Self::from_json(value))).collect();
+                mapping.into()
+            }
+        }
+    }
+}
+
+/// A JSON number as Go's YAML encoder writes it after reading it from JSON text.
+pub(crate) fn number_text(number: &Number) -> String {
+    match (number.as_i64(), number.as_u64(), number.as_f64()) {
+        (Some(value), _, _) => value.to_string(),
+        (_, Some(value), _) => value.to_string(),
+        (_, _, Some(value)) => match whole(value) {
+            Some(whole) => whole.to_string(),
+            None => crate::number::format_float(value),
+        },
+        _ => number.to_string(),
+    }
+}
+
+/// The float as a whole number, if it is one that JSON text spells without exponent or fraction and that fits.
+fn whole(value: f64) -> Option<i128> {
+    const BOUND: f64 = 18_446_744_073_709_551_616.0;
+    (value.fract() == 0.0 && value < BOUND && value >= -BOUND / 2.0).then_some(value as i128)
+}
+
+fn float(value: f64, position: Position) -> Result<Json, Error> {
+    if let Some(whole) = whole(value) {
+        let number = i64::try_from(whole)
+            .map(Number::from)
+            .ok()
+            .or_else(|| u64::try_from(whole).map(Number::from).ok());
+        if let Some(number) = number {
+            return Ok(Json::Number(number));
+        }
+    }
+    Number::from_f64(value).map(Json::Number).ok_or(Error::Unsupported {
+        value: if value.is_nan() {
+            "NaN"
+        } else if value > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
+        },
+        position,
+    })
+}
+
+pub(crate) fn resolve(node: &Node, version: Version) -> Result<Option<Resolved<'_>>, Error> {
+    let Some(scalar) = node.as_scalar() else { return Ok(None) };
+    version.resolve(scalar, node.tag.as_deref()).map(Some).map_err(|mismatch| Error::Decode {
+        kind: mismatch.kind,
+        text: scalar.text.chars().take(60).collect(),
+        wanted: mismatch.wanted,
+        position: node.position,
+    })
+}
+
+fn convert(node: &Node, options: JsonOptions, root: bool) -> Result<Json, Error> {
+    match &node.value {
+        Value::Scalar(_) => match resolve(node, options.version)? {
+            Some(resolved) => scalar(resolved, options.version, node.position),
+            None => Ok(Json::Null),
+        },
+        Value::Sequence(sequence) => sequence
+            .iter()
+            .map(|item| convert(item, options, false))
+            .collect::<Result<_, _>>()
+            .map(Json::Array),
+        Value::Mapping(mapping) => object(mapping, options, root).map(Json::Object),
+    }
+}
+
+fn scalar(resolved: Resolved<'_>, version: Version, position: Position) -> Result<Json, Error> {
+    Ok(match resolved {
+        Resolved::Null => Json::Null,
+        Resolved::Bool(value) => Json::Bool(value),
+        Resolved::Int(value) => Json::from(value),
+        Resolved::Uint(value) => Json::from(value),
+        Resolved::Float(value) => float(value, position)?,
+        Resolved::String(text) => Json::String(text.into_owned()),
+        Resolved::Timestamp { text, .. } if version == Version::V2 => Json::String(text.to_owned()),
+        Resolved::Timestamp { rfc3339, .. } => Json::String(rfc3339),
+        Resolved::Binary(bytes) => Json::String(String::from_utf8_lossy(&bytes).into_owned()),
+        Resolved::Merge => Json::String("<<".to_owned()),
+    })
+}
+
+fn object(mapping: &Mapping, options: JsonOptions, root: bool) -> Result<Map<String, Json>, Error> {
+    let mapping: Cow<'_, Mapping> = if mapping.iter().any(|entry| is_merge(&entry.key)) {
+        Cow::Owned(merged(mapping, options.version)?)
+    } else {
+        Cow::Borrowed(mapping)
+    };
+    let mut object = Map::new();
+    let reject_duplicates = options.strict || options.version == Version::V3;
+    let mut seen: HashMap<String, Position> = HashMap::new();
+    for entry in mapping.iter() {
+        let key = key(&entry.key, options.version, root)?;
+        if reject_duplicates && let Some(first) = seen.insert(key.clone(), entry.key.position) {
+            return Err(Error::DuplicateKey { key, position: entry.key.position, first });
+        }
+        object.insert(key, convert(&entry.value, options, false)?);
+    }
+    Ok(object)
+}
+
+fn key(node: &Node, version: Version, root: bool) -> Result<String, Error> {
+    let invalid = |key: String| Error::InvalidKey { key, position: node.position };
+    let Some(resolved) = resolve(node, version)? else {
+        return Err(invalid(format!("a {}", node.kind().name())));
+    };
+    let text = node.as_str().unwrap_or_default();
+    match (resolved, version) {
+        (Resolved::String(text), _) => Ok(text.into_owned()),
+        (Resolved::Binary(bytes), _) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        (Resolved::Merge, _) => Ok(text.to_owned()),
+        (Resolved::Timestamp { text, .. }, Version::V2) => Ok(text.to_owned()),
+        (Resolved::Bool(value), Version::V2) => Ok(value.to_string()),
+        (Resolved::Int(value), Version::V2) => Ok(value.to_string()),
+        // sigs.k8s.io/yaml writes such keys with the precision of 32 bits.
+        (Resolved::Float(value), Version::V2) => Ok(crate::number::format_float32(value)),
+        // The top of a manifest is decoded into a map with text keys, which takes any scalar as it is written.
+        (resolved, Version::V3) if root && resolved.tag() != tag::NULL => Ok(text.to_owned()),
+        (Resolved::Null, _) => Err(invalid("null".to_owned())),
+        _ => Err(invalid(text.to_owned())),
+    }
+}
