@@ -1,0 +1,1 @@
+//! Who owns which fields: the sets of field paths in `metadata.managedFields`.
