@@ -1,1 +1,18 @@
 //! The types of the Flux APIs, their conditions and durations.
+//!
+//! One module per API group and version: [`source::v1`], [`kustomize::v1`]. Types serialise as Flux's own do
+//! (empty optional fields are left out) and deserialise leniently: a word outside an enumeration is kept as
+//! `Other`, so that an object written for a newer CRD cannot hide the objects listed beside it.
+//!
+//! This is the only crate that names `k8s-openapi`; others take its types from [`k8s`].
+
+#[macro_use]
+mod macros;
+
+pub mod conditions;
+pub mod crd;
+pub mod k8s;
+pub mod kustomize;
+pub mod meta;
+mod schema;
+pub mod source;
