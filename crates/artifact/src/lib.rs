@@ -1,1 +1,5 @@
-//! Artifact storage, its HTTP server and garbage collection; verified downloads, unpacked once per digest.
+//! Artifacts: what a source controller stores and serves, and what the other controllers fetch.
+
+mod fetch;
+
+pub use fetch::{FetchError, Fetcher, FetcherConfig, HostOverrides, Unpacked};
