@@ -4,7 +4,7 @@ use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
 use crate::k8s::CustomResourceDefinition;
-use crate::{kustomize, source};
+use crate::{extensions, helm, image, kustomize, notification, source};
 
 /// Why a definition could not be generated: a bug in a type's schema.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,14 @@ pub fn all() -> Result<Vec<CustomResourceDefinition>, CrdError> {
         source::v1::HelmRepository::crd(),
         source::v1::OciRepository::crd(),
         kustomize::v1::Kustomization::crd(),
+        helm::v2::HelmRelease::crd(),
+        notification::v1::Receiver::crd(),
+        notification::v1beta3::Alert::crd(),
+        notification::v1beta3::Provider::crd(),
+        image::v1::ImagePolicy::crd(),
+        image::v1::ImageRepository::crd(),
+        image::v1::ImageUpdateAutomation::crd(),
+        extensions::v1beta1::ArtifactGenerator::crd(),
     ];
     definitions.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     definitions.into_iter().map(finish).collect()
@@ -44,6 +52,8 @@ fn finish_json(
     let kind = definition.spec.names.kind.clone();
     definition.spec.names.list_kind = Some(format!("{kind}List"));
     for version in &mut definition.spec.versions {
+        // Flux's definitions have the key even where there is no status.
+        version.subresources.get_or_insert_default();
         let Some(validation) = &mut version.schema else { continue };
         let Some(props) = validation.open_api_v3_schema.take() else { continue };
         let mut schema = serde_json::to_value(props)?;

@@ -1,6 +1,6 @@
 //! The types of the Flux APIs, their conditions and durations.
 //!
-//! One module per API group and version: [`source::v1`], [`kustomize::v1`]. Types serialise as Flux's own do
+//! One module per API group and version, such as [`source::v1`] and [`kustomize::v1`]. Types serialise as Flux's own do
 //! (empty optional fields are left out) and deserialise leniently: a word outside an enumeration is kept as
 //! `Other`, so that an object written for a newer CRD cannot hide the objects listed beside it.
 //!
@@ -11,8 +11,12 @@ mod macros;
 
 pub mod conditions;
 pub mod crd;
+pub mod extensions;
+pub mod helm;
+pub mod image;
 pub mod k8s;
 pub mod kustomize;
 pub mod meta;
+pub mod notification;
 mod schema;
 pub mod source;

@@ -109,11 +109,17 @@ fn nanos_of_unit(unit: &str) -> Option<u128> {
     })
 }
 
-/// Nanoseconds in the digits after the point; digits that cannot count any more are cut.
+/// Nanoseconds in the digits after the point, with Go's rounding: digits beyond an `i64` are ignored and the product is
+/// one of floating point numbers.
 fn nanos_of_fraction(digits: &str, scale: u128) -> u128 {
-    let digits: String = digits.chars().take(18).collect();
-    let value: u128 = digits.parse().unwrap_or(0);
-    value * scale / 10_u128.pow(digits.len() as u32)
+    let mut value: i64 = 0;
+    let mut divisor = 1.0;
+    for digit in digits.bytes().map(|byte| i64::from(byte - b'0')) {
+        let Some(next) = value.checked_mul(10).and_then(|value| value.checked_add(digit)) else { break };
+        value = next;
+        divisor *= 10.0;
+    }
+    (value as f64 * (scale as f64 / divisor)) as u128
 }
 
 /// Prints a duration as Go does: `0s`, `1.5ms`, `1.5s`, `59m30s`, `1h0m0s`.
@@ -197,6 +203,11 @@ impl<'de> Deserialize<'de> for Duration {
     }
 }
 
+/// For durations in a status, which no pattern guards: one that cannot be read counts as absent.
+pub(crate) fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| text.parse().ok()))
+}
+
 impl schemars::JsonSchema for Duration {
     fn inline_schema() -> bool {
         true
@@ -229,7 +240,10 @@ mod tests {
             ("3\u{b5}s", 3_000),
             ("3\u{3bc}s7us", 10_000),
             ("1m1m", 120_000_000_000),
-            ("0.3333333333333333333h", 1_200_000_000_000 - 1),
+            ("0.3333333333333333333h", 1_200_000_000_000),
+            ("0.100000000000000000000h", 360_000_000_000),
+            ("0.830103483285477580700h", 2_988_372_539_827),
+            ("9007199254.740993ms", 9_007_199_254_740_993),
             ("9223372036854775807ns", i64::MAX as u64),
         ];
         for (text, nanos) in cases {

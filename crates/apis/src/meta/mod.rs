@@ -9,6 +9,8 @@ pub use reference::{
     NamespacedObjectKindReference, NamespacedObjectReference, SecretKeyReference,
 };
 
+pub(crate) use duration::lenient as lenient_duration;
+
 use crate::k8s::Time;
 
 /// The finalizer of every Flux kind.

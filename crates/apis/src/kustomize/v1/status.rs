@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::k8s::{Condition, Time};
-use crate::meta::{Duration, is_zero};
+use crate::meta::{Duration, is_zero, lenient_duration};
 
 /// The observed state of a `Kustomization`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -40,6 +40,10 @@ pub struct KustomizationStatus {
     pub history: Vec<Snapshot>,
 }
 
+fn duration_or_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    lenient_duration(deserializer).map(Option::unwrap_or_default)
+}
+
 /// The objects that were applied.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct Inventory {
@@ -67,7 +71,8 @@ pub struct Snapshot {
     pub first_reconciled: Time,
     /// When it was last reconciled.
     pub last_reconciled: Time,
-    /// How long the last reconciliation took.
+    /// How long the last reconciliation took; zero if it cannot be read.
+    #[serde(deserialize_with = "duration_or_zero")]
     pub last_reconciled_duration: Duration,
     /// The reason of the Ready condition after the last reconciliation.
     pub last_reconciled_status: String,
