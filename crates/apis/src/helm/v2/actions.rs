@@ -62,19 +62,15 @@ vocabulary! {
 
 vocabulary! {
     /// What happens to the dependents of deleted objects.
+    #[derive(Default)]
     pub enum DeletionPropagation {
         /// They are deleted afterwards.
+        #[default]
         Background = "background",
         /// They are deleted first.
         Foreground = "foreground",
         /// They stay.
         Orphan = "orphan",
-    }
-}
-
-impl Default for DeletionPropagation {
-    fn default() -> Self {
-        Self::Background
     }
 }
 

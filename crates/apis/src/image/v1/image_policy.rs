@@ -10,35 +10,27 @@ use crate::schema::DURATION_PATTERN;
 
 vocabulary! {
     /// When the digest of the selected tag is looked up.
+    #[derive(Default)]
     pub enum DigestReflectionPolicy {
         /// At every interval.
         Always = "Always",
         /// When the tag changes.
         IfNotPresent = "IfNotPresent",
         /// Not at all.
+        #[default]
         Never = "Never",
-    }
-}
-
-impl Default for DigestReflectionPolicy {
-    fn default() -> Self {
-        Self::Never
     }
 }
 
 vocabulary! {
     /// Which end of a sorted list is the latest.
+    #[derive(Default)]
     pub enum Order {
         /// The last in ascending order.
+        #[default]
         Ascending = "asc",
         /// The last in descending order.
         Descending = "desc",
-    }
-}
-
-impl Default for Order {
-    fn default() -> Self {
-        Self::Ascending
     }
 }
 

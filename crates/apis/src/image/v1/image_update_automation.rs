@@ -22,22 +22,18 @@ vocabulary! {
 
 vocabulary! {
     /// How to find what to update.
+    #[derive(Default)]
     pub enum UpdateStrategyName {
         /// By markers in comments.
+        #[default]
         Setters = "Setters",
-    }
-}
-
-impl Default for UpdateStrategyName {
-    fn default() -> Self {
-        Self::Setters
     }
 }
 
 vocabulary! {
     /// The kind of a signing key.
     pub enum SigningKeyType {
-        /// An OpenPGP key.
+        /// An `OpenPGP` key.
         Gpg = "gpg",
         /// An SSH key.
         Ssh = "ssh",
@@ -173,7 +169,7 @@ pub struct CommitUser {
 pub struct SigningKey {
     /// Secret with the key, and its passphrase if it has one.
     pub secret_ref: LocalObjectReference,
-    /// Kind of the key; OpenPGP when not given.
+    /// Kind of the key; `OpenPGP` when not given.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub type_: Option<SigningKeyType>,
 }

@@ -15,21 +15,17 @@ use crate::schema::DURATION_PATTERN;
 
 vocabulary! {
     /// The kinds that manifests may come from.
+    #[derive(Default)]
     pub enum KustomizationSourceKind {
         /// An OCI artifact.
         OciRepository = "OCIRepository",
         /// A Git repository.
+        #[default]
         GitRepository = "GitRepository",
         /// A bucket.
         Bucket = "Bucket",
         /// An artifact that another controller made.
         ExternalArtifact = "ExternalArtifact",
-    }
-}
-
-impl Default for KustomizationSourceKind {
-    fn default() -> Self {
-        Self::GitRepository
     }
 }
 

@@ -20,15 +20,11 @@ pub struct CommonMetadata {
 
 vocabulary! {
     /// The decryption tool.
+    #[derive(Default)]
     pub enum DecryptionProvider {
         /// Mozilla SOPS.
+        #[default]
         Sops = "sops",
-    }
-}
-
-impl Default for DecryptionProvider {
-    fn default() -> Self {
-        Self::Sops
     }
 }
 

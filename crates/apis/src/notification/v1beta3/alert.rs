@@ -11,17 +11,13 @@ use crate::notification::CrossNamespaceObjectReference;
 
 vocabulary! {
     /// The least severity of events.
+    #[derive(Default)]
     pub enum EventSeverity {
         /// All events.
+        #[default]
         Info = "info",
         /// Only errors.
         Error = "error",
-    }
-}
-
-impl Default for EventSeverity {
-    fn default() -> Self {
-        Self::Info
     }
 }
 

@@ -12,8 +12,10 @@ use crate::schema::{DURATION_PATTERN, TIMEOUT_PATTERN};
 
 vocabulary! {
     /// Who hosts the bucket.
+    #[derive(Default)]
     pub enum BucketProvider {
         /// Any S3-compatible store.
+        #[default]
         Generic = "generic",
         /// AWS S3.
         Aws = "aws",
@@ -21,12 +23,6 @@ vocabulary! {
         Gcp = "gcp",
         /// Azure Blob Storage.
         Azure = "azure",
-    }
-}
-
-impl Default for BucketProvider {
-    fn default() -> Self {
-        Self::Generic
     }
 }
 

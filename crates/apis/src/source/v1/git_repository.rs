@@ -26,21 +26,17 @@ vocabulary! {
 
 vocabulary! {
     /// Which Git objects must be signed.
+    #[derive(Default)]
     pub enum GitVerificationMode {
         /// The commit; the older spelling of [`Self::Head`].
         LowercaseHead = "head",
         /// The commit.
+        #[default]
         Head = "HEAD",
         /// The tag.
         Tag = "Tag",
         /// The tag and the commit.
         TagAndHead = "TagAndHEAD",
-    }
-}
-
-impl Default for GitVerificationMode {
-    fn default() -> Self {
-        Self::Head
     }
 }
 

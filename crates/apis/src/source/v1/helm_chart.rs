@@ -24,17 +24,13 @@ vocabulary! {
 
 vocabulary! {
     /// What makes a new artifact.
+    #[derive(Default)]
     pub enum ChartReconcileStrategy {
         /// A new version of the chart.
+        #[default]
         ChartVersion = "ChartVersion",
         /// A new revision of the source; it is appended to the chart's version.
         Revision = "Revision",
-    }
-}
-
-impl Default for ChartReconcileStrategy {
-    fn default() -> Self {
-        Self::ChartVersion
     }
 }
 

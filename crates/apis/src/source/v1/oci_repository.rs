@@ -13,8 +13,10 @@ use crate::schema::{DURATION_PATTERN, TIMEOUT_PATTERN};
 
 vocabulary! {
     /// Who hosts the registry: how credentials are obtained.
+    #[derive(Default)]
     pub enum OciProvider {
         /// Credentials from the Secret or service account, or none.
+        #[default]
         Generic = "generic",
         /// AWS ECR with workload identity.
         Aws = "aws",
@@ -22,12 +24,6 @@ vocabulary! {
         Azure = "azure",
         /// Google Artifact Registry with workload identity.
         Gcp = "gcp",
-    }
-}
-
-impl Default for OciProvider {
-    fn default() -> Self {
-        Self::Generic
     }
 }
 

@@ -7,17 +7,13 @@ use crate::meta::LocalObjectReference;
 
 vocabulary! {
     /// The signature format.
+    #[derive(Default)]
     pub enum VerificationProvider {
         /// Sigstore cosign.
+        #[default]
         Cosign = "cosign",
         /// Notary project notation.
         Notation = "notation",
-    }
-}
-
-impl Default for VerificationProvider {
-    fn default() -> Self {
-        Self::Cosign
     }
 }
 
