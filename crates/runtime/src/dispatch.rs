@@ -1,0 +1,54 @@
+//! The loop that gives due objects to workers.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    queue::{Next, Queue, Turn},
+    slot::{Slot, Slots},
+};
+
+/// Works on due objects until cancelled; then waits up to `grace` for the turns that are going on.
+///
+/// `work` must not panic: whatever it runs is caught inside of it.
+pub(crate) async fn run<W, F>(
+    queue: Arc<Queue>,
+    slots: Slots,
+    work: W,
+    cancel: CancellationToken,
+    grace: Duration,
+) where
+    W: Fn(Turn, Slot) -> F,
+    F: Future<Output = Next> + Send + 'static,
+{
+    let mut turns = JoinSet::new();
+    loop {
+        // An object first, then a slot: an idle loop must not hold a slot that a parked turn waits for.
+        let slot = tokio::select! {
+            biased;
+            () = cancel.cancelled() => break,
+            Some(_) = turns.join_next() => continue,
+            slot = async { queue.ready().await; slots.take().await } => slot,
+        };
+        if let Some(turn) = queue.pop() {
+            let key = turn.key.clone();
+            let work = work(turn, slot);
+            let queue = Arc::clone(&queue);
+            turns.spawn(async move {
+                let next = work.await;
+                queue.finish(&key, next);
+            });
+        }
+    }
+    queue.shut_down();
+    let all = async { while turns.join_next().await.is_some() {} };
+    if timeout(grace, all).await.is_err() {
+        tracing::warn!(running = turns.len(), "reconciliations did not end in time, aborting them");
+    }
+}
+
+#[cfg(test)]
+#[path = "dispatch_tests.rs"]
+mod tests;

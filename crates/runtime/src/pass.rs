@@ -1,0 +1,203 @@
+//! One turn of a reconciler at one object.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    future::{Future, pending},
+    sync::Arc,
+};
+
+use kube::{Api, Client, Resource, core::NamespaceResourceScope};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::{
+    EventType, ObjectKey, PatchError, Trigger,
+    controller::Shared,
+    patch::{Sent, plan},
+    reflector,
+    slot::Slot,
+    store::Origin,
+};
+
+/// A kind that can be reconciled.
+pub trait Object:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Serialize
+    + DeserializeOwned
+    + Clone
+    + Debug
+    + Send
+    + Sync
+    + 'static
+{
+}
+impl<K> Object for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + Debug
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// One turn at an object: its state, and what a reconciler may do with it.
+pub struct Pass<K: Object> {
+    /// The object, never older than the last write of this process. Change finalizers and status in place and
+    /// call [`patch`](Self::patch) to write them.
+    pub object: K,
+    /// Why this turn began.
+    pub trigger: Trigger,
+    key: ObjectKey,
+    /// What the cluster has, as far as we know.
+    baseline: Arc<K>,
+    shared: Arc<Shared<K>>,
+    slot: Slot,
+    preempted: watch::Receiver<Option<Trigger>>,
+}
+
+impl<K: Object> Pass<K> {
+    pub(crate) fn new(
+        object: Arc<K>,
+        key: ObjectKey,
+        trigger: Trigger,
+        shared: Arc<Shared<K>>,
+        slot: Slot,
+        preempted: watch::Receiver<Option<Trigger>>,
+    ) -> Self {
+        Self { object: (*object).clone(), trigger, key, baseline: object, shared, slot, preempted }
+    }
+
+    /// Namespace and name.
+    pub fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+
+    /// A client for the cluster.
+    pub fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    /// The API of this kind in the object's namespace.
+    pub fn api(&self) -> Api<K> {
+        Api::namespaced(self.shared.client.clone(), &self.key.namespace)
+    }
+
+    /// The object as the cluster has it, as far as this turn knows: as it was at the start or after the last
+    /// [`patch`](Self::patch).
+    pub fn baseline(&self) -> &K {
+        &self.baseline
+    }
+
+    /// Gives the worker slot back while `future` runs, and waits for one again afterwards.
+    ///
+    /// Waiting for health or for another object belongs here: any number of parked objects hold no worker.
+    /// Put a `select!` inside of `future`, not around the call: a dropped call leaves this turn without a slot.
+    pub async fn park<F: Future>(&self, future: F) -> F::Output {
+        self.slot.park(future).await
+    }
+
+    /// Completes when something asks for this object while this turn goes on, or when the process ends.
+    ///
+    /// The object is reconciled again as soon as this turn ends, whatever the turn does about it.
+    pub async fn preempted(&self) -> Trigger {
+        let mut preempted = self.preempted.clone();
+        match preempted.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(trigger)) => trigger.clone(),
+            // The queue dropped its end: nobody can ask any more.
+            _ => pending().await,
+        }
+    }
+
+    /// Whether something asked for this object since this turn began.
+    pub fn is_preempted(&self) -> bool {
+        self.preempted.borrow().is_some()
+    }
+
+    /// Writes what changed in [`object`](Self::object) since the last write; sends nothing if nothing did.
+    ///
+    /// Conditions first, then finalizers and other metadata, then the rest of the status. Conditions of types that
+    /// the controller does not own survive, also when others write meanwhile. Afterwards `object` has the status
+    /// and finalizers that the cluster has. Spec, generation, labels and annotations stay as they were at the
+    /// start of this turn, so that one turn decides by one state: what changed there makes the object due again.
+    ///
+    /// An object that is gone is no error while it is being deleted.
+    pub async fn patch(&mut self) -> Result<(), PatchError> {
+        match self.try_patch().await {
+            Err(PatchError::Gone) if self.object.meta().deletion_timestamp.is_some() => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn try_patch(&mut self) -> Result<(), PatchError> {
+        let mut before = serde_json::to_value(&*self.baseline)?;
+        let after = serde_json::to_value(&self.object)?;
+        let steps = plan(&before, &after);
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let api = self.api();
+        for step in steps {
+            let sent = self.shared.patcher.send(&api, &self.key.name, &step, &before, &after).await?;
+            let (Sent::Written(mut latest) | Sent::Unchanged(mut latest)) = sent;
+            reflector::strip(&mut latest);
+            before = pin(serde_json::to_value(&latest)?, &before);
+            self.baseline = Arc::new(serde_json::from_value(before.clone())?);
+            self.shared.store.apply(latest, Origin::Event);
+        }
+        self.object = (*self.baseline).clone();
+        Ok(())
+    }
+
+    /// Records an event about the object, in the cluster and at the events address, and logs it.
+    ///
+    /// `metadata` keys carry the group's prefix. Returns at once; delivery happens in the background, in order.
+    pub fn event(&self, kind: EventType, reason: &str, message: &str, metadata: &BTreeMap<String, String>) {
+        match kind {
+            EventType::Warning => tracing::error!(reason, "{message}"),
+            EventType::Normal => tracing::info!(reason, "{message}"),
+            EventType::Trace => tracing::debug!(reason, "{message}"),
+        }
+        self.shared.events.record(&self.object, kind, reason, message, metadata);
+    }
+}
+
+/// The newest state, with what this turn decides by kept from `current`.
+fn pin(mut latest: Value, current: &Value) -> Value {
+    for field in ["/spec", "/metadata/generation", "/metadata/labels", "/metadata/annotations"] {
+        let (parent, name) = field.rsplit_once('/').unwrap_or_default();
+        let Some(parent) = latest.pointer_mut(parent).and_then(Value::as_object_mut) else { continue };
+        match current.pointer(field) {
+            Some(value) => parent.insert(name.to_owned(), value.clone()),
+            None => parent.remove(name),
+        };
+    }
+    latest
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_keeps_the_spec_it_began_with() {
+        let current = json!({"metadata": {"generation": 1, "resourceVersion": "1", "labels": {"a": "1"}}, "spec": {"x": 1}});
+        let latest = json!({
+            "metadata": {"generation": 2, "resourceVersion": "5", "finalizers": ["f"], "annotations": {"b": "2"}},
+            "spec": {"x": 2}, "status": {"y": 1},
+        });
+        assert_eq!(
+            pin(latest, &current),
+            json!({
+                "metadata": {"generation": 1, "resourceVersion": "5", "finalizers": ["f"], "labels": {"a": "1"}},
+                "spec": {"x": 1}, "status": {"y": 1},
+            })
+        );
+    }
+}

@@ -1,0 +1,86 @@
+//! Keeps a [`Store`] by listing and watching one kind.
+
+use std::{fmt, time::Duration};
+
+use futures::{StreamExt, pin_mut};
+use kube::{
+    Api, Resource,
+    runtime::{WatchStreamExt, watcher},
+};
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Store, store::Origin};
+
+/// Dropped before objects are stored: large, and nothing here reads it.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What a reflector needs of a kind. A lean struct with only the fields that are read will do.
+pub trait Watched:
+    Resource<DynamicType: Clone> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
+{
+}
+impl<K> Watched for K where
+    K: Resource<DynamicType: Clone> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+/// Lists and watches until cancelled, keeping `store`.
+pub(crate) async fn run<K: Watched>(
+    api: Api<K>,
+    config: watcher::Config,
+    store: Store<K>,
+    cancel: CancellationToken,
+) {
+    let events = watcher(api, config).backoff(watcher::DefaultBackoff::default());
+    pin_mut!(events);
+    let mut complained = None;
+    loop {
+        let event = tokio::select! {
+            () = cancel.cancelled() => return,
+            event = events.next() => event,
+        };
+        match event {
+            Some(Ok(event)) => {
+                complained = None;
+                take(&store, event);
+            }
+            Some(Err(error)) => {
+                if kind_is_missing(&error) {
+                    // The kind may be installed later; nothing waits for it until then.
+                    store.set_ready();
+                }
+                let text = error.to_string();
+                if complained.as_deref() != Some(text.as_str()) {
+                    tracing::warn!(kind = std::any::type_name::<K>(), error = text, "watch failed, retrying");
+                    complained = Some(text);
+                }
+            }
+            // A watch ends only when its stream is dropped. Should that change, do not spin.
+            None => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+    }
+}
+
+fn take<K: Watched>(store: &Store<K>, event: watcher::Event<K>) {
+    match event.modify(strip) {
+        watcher::Event::Init => store.begin_list(),
+        watcher::Event::InitApply(object) => store.apply(object, Origin::List),
+        watcher::Event::InitDone => store.end_list(),
+        watcher::Event::Apply(object) => store.apply(object, Origin::Event),
+        watcher::Event::Delete(object) => store.delete(&object),
+    }
+}
+
+/// Drops metadata that is large and unused.
+pub(crate) fn strip<K: Resource>(object: &mut K) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
+fn kind_is_missing(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404)
+}
