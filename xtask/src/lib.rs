@@ -1,1 +1,44 @@
 //! Developer tasks: generate CRDs and tables, check the layers.
+
+mod crds;
+mod layers;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Developer tasks of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Write config/crd/*.yaml from the API types.
+    Crds {
+        /// Change nothing; fail if a file is not what would be written.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check that crates use only their own layer and those below.
+    Layers,
+}
+
+/// Runs the task that the command line names.
+pub fn run() -> Result<()> {
+    let root = repository_root()?;
+    match Arguments::parse().task {
+        Task::Crds { check } => crds::run(&root.join("config/crd"), check),
+        Task::Layers => layers::run(&root),
+    }
+}
+
+/// The directory of the workspace.
+fn repository_root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(here.parent().context("xtask is not in a workspace")?.to_path_buf())
+}
