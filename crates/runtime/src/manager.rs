@@ -113,6 +113,11 @@ impl Manager {
         }
     }
 
+    /// The one namespace that this process watches; `None` for all.
+    pub fn watched_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     /// A controller for a kind of our own, which the label selector of a shard filters.
     pub fn controller<K: Object>(&self) -> Controller<K> {
         let mut watch = watcher::Config::default();
