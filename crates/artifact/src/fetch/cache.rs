@@ -46,6 +46,7 @@ impl Cache {
         let pending = {
             let mut state = self.lock();
             if let Some(unpacked) = state.request(digest) {
+                remove(state.evict(self.idle_bytes));
                 return Ok(unpacked);
             }
             if let Some(pending) = state.pending.get(digest) {
@@ -64,10 +65,7 @@ impl Cache {
         let cache = self.clone();
         let task = tokio::spawn(async move {
             let outcome = fetch.await;
-            let evicted = cache.settle(digest, &outcome);
-            if !evicted.is_empty() {
-                tokio::task::spawn_blocking(move || drop(evicted));
-            }
+            remove(cache.settle(digest, &outcome));
             outcome
         });
         task.map(|joined| joined.unwrap_or(Err(FetchError::Aborted))).boxed().shared()
@@ -88,6 +86,13 @@ impl Cache {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No invariant spans a panic: every change is a single insert or remove.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes directories where it does not hold anyone up.
+fn remove(evicted: Vec<Arc<Unpacked>>) {
+    if !evicted.is_empty() {
+        tokio::task::spawn_blocking(move || drop(evicted));
     }
 }
 

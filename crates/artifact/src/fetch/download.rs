@@ -121,7 +121,7 @@ impl Shared {
         let reader = std::io::BufReader::with_capacity(64 * 1024, archive);
         let extracted = extract(reader, dir.path(), &self.config.limits, Symlinks::Skip)
             .map_err(|e| FetchError::Extract(Arc::new(e)))?;
-        Ok(Unpacked { dir, digest, bytes: extracted.bytes })
+        Ok(Unpacked { dir, digest, bytes: extracted.bytes, _workspace: Arc::clone(&self.workspace) })
     }
 }
 

@@ -91,7 +91,7 @@ pub struct Fetcher {
 struct Shared {
     config: FetcherConfig,
     client: reqwest::Client,
-    workspace: Workspace,
+    workspace: Arc<Workspace>,
     cache: Cache,
     unpacks: tokio::sync::Semaphore,
 }
@@ -104,6 +104,8 @@ pub struct Unpacked {
     dir: TempDir,
     digest: String,
     bytes: u64,
+    /// The directory around `dir`, which must not go before it does.
+    _workspace: Arc<Workspace>,
 }
 
 impl Unpacked {
@@ -133,7 +135,7 @@ impl Fetcher {
             .read_timeout(Duration::from_secs(30))
             .build()
             .map_err(|e| FetchError::Client(Arc::new(e)))?;
-        let workspace = Workspace::create(&config.dir).map_err(FetchError::workspace)?;
+        let workspace = Workspace::create(&config.dir).map(Arc::new).map_err(FetchError::workspace)?;
         let cache = Cache::new(config.idle_bytes);
         let unpacks = tokio::sync::Semaphore::new(config.concurrent_unpacks.max(1));
         Ok(Self { shared: Arc::new(Shared { config, client, workspace, cache, unpacks }) })
