@@ -1,15 +1,27 @@
 //! Applies sets of objects in stages.
 
+mod commit;
+mod immutability;
+mod mask;
+mod plan;
+
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use futures::{StreamExt, stream};
+
+pub(crate) use self::commit::finalizers;
+use self::plan::Plan;
 use crate::{
     change::{Applied, ChangeSet},
     cluster::Cluster,
-    error::ApplyFailure,
+    error::{ApplyFailure, ApplyFailureCause, ObjectError},
     ignore::IgnoreRules,
+    managed_fields::{self, ManagerPattern},
     object::{Object, ObjectId},
-    order::GroupKind,
+    order::{self, GroupKind, Stage},
+    rules::Rules,
     status::StatusReader,
+    wait::{WaitOptions, Waiter},
 };
 
 /// How to apply a set.
@@ -33,6 +45,8 @@ pub struct ApplyOptions {
     pub migrate_api_version: bool,
     /// How long to wait for the definitions of a stage.
     pub stage_timeout: Duration,
+    /// How long to wait until an object that is recreated is gone.
+    pub recreate_timeout: Duration,
 }
 
 impl Default for ApplyOptions {
@@ -47,48 +61,134 @@ impl Default for ApplyOptions {
             ignore: IgnoreRules::default(),
             migrate_api_version: false,
             stage_timeout: Duration::from_secs(60),
+            recreate_timeout: Duration::from_secs(300),
         }
     }
 }
 
-/// What earlier passes saw: lets an apply tell from the live object's version that nothing changed.
+/// What earlier passes saw: saves requests where it is certain that they would tell nothing new.
 pub trait Memory: Sync {
-    /// What was seen when the object was last in place.
+    /// What was seen when the object was last in place ([`Change::applied`]): while the desired
+    /// object and the live object's version are the same, no dry-run is made.
+    ///
+    /// [`Change::applied`]: crate::Change::applied
     fn recall(&self, id: &ObjectId) -> Option<Applied>;
+
+    /// Whether the object is probably not there yet (it is in no inventory): then the dry-run goes
+    /// first, and tells whether there is anything to read.
+    fn is_new(&self, id: &ObjectId) -> bool;
 }
 
-/// Remembers nothing: each object is compared by dry-run.
+/// Remembers nothing: each object is read and compared by dry-run.
 pub struct NoMemory;
 
 impl Memory for NoMemory {
     fn recall(&self, _: &ObjectId) -> Option<Applied> {
         None
     }
+
+    fn is_new(&self, _: &ObjectId) -> bool {
+        false
+    }
 }
 
 /// Applies sets of objects to a cluster.
 pub struct Applier {
-    #[allow(dead_code)]
     cluster: Cluster,
-    #[allow(dead_code)]
     options: ApplyOptions,
-    #[allow(dead_code)]
-    readers: Vec<Arc<dyn StatusReader>>,
+    rules: Rules,
+    takeover: Vec<ManagerPattern>,
+    waiter: Waiter,
 }
 
 impl Applier {
     /// An applier whose stages wait by these status readers, before the built-in rules.
     pub fn new(cluster: Cluster, options: ApplyOptions, readers: Vec<Arc<dyn StatusReader>>) -> Self {
-        Self { cluster, options, readers }
+        let waiter = Waiter::new(cluster.clone(), readers);
+        let rules = Rules::new(&options.rules_group);
+        let takeover = managed_fields::takeover_patterns(&options.field_manager, &options.override_managers);
+        Self { cluster, options, rules, takeover, waiter }
     }
 
     /// Applies the objects, stage by stage. In each stage all dry-runs must pass before anything is
-    /// written, and only what drifted is written.
+    /// written, and only what drifted is written. The definitions of a stage must be ready before
+    /// the next one.
     pub async fn apply_staged(
         &self,
-        _objects: Vec<Object>,
-        _memory: &dyn Memory,
+        objects: Vec<Object>,
+        memory: &dyn Memory,
     ) -> Result<ChangeSet, ApplyFailure> {
-        Ok(ChangeSet::default())
+        let defined = defined_kinds(&objects);
+        let mut changes = ChangeSet::default();
+        for (stage, objects) in order::stages(objects, &self.options.custom_stage_kinds) {
+            let plans = match self.plan_all(objects, memory, &defined).await {
+                Ok(plans) => plans,
+                Err(errors) => {
+                    let cause = ApplyFailureCause::Objects(errors);
+                    return Err(ApplyFailure { changes, partial: ChangeSet::default(), cause });
+                }
+            };
+            let committed = self.commit(plans).await;
+            let unsettled = committed.unsettled;
+            if !committed.errors.is_empty() {
+                let cause = ApplyFailureCause::Objects(committed.errors);
+                return Err(ApplyFailure { changes, partial: committed.changes, cause });
+            }
+            changes.extend(committed.changes);
+            if stage.is_waited_for()
+                && let Err(error) = self.wait_for(&unsettled, stage).await
+            {
+                return Err(ApplyFailure { changes, partial: ChangeSet::default(), cause: error });
+            }
+        }
+        Ok(changes)
     }
+
+    /// Plans all objects of a stage; all errors, if there are any.
+    async fn plan_all(
+        &self,
+        objects: Vec<Object>,
+        memory: &dyn Memory,
+        defined: &HashSet<GroupKind>,
+    ) -> Result<Vec<Plan>, Vec<ObjectError>> {
+        let plans: Vec<_> = stream::iter(objects)
+            .map(|object| self.plan(object, memory, defined))
+            .buffered(self.options.concurrency.max(1))
+            .collect()
+            .await;
+        let mut planned = Vec::with_capacity(plans.len());
+        let mut errors = Vec::new();
+        for plan in plans {
+            match plan {
+                Ok(plan) => planned.push(plan),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(planned) } else { Err(errors) }
+    }
+
+    async fn wait_for(&self, ids: &[ObjectId], stage: Stage) -> Result<(), ApplyFailureCause> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        tracing::debug!(?stage, objects = ids.len(), "waiting for the stage to be ready");
+        let options = WaitOptions {
+            timeout: self.options.stage_timeout,
+            fail_fast: false,
+            jobs_with_ttl: HashSet::new(),
+        };
+        Ok(self.waiter.wait(ids, &options).await?)
+    }
+}
+
+/// The kinds that custom resource definitions of the set define: discovery may lag behind them.
+fn defined_kinds(objects: &[Object]) -> HashSet<GroupKind> {
+    let kind = |object: &Object| {
+        let spec = &object.as_value()["spec"];
+        Some(GroupKind {
+            group: spec["group"].as_str()?.to_owned(),
+            kind: spec["names"]["kind"].as_str()?.to_owned(),
+        })
+    };
+    objects.iter().filter(|object| object.is_crd()).filter_map(kind).collect()
 }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::discovery::{Discovery, Resource};
-pub use self::hub::{Subscription, WatchHub};
+pub use self::hub::{Mailbox, Subscription, WatchHub};
 use crate::{
     error::ClusterError,
     object::{Gvk, Object, ObjectId},

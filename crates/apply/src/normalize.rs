@@ -1,5 +1,139 @@
-//! Gives built-in kinds the form that the API server expects.
+//! Gives objects the form that the API server expects, so that nothing seems to drift for ever.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Map, Value};
+
 use crate::object::Object;
 
 /// Normalises objects in place before they are applied.
-pub fn normalize(_objects: &mut [Object]) {}
+pub fn normalize(objects: &mut [Object]) {
+    for object in objects {
+        // The rules of roles aren't touched: an empty list of them is not the same as none.
+        let is_role = object.api_version() == "rbac.authorization.k8s.io/v1"
+            && matches!(object.kind(), "Role" | "ClusterRole");
+        if is_role {
+            continue;
+        }
+        match (object.group(), object.kind()) {
+            ("", "Secret") => move_string_data(object),
+            ("", "Service") => default_protocols(object.as_value_mut().pointer_mut("/spec/ports")),
+            _ => {}
+        }
+        if let Some(containers) = pod_spec(object).and_then(|spec| spec.get_mut("containers")) {
+            for container in containers.as_array_mut().into_iter().flatten() {
+                default_protocols(container.get_mut("ports"));
+            }
+        }
+        if let Some(metadata) = object.metadata_mut() {
+            metadata.remove("creationTimestamp");
+        }
+        let is_crd = object.is_crd();
+        if let Some(fields) = object.as_value_mut().as_object_mut().filter(|_| !is_crd) {
+            fields.remove("status");
+        }
+    }
+}
+
+fn pod_spec(object: &mut Object) -> Option<&mut Value> {
+    let pointer = match (object.group(), object.kind()) {
+        ("", "Pod") => "/spec",
+        ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") | ("batch", "Job") => {
+            "/spec/template/spec"
+        }
+        ("batch", "CronJob") => "/spec/jobTemplate/spec/template/spec",
+        _ => return None,
+    };
+    object.as_value_mut().pointer_mut(pointer)
+}
+
+/// The protocol is part of a port's key in server-side apply, so it must be there.
+fn default_protocols(ports: Option<&mut Value>) {
+    for port in ports.and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
+        if port.get("protocol").and_then(Value::as_str).is_none_or(str::is_empty) {
+            port.insert("protocol".to_owned(), "TCP".into());
+        }
+    }
+}
+
+/// Server-side apply would own `stringData`, and never remove what it once put into `data`.
+fn move_string_data(object: &mut Object) {
+    let Some(fields) = object.as_value_mut().as_object_mut() else { return };
+    let is_text = |map: &Map<String, Value>| map.values().all(|value| value.is_string() || value.is_null());
+    // What isn't text is left to the API server to refuse.
+    let Some(texts) = fields.get("stringData").and_then(Value::as_object).filter(|map| is_text(map)).cloned()
+    else {
+        return;
+    };
+    if fields.get("data").is_some_and(|data| !data.is_object() && !data.is_null()) {
+        return;
+    }
+    fields.remove("stringData");
+    if texts.is_empty() {
+        return;
+    }
+    let data = fields.entry("data").or_insert_with(|| Value::Object(Map::new()));
+    if data.is_null() {
+        *data = Value::Object(Map::new());
+    }
+    for (key, text) in texts {
+        data[key] = STANDARD.encode(text.as_str().unwrap_or_default()).into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn normalized(value: Value) -> Value {
+        let mut objects = [Object::new(value).unwrap()];
+        normalize(&mut objects);
+        objects[0].as_value().clone()
+    }
+
+    #[test]
+    fn string_data_becomes_data() {
+        let secret = |rest: Value| {
+            let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}});
+            secret.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            let mut got = normalized(secret);
+            let _ =
+                ["apiVersion", "kind", "metadata"].map(|field| got.as_object_mut().unwrap().remove(field));
+            got
+        };
+        for (given, want) in [
+            (json!({"stringData": {"a": "b"}}), json!({"data": {"a": "Yg=="}})),
+            (
+                json!({"stringData": {"a": "b"}, "data": {"a": "eA==", "c": "eA=="}}),
+                json!({"data": {"a": "Yg==", "c": "eA=="}}),
+            ),
+            (json!({"stringData": {"a": "b"}, "data": null}), json!({"data": {"a": "Yg=="}})),
+            (json!({"stringData": {}}), json!({})),
+            (json!({"stringData": {"a": 1}}), json!({"stringData": {"a": 1}})),
+        ] {
+            assert_eq!(secret(given.clone()), want, "{given}");
+        }
+    }
+
+    #[test]
+    fn ports_get_a_protocol_and_status_goes() {
+        let pod = json!({"containers": [{"name": "a", "ports": [{"containerPort": 80}, {"containerPort": 53, "protocol": "UDP"}]}],
+            "initContainers": [{"name": "i", "ports": [{"containerPort": 80}]}]});
+        let want = json!({"containers": [{"name": "a", "ports": [{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"}]}],
+            "initContainers": [{"name": "i", "ports": [{"containerPort": 80}]}]});
+        let got = normalized(
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "creationTimestamp": null}, "spec": {"template": {"spec": pod}}, "status": {"replicas": 1}}),
+        );
+        assert_eq!(
+            got,
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": {"spec": want}}})
+        );
+        let got = normalized(
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}}),
+        );
+        assert_eq!(got["spec"], json!({"ports": [{"port": 80, "protocol": "TCP"}]}));
+        let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "a"}, "status": {"x": 1}});
+        assert_eq!(normalized(crd.clone()), crd);
+    }
+}

@@ -2,10 +2,25 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
+
 use crate::{
-    change::ChangeSet, cluster::Cluster, error::ObjectError, inventory::Entry, read::Owner,
+    applier::finalizers,
+    change::{Action, Change, ChangeSet},
+    cluster::{Cluster, Resource},
+    error::{ClusterError, ObjectError, Step},
+    inventory::Entry,
+    object::{Gvk, Object},
+    order,
+    read::Owner,
+    rules::Rules,
     wait::TerminationTimeout,
 };
+
+/// How often a deletion is tried when the object is replaced by another meanwhile.
+const ATTEMPTS: usize = 3;
+/// The longest pause between two looks at an object that is being deleted.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a prune did.
 #[derive(Debug, Default)]
@@ -30,16 +45,93 @@ impl PruneOutcome {
 }
 
 /// Deletes the entries in reverse apply order: those that still exist, carry the owner's labels
-/// and aren't kept by their annotations.
-pub async fn prune(_cluster: &Cluster, _owner: &Owner, _entries: &[Entry]) -> PruneOutcome {
-    PruneOutcome::default()
+/// and aren't kept by their labels or annotations. A failure doesn't stop the rest.
+pub async fn prune(cluster: &Cluster, owner: &Owner, entries: &[Entry]) -> PruneOutcome {
+    let rules = Rules::new(&owner.group);
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by(|a, b| order::compare(&b.id, &a.id));
+    let mut outcome = PruneOutcome::default();
+    for entry in entries {
+        let action = match delete(cluster, owner, &rules, entry).await {
+            Ok(action) => action,
+            Err((step, source)) => {
+                outcome.errors.push(ObjectError { id: entry.id.clone(), step, source });
+                outcome.survivors.push(entry.clone());
+                Action::Unknown
+            }
+        };
+        let (id, version) = (entry.id.clone(), entry.version.clone());
+        outcome.changes.entries.push(Change { id, version, action, applied: None });
+    }
+    outcome
+}
+
+async fn delete(
+    cluster: &Cluster,
+    owner: &Owner,
+    rules: &Rules,
+    entry: &Entry,
+) -> Result<Action, (Step, ClusterError)> {
+    let id = &entry.id;
+    let resource = resolve(cluster, &entry.gvk()).await.map_err(|error| (Step::Query, error))?;
+    let mut attempt = 1;
+    loop {
+        let live = cluster.get(&resource, Some(&id.namespace), &id.name).await;
+        let Some(live) = live.map_err(|error| (Step::Query, error))? else { return Ok(Action::Deleted) };
+        if !owner.owns(&live) || rules.is_kept(&live) {
+            return Ok(Action::Skipped);
+        }
+        // Only the object that was looked at may go. One that took its name meanwhile is looked at
+        // in turn: it may belong to someone else.
+        match cluster.delete(&resource, id, live.uid()).await {
+            Ok(()) => return Ok(Action::Deleted),
+            Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err((Step::Delete, error)),
+        }
+    }
+}
+
+/// The resource in the version of the inventory, or, if that is no longer served, in another.
+async fn resolve(cluster: &Cluster, gvk: &Gvk) -> Result<Resource, ClusterError> {
+    match cluster.resolve(gvk).await {
+        Err(error) if error.is_no_match() => {
+            let preferred = cluster.cache().discovery().resolve_preferred(&gvk.group, &gvk.kind).await;
+            preferred.map_err(|_| error)
+        }
+        result => result,
+    }
 }
 
 /// Waits until everything that the change set deleted is gone.
 pub async fn wait_for_termination(
-    _cluster: &Cluster,
-    _changes: &ChangeSet,
-    _timeout: Duration,
+    cluster: &Cluster,
+    changes: &ChangeSet,
+    timeout: Duration,
 ) -> Result<(), TerminationTimeout> {
+    let deadline = Instant::now() + timeout;
+    for change in changes.entries.iter().filter(|change| change.action == Action::Deleted) {
+        let id = &change.id;
+        let gvk = Gvk { group: id.group.clone(), version: change.version.clone(), kind: id.kind.clone() };
+        let failed = |cause: String| TerminationTimeout { id: id.clone(), cause };
+        let Ok(resource) = resolve(cluster, &gvk).await else { continue };
+        let mut pause = Duration::from_millis(20);
+        loop {
+            let live = cluster.get(&resource, Some(&id.namespace), &id.name).await;
+            match live.map_err(|error| failed(error.to_string()))? {
+                Some(live) if Instant::now() >= deadline => return Err(failed(held_by(&live, timeout))),
+                Some(_) => sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await,
+                None => break,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
     Ok(())
+}
+
+fn held_by(live: &Object, timeout: Duration) -> String {
+    let seconds = timeout.as_secs();
+    match finalizers(live).as_str() {
+        "" => format!("it still exists after {seconds} s"),
+        names => format!("it still exists after {seconds} s, held by its finalizers [{names}]"),
+    }
 }

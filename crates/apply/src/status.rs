@@ -1,7 +1,13 @@
 //! How far an object's controller has come with it, by the conventions of kstatus.
 
+mod builtin;
+mod pods;
+
 use std::fmt;
 
+use serde_json::Value;
+
+pub use self::pods::{PodFailure, pod_failure};
 use crate::object::Object;
 
 /// How far an object is.
@@ -32,8 +38,35 @@ impl fmt::Display for State {
 pub struct Status {
     /// How far it is.
     pub state: State,
-    /// What explains it, for people.
+    /// What explains it, for people; may be empty.
     pub message: String,
+}
+
+impl Status {
+    /// A status.
+    pub fn new(state: State, message: impl Into<String>) -> Self {
+        Self { state, message: message.into() }
+    }
+
+    /// As its spec wants it.
+    pub fn current(message: impl Into<String>) -> Self {
+        Self::new(State::Current, message)
+    }
+
+    /// On the way.
+    pub fn in_progress(message: impl Into<String>) -> Self {
+        Self::new(State::InProgress, message)
+    }
+
+    /// Stuck.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(State::Failed, message)
+    }
+
+    /// Whether the object is as its spec wants it.
+    pub fn is_current(&self) -> bool {
+        self.state == State::Current
+    }
 }
 
 /// Tells the status of the kinds it knows. Readers are asked in order; the built-in rules come last.
@@ -44,7 +77,7 @@ pub trait StatusReader: Send + Sync {
     fn status(&self, object: &Object) -> Result<Status, String>;
 }
 
-/// The stricter rules for `batch/Job`: running isn't ready; completed or suspended is.
+/// The stricter rules for `batch/Job`: one that runs isn't ready; completed or suspended is.
 pub struct JobReader;
 
 impl StatusReader for JobReader {
@@ -53,11 +86,80 @@ impl StatusReader for JobReader {
     }
 
     fn status(&self, object: &Object) -> Result<Status, String> {
-        Ok(compute(object))
+        Ok(builtin::job(object.as_value()))
     }
 }
 
 /// The status of an object by the rules for its kind, or else by its conditions.
-pub fn compute(_object: &Object) -> Status {
-    Status { state: State::Current, message: String::new() }
+pub fn compute(object: &Object) -> Status {
+    let value = object.as_value();
+    if let Some(status) = generic(value) {
+        return status;
+    }
+    match builtin::rule(object.group(), object.kind()) {
+        Some(rule) => rule(value),
+        None => {
+            ready_condition(value).unwrap_or_else(|| Status::current("the resource reports no readiness"))
+        }
+    }
 }
+
+/// What holds for all kinds: deletion, an unobserved generation, and the two standard conditions.
+fn generic(object: &Value) -> Option<Status> {
+    if object["metadata"]["deletionTimestamp"].as_str().is_some_and(|time| !time.is_empty()) {
+        return Some(Status::new(State::Terminating, "the resource is being deleted"));
+    }
+    let generation = object["metadata"]["generation"].as_i64();
+    if let (Some(generation), Some(observed)) = (generation, object["status"]["observedGeneration"].as_i64())
+        && generation != observed
+    {
+        return Some(Status::in_progress(format!(
+            "generation is {generation}, but its controller has observed {observed}"
+        )));
+    }
+    conditions(object).find_map(|condition| match (condition.kind, condition.status) {
+        ("Reconciling", "True") => Some(Status::in_progress(condition.message)),
+        ("Stalled", "True") => Some(Status::failed(condition.message)),
+        _ => None,
+    })
+}
+
+fn ready_condition(object: &Value) -> Option<Status> {
+    conditions(object).filter(|condition| condition.kind == "Ready").find_map(|condition| {
+        match condition.status {
+            "True" => Some(Status::current(condition.message)),
+            "False" | "Unknown" => Some(Status::in_progress(condition.explanation())),
+            _ => None,
+        }
+    })
+}
+
+/// A condition's fields, empty where they are missing.
+struct Condition<'a> {
+    kind: &'a str,
+    status: &'a str,
+    reason: &'a str,
+    message: &'a str,
+}
+
+impl Condition<'_> {
+    /// `reason: message`, or the one of them that isn't empty.
+    fn explanation(&self) -> String {
+        [self.reason, self.message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+    }
+}
+
+fn conditions(object: &Value) -> impl Iterator<Item = Condition<'_>> {
+    object["status"]["conditions"].as_array().into_iter().flatten().map(|condition| {
+        let text = |field: &str| condition[field].as_str().unwrap_or_default();
+        Condition {
+            kind: text("type"),
+            status: text("status"),
+            reason: text("reason"),
+            message: text("message"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

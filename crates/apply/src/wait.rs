@@ -1,12 +1,44 @@
-//! Waits until objects are ready, without holding anything but a watch.
+//! Waits until objects are ready, without holding anything but a place in a watch.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+mod report;
+mod tracker;
 
-use crate::{
-    cluster::Cluster,
-    object::ObjectId,
-    status::{State, StatusReader},
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
 };
+
+use futures::{StreamExt, stream};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+pub use self::report::{Pending, TerminationTimeout, WaitError};
+use self::tracker::{Reading, Tracker, Verdict};
+use crate::{
+    cluster::{Cluster, Mailbox, Resource, Subscription},
+    error::ClusterError,
+    object::{Object, ObjectId},
+    status::{self, PodFailure, State, Status, StatusReader},
+};
+
+/// How many objects are read at once.
+const CONCURRENT_READS: usize = 8;
+/// The first pause between two looks; it doubles from there.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// From this pause on, watches are worth their start.
+const WATCH_FROM: Duration = Duration::from_millis(400);
+/// The longest pause where no watch tells of changes.
+const LONGEST_BLIND_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause where watches do. Pods tell of their failures to no watch of ours.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Changes come in bursts: one look for each.
+const BURST: Duration = Duration::from_millis(20);
+/// How many pods are looked at for the reason of a failed rollout.
+const PODS: u32 = 50;
+/// How long explaining a failure may take on top of the wait.
+const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many objects a failure is explained for.
+const EXPLAINED: usize = 5;
 
 /// How to wait.
 #[derive(Clone, Debug)]
@@ -19,49 +51,19 @@ pub struct WaitOptions {
     pub jobs_with_ttl: HashSet<ObjectId>,
 }
 
-/// An object that isn't ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
-    /// Which object.
-    pub id: ObjectId,
-    /// Its last status; nothing if it was never read.
-    pub state: Option<State>,
-    /// Why the status can't be told.
-    pub error: Option<String>,
-    /// What explains the state, such as the pod's own reason.
-    pub detail: String,
+/// The jobs among the objects that are deleted some time after they finish.
+pub fn jobs_with_ttl(objects: &[Object]) -> HashSet<ObjectId> {
+    let has_ttl = |object: &&Object| {
+        object.kind() == "Job"
+            && object.group() == "batch"
+            && object.as_value()["spec"]["ttlSecondsAfterFinished"].is_i64()
+    };
+    objects.iter().filter(has_ttl).map(Object::id).collect()
 }
 
-/// Why a wait failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WaitError {
-    /// Time was up.
-    #[error("timeout waiting for: [{}]", list(.0))]
-    Timeout(Vec<Pending>),
-    /// Objects have failed for good.
-    #[error("failed early due to stalled resources: [{}]", list(.0))]
-    Failed(Vec<Pending>),
-}
-
-fn list(_pending: &[Pending]) -> String {
-    String::new()
-}
-
-/// An object that wasn't gone in time.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} termination timeout: {cause}", id.subject())]
-pub struct TerminationTimeout {
-    /// Which object.
-    pub id: ObjectId,
-    /// What keeps it, as far as its finalizers tell.
-    pub cause: String,
-}
-
-/// Waits for objects of a cluster. Dropping the future stops the wait.
+/// Waits for objects of a cluster. Dropping a future of it stops that wait.
 pub struct Waiter {
-    #[allow(dead_code)]
     cluster: Cluster,
-    #[allow(dead_code)]
     readers: Vec<Arc<dyn StatusReader>>,
 }
 
@@ -72,7 +74,144 @@ impl Waiter {
     }
 
     /// Waits until all objects are ready.
-    pub async fn wait(&self, _ids: &[ObjectId], _options: &WaitOptions) -> Result<(), WaitError> {
-        Ok(())
+    pub async fn wait(&self, ids: &[ObjectId], options: &WaitOptions) -> Result<(), WaitError> {
+        let mut tracker = Tracker::new(ids, options);
+        let deadline = Instant::now() + options.timeout;
+        // The tracker keeps what was read when time is up.
+        let verdict = timeout_at(deadline, self.follow(&mut tracker)).await;
+        let is_timeout = match verdict {
+            Ok(Verdict::Ready) => return Ok(()),
+            Ok(Verdict::Failed) => false,
+            Err(_) => true,
+        };
+        let mut pending = tracker.pending(is_timeout);
+        if pending.is_empty() {
+            return Ok(());
+        }
+        // What can't be explained in time stays unexplained.
+        let _ = timeout(EXPLAIN_TIMEOUT, self.explain(&mut pending)).await;
+        Err(if is_timeout { WaitError::Timeout(pending) } else { WaitError::Failed(pending) })
+    }
+
+    /// Reads the objects, and again whenever they change, until there is a verdict.
+    async fn follow(&self, tracker: &mut Tracker) -> Verdict {
+        let mailbox = Arc::new(Mailbox::default());
+        let mut subscriptions: Vec<Subscription> = Vec::new();
+        let mut pause = FIRST_PAUSE;
+        let mut due: Vec<usize> = tracker.all();
+        loop {
+            self.read(tracker, &due).await;
+            if let Some(verdict) = tracker.verdict() {
+                return verdict;
+            }
+            if subscriptions.is_empty() && pause >= WATCH_FROM {
+                subscriptions = self.subscribe(tracker, &mailbox).await;
+            }
+            let is_watched = !subscriptions.is_empty() && subscriptions.iter().all(Subscription::is_live);
+            let longest = if is_watched { LONGEST_PAUSE } else { LONGEST_BLIND_PAUSE };
+            due = tokio::select! {
+                () = mailbox.changed() => {
+                    sleep(BURST).await;
+                    mailbox.take().into_iter().collect()
+                }
+                () = sleep(pause.min(longest)) => {
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    tracker.unready()
+                }
+            };
+        }
+    }
+
+    async fn subscribe(&self, tracker: &Tracker, mailbox: &Arc<Mailbox>) -> Vec<Subscription> {
+        let mut resources: HashMap<Resource, Vec<_>> = HashMap::new();
+        for (tag, id) in tracker.ids().iter().enumerate() {
+            // A kind that isn't served has no watch: it is polled.
+            if let Ok(resource) = self.resolve(id).await {
+                let namespace = if resource.namespaced { id.namespace.clone() } else { String::new() };
+                resources.entry(resource).or_default().push(((namespace, id.name.clone()), tag));
+            }
+        }
+        let hub = self.cluster.cache().hub();
+        resources.into_iter().map(|(resource, objects)| hub.subscribe(&resource, objects, mailbox)).collect()
+    }
+
+    async fn resolve(&self, id: &ObjectId) -> Result<Resource, ClusterError> {
+        self.cluster.cache().discovery().resolve_preferred(&id.group, &id.kind).await
+    }
+
+    async fn read(&self, tracker: &mut Tracker, due: &[usize]) {
+        let ids: Vec<(usize, ObjectId)> =
+            due.iter().filter_map(|tag| Some((*tag, tracker.ids().get(*tag)?.clone()))).collect();
+        let mut readings = stream::iter(ids)
+            .map(|(tag, id)| async move { (tag, self.status_of(&id).await) })
+            .buffer_unordered(CONCURRENT_READS);
+        while let Some((tag, reading)) = readings.next().await {
+            tracker.record(tag, reading);
+        }
+    }
+
+    /// The status of one object.
+    async fn status_of(&self, id: &ObjectId) -> Reading {
+        let unknown = |error: String| Reading { status: Status::new(State::Unknown, ""), error: Some(error) };
+        let resource = match self.resolve(id).await {
+            Ok(resource) => resource,
+            Err(error) => return unknown(error.to_string()),
+        };
+        let object = match self.cluster.get(&resource, Some(&id.namespace), &id.name).await {
+            Ok(Some(object)) => object,
+            Ok(None) => {
+                return Reading {
+                    status: Status::new(State::NotFound, "the resource does not exist"),
+                    error: None,
+                };
+            }
+            Err(error) => return unknown(error.to_string()),
+        };
+        if let Some(reader) = self.readers.iter().find(|reader| reader.supports(&id.group, &id.kind)) {
+            return match reader.status(&object) {
+                Ok(status) => Reading { status, error: None },
+                Err(error) => unknown(error),
+            };
+        }
+        let mut status = status::compute(&object);
+        if status.state == State::InProgress
+            && matches!((id.group.as_str(), id.kind.as_str()), ("apps", "StatefulSet" | "ReplicaSet"))
+            && let Some(failure) = self.pod_failures(&object).await.into_iter().find(|pod| pod.is_final)
+        {
+            status = Status::failed(failure.message);
+        }
+        Reading { status, error: None }
+    }
+
+    /// Why the pods of an object that selects pods aren't ready.
+    async fn pod_failures(&self, object: &Object) -> Vec<PodFailure> {
+        let Some(selector) = report::pod_selector(object) else { return Vec::new() };
+        let pods = async {
+            let resource = self.cluster.cache().discovery().resolve_preferred("", "Pod").await?;
+            self.cluster.list(&resource, object.namespace(), &selector, PODS).await
+        };
+        // Not being allowed to see pods only costs the explanation.
+        pods.await.unwrap_or_default().iter().filter_map(status::pod_failure).collect()
+    }
+
+    /// Adds the pods' own reasons to the details of rollouts.
+    async fn explain(&self, pending: &mut [Pending]) {
+        let rollouts = |pending: &&mut Pending| {
+            matches!(
+                pending.id.kind.as_str(),
+                "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job"
+            ) && matches!(pending.id.group.as_str(), "apps" | "batch")
+                && !pending.detail.starts_with("pod ")
+        };
+        for pending in pending.iter_mut().filter(rollouts).take(EXPLAINED) {
+            let Ok(resource) = self.resolve(&pending.id).await else { continue };
+            let id = &pending.id;
+            let Ok(Some(object)) = self.cluster.get(&resource, Some(&id.namespace), &id.name).await else {
+                continue;
+            };
+            if let Some(failure) = self.pod_failures(&object).await.into_iter().next() {
+                pending.add_detail(&failure.message);
+            }
+        }
     }
 }

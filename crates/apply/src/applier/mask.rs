@@ -1,0 +1,96 @@
+//! Keeps the values of Secrets out of errors: the server quotes what it can't read.
+
+use std::collections::BTreeSet;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use kube::core::Status;
+use serde_json::Value;
+
+use crate::{error::ClusterError, object::Object};
+
+const MASK: &str = "***";
+
+/// Shorter values aren't looked for: replacing each `a` would leave no message.
+const SHORTEST: usize = 3;
+
+/// The error about an object without the object's secret values.
+pub(super) fn error(error: ClusterError, object: &Object) -> ClusterError {
+    match error {
+        ClusterError::Api(mut status) if object.is_secret() => {
+            mask_status(&mut status, &values(object.as_value()));
+            ClusterError::Api(status)
+        }
+        other => other,
+    }
+}
+
+fn mask_status(status: &mut Status, values: &[String]) {
+    status.message = mask(&status.message, values);
+    for cause in status.details.iter_mut().flat_map(|details| &mut details.causes) {
+        cause.message = mask(&cause.message, values);
+    }
+}
+
+/// All the forms in which the values of a Secret may be quoted, longest first.
+fn values(secret: &Value) -> Vec<String> {
+    let mut values = BTreeSet::new();
+    for field in ["data", "stringData"] {
+        for value in secret[field].as_object().into_iter().flat_map(serde_json::Map::values) {
+            let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            if let Some(decoded) = STANDARD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+            {
+                values.insert(decoded);
+            }
+            values.insert(STANDARD.encode(&text));
+            values.insert(text);
+        }
+    }
+    let mut values: Vec<_> = values.into_iter().filter(|value| value.len() >= SHORTEST).collect();
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values
+}
+
+fn mask(text: &str, values: &[String]) -> String {
+    let text = values.iter().fold(text.to_owned(), |text, value| text.replace(value, MASK));
+    mask_unstructured(&text)
+}
+
+/// Masks what stands in `valueUnstructured{Value:…}`, as the server quotes a value of a wrong type.
+fn mask_unstructured(text: &str) -> String {
+    let marker = "{Value:";
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(marker) {
+        let (before, value) = rest.split_at(start + marker.len());
+        masked.push_str(before);
+        masked.push_str(MASK);
+        rest = value.find('}').map_or("}", |end| &value[end..]);
+    }
+    masked + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_value_of_a_secret_survives() {
+        let object = |kind: &str| {
+            Object::new(json!({
+                "apiVersion": "v1", "kind": kind, "metadata": {"name": "a"},
+                "data": {"a": "aHVudGVyMg==", "n": 12345}, "stringData": {"b": "s3cr3t"},
+            }))
+            .unwrap()
+        };
+        let message = ".data.n: expected string, got &value.valueUnstructured{Value:12345} and hunter2, aHVudGVyMg==, s3cr3t, czNjcjN0 in x";
+        let masked =
+            |kind| error(ClusterError::Api(Status::failure(message, "").boxed()), &object(kind)).to_string();
+        assert_eq!(
+            masked("Secret"),
+            ".data.n: expected string, got &value.valueUnstructured{Value:***} and ***, ***, ***, *** in x"
+        );
+        assert_eq!(masked("ConfigMap"), message);
+    }
+}

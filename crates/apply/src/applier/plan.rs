@@ -1,0 +1,291 @@
+//! What applying an object would do, found out without changing anything.
+
+use std::{collections::HashSet, time::Duration};
+
+use json_patch::{Patch, PatchOperation, RemoveOperation, ReplaceOperation, jsonptr::PointerBuf};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::{Applier, Memory, immutability, mask};
+use crate::{
+    change::{Action, Applied, Change},
+    cluster::Resource,
+    drift,
+    error::{ClusterError, ObjectError, Step},
+    managed_fields,
+    object::{Object, ObjectId},
+    order::GroupKind,
+    status,
+};
+
+/// How long discovery may lag behind a definition that has just become established.
+const DISCOVERY_LAG: Duration = Duration::from_secs(15);
+
+/// Annotations of tools that applied the object before: kept, they would mislead those tools.
+const STALE_ANNOTATIONS: [&str; 3] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "kustomize.toolkit.fluxcd.io/checksum",
+    "fluxcd.io/sync-checksum",
+];
+const STALE_LABELS: [&str; 1] = ["fluxcd.io/sync-gc-mark"];
+
+/// What is to be done with an object.
+pub(super) enum Plan {
+    /// Nothing.
+    Leave {
+        /// What the change set says.
+        change: Change,
+        /// Whether a stage needn't wait for it.
+        settled: bool,
+    },
+    /// Write it.
+    Write(Box<Write>),
+}
+
+/// A write to come.
+pub(super) struct Write {
+    pub(super) resource: Resource,
+    pub(super) desired: Object,
+    pub(super) digest: blake3::Hash,
+    pub(super) action: Action,
+    /// Removes what others left, before the apply.
+    pub(super) cleanup: Option<Patch>,
+    /// The UID of the object to delete first, because an immutable field changes.
+    pub(super) replaces: Option<String>,
+}
+
+/// The live object as far as it is known.
+enum Live {
+    Absent,
+    Present(Box<Object>),
+    /// It couldn't be read: the dry-run decides.
+    Hidden,
+}
+
+impl Live {
+    fn object(&self) -> Option<&Object> {
+        match self {
+            Self::Present(object) => Some(object),
+            Self::Absent | Self::Hidden => None,
+        }
+    }
+}
+
+impl Applier {
+    /// Finds out what applying the object would do.
+    pub(super) async fn plan(
+        &self,
+        mut desired: Object,
+        memory: &dyn Memory,
+        defined: &HashSet<GroupKind>,
+    ) -> Result<Plan, ObjectError> {
+        let resource = self.resolve(&desired, defined).await;
+        if resource.as_ref().is_ok_and(|resource| !resource.namespaced) {
+            desired.set_namespace(None);
+        }
+        let id = desired.id();
+        if self.rules.is_ignored(&desired) {
+            return Ok(leave(&desired, Action::Skipped, None, false));
+        }
+        let failed = |source| ObjectError { id: id.clone(), step: Step::DryRun, source };
+        let resource = resource.map_err(failed)?;
+        if resource.namespaced && id.namespace.is_empty() {
+            return Err(failed(ClusterError::NoNamespace));
+        }
+
+        let early = if memory.is_new(&id) && !self.options.migrate_api_version {
+            match self.dry_run(&resource, &desired).await {
+                Ok(created) if created.resource_version().is_none() => {
+                    let digest = self.digest(&desired);
+                    return Ok(write(resource, desired, digest, Action::Created));
+                }
+                other => Some(other),
+            }
+        } else {
+            None
+        };
+
+        let mut live = self.read(&resource, &id).await;
+        if let Some(live) = live.object()
+            && (self.rules.is_ignored(live) || self.rules.is_create_only(&desired))
+        {
+            let settled = status::compute(live).is_current();
+            return Ok(leave(live, Action::Skipped, None, settled));
+        }
+
+        let digest = self.digest(&desired);
+        if let Some(live) = live.object()
+            && let Some(seen) = seen(live, digest)
+            && memory.recall(&id).as_ref() == Some(&seen)
+        {
+            return Ok(leave(live, Action::Unchanged, Some(seen), status::compute(live).is_current()));
+        }
+        if self.options.migrate_api_version {
+            self.migrate(&resource, &id, &desired, &mut live).await?;
+        }
+
+        let dry_run = match early {
+            Some(result) => result,
+            None => self.dry_run(&resource, &desired).await,
+        };
+        let dry_run = match dry_run {
+            Ok(dry_run) => dry_run,
+            Err(error) => return self.recreate(resource, desired, digest, &live, error),
+        };
+
+        let cleanup = live.object().and_then(|live| self.cleanup(&desired, live));
+        let ignore = &self.options.ignore;
+        if cleanup.is_none() && !drift::has_drifted(live.object(), &dry_run, ignore) {
+            let live = live.object().unwrap_or(&dry_run);
+            let settled = status::compute(live).is_current();
+            return Ok(leave(live, Action::Unchanged, seen(live, digest), settled));
+        }
+        if let Some(live) = live.object() {
+            ignore.yield_to_live(&mut desired, live, &dry_run, &self.options.field_manager);
+        }
+        let action = if dry_run.resource_version().is_none() { Action::Created } else { Action::Configured };
+        let replaces = None;
+        Ok(Plan::Write(Box::new(Write { resource, desired, digest, action, cleanup, replaces })))
+    }
+
+    /// Finds the resource. A kind that the set itself defines gets a while to appear.
+    async fn resolve(&self, object: &Object, defined: &HashSet<GroupKind>) -> Result<Resource, ClusterError> {
+        let gvk = object.gvk();
+        let is_defined = defined.contains(&GroupKind { group: gvk.group.clone(), kind: gvk.kind.clone() });
+        let deadline = Instant::now() + DISCOVERY_LAG;
+        loop {
+            match self.cluster.resolve(&gvk).await {
+                Err(error) if error.is_no_match() && is_defined && Instant::now() < deadline => {
+                    sleep(Duration::from_millis(100)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn read(&self, resource: &Resource, id: &ObjectId) -> Live {
+        match self.cluster.get(resource, Some(&id.namespace), &id.name).await {
+            Ok(Some(object)) => Live::Present(Box::new(object)),
+            Ok(None) => Live::Absent,
+            Err(error) => {
+                tracing::debug!(object = %id.subject(), %error, "cannot read the live object");
+                Live::Hidden
+            }
+        }
+    }
+
+    async fn dry_run(&self, resource: &Resource, desired: &Object) -> Result<Object, ClusterError> {
+        let result = self.cluster.apply(resource, desired, &self.options.field_manager, true).await;
+        result.map_err(|error| mask::error(error, desired))
+    }
+
+    /// Moves all field owners to the desired API version, which a dry-run may need to pass.
+    async fn migrate(
+        &self,
+        resource: &Resource,
+        id: &ObjectId,
+        desired: &Object,
+        live: &mut Live,
+    ) -> Result<(), ObjectError> {
+        let Live::Present(object) = live else { return Ok(()) };
+        let entries = managed_fields::entries(object.as_value());
+        let Some(moved) = managed_fields::migrate(&entries, desired.api_version()) else { return Ok(()) };
+        let patch = patch(object, vec![replace(&["metadata", "managedFields"], moved)]);
+        match self.cluster.json_patch(resource, id, patch, &self.options.field_manager).await {
+            Ok(patched) => **object = patched,
+            Err(source) => return Err(ObjectError { id: id.clone(), step: Step::Migrate, source }),
+        }
+        Ok(())
+    }
+
+    /// What to do about a refused dry-run: recreate the object if that is wanted and the refusal is
+    /// about nothing but immutable fields.
+    fn recreate(
+        &self,
+        resource: Resource,
+        desired: Object,
+        digest: blake3::Hash,
+        live: &Live,
+        error: ClusterError,
+    ) -> Result<Plan, ObjectError> {
+        if let Some(live) = live.object() {
+            let forced = self.options.force || self.rules.is_forced(&desired) || self.rules.is_forced(live);
+            if forced && error.status().is_some_and(immutability::is_immutability) {
+                let replaces = live.uid().map(ToOwned::to_owned);
+                let action = Action::Created;
+                let cleanup = None;
+                return Ok(Plan::Write(Box::new(Write {
+                    resource,
+                    desired,
+                    digest,
+                    action,
+                    cleanup,
+                    replaces,
+                })));
+            }
+        }
+        Err(ObjectError { id: desired.id(), step: Step::DryRun, source: error })
+    }
+
+    /// The patch that removes what other tools left and takes their fields over; nothing if there
+    /// is nothing to remove, or the object is merged with what others set.
+    pub(super) fn cleanup(&self, desired: &Object, live: &Object) -> Option<Patch> {
+        if self.rules.is_merged(desired) || self.rules.is_merged(live) {
+            return None;
+        }
+        let mut operations = Vec::new();
+        for (field, keys) in [("annotations", &STALE_ANNOTATIONS[..]), ("labels", &STALE_LABELS[..])] {
+            let present = |key: &&&str| live.as_value()["metadata"][field].get(**key).is_some();
+            operations.extend(keys.iter().filter(present).map(|key| remove(&["metadata", field, key])));
+        }
+        let entries = managed_fields::entries(live.as_value());
+        if let Some(taken) = managed_fields::take_over(&entries, &self.takeover, &self.options.field_manager)
+        {
+            operations.push(replace(&["metadata", "managedFields"], taken));
+        }
+        (!operations.is_empty()).then(|| patch(live, operations))
+    }
+
+    /// A hash of the desired object and of all options that change what applying it does.
+    fn digest(&self, desired: &Object) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(desired.as_value().to_string().as_bytes());
+        let options = (&self.options.field_manager, &self.takeover, &self.options.ignore);
+        hasher.update(format!("{options:?}").as_bytes());
+        hasher.finalize()
+    }
+}
+
+fn leave(object: &Object, action: Action, applied: Option<Applied>, settled: bool) -> Plan {
+    let change = Change { id: object.id(), version: object.gvk().version, action, applied };
+    Plan::Leave { change, settled }
+}
+
+fn write(resource: Resource, desired: Object, digest: blake3::Hash, action: Action) -> Plan {
+    Plan::Write(Box::new(Write { resource, desired, digest, action, cleanup: None, replaces: None }))
+}
+
+/// What to remember of an object that is in place.
+pub(super) fn seen(live: &Object, digest: blake3::Hash) -> Option<Applied> {
+    Some(Applied {
+        digest,
+        resource_version: live.resource_version()?.to_owned(),
+        uid: live.uid()?.to_owned(),
+    })
+}
+
+/// A patch that fails with a conflict if the object was changed since it was read.
+fn patch(live: &Object, mut operations: Vec<PatchOperation>) -> Patch {
+    if let Some(version) = live.resource_version() {
+        operations.push(replace(&["metadata", "resourceVersion"], version.into()));
+    }
+    Patch(operations)
+}
+
+fn replace(path: &[&str], value: Value) -> PatchOperation {
+    PatchOperation::Replace(ReplaceOperation { path: PointerBuf::from_tokens(path.iter().copied()), value })
+}
+
+fn remove(path: &[&str]) -> PatchOperation {
+    PatchOperation::Remove(RemoveOperation { path: PointerBuf::from_tokens(path.iter().copied()) })
+}

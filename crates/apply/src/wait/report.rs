@@ -1,0 +1,158 @@
+//! How a wait's failure reads.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::{
+    object::{Object, ObjectId},
+    status::State,
+};
+
+/// How many objects a message explains, and how long each explanation may be.
+const DETAILS: usize = 5;
+const DETAIL_LENGTH: usize = 300;
+
+/// An object that isn't ready. Displays as `Kind/ns/name status: 'State'`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Which object.
+    pub id: ObjectId,
+    /// Its last status; nothing if it was never read.
+    pub state: Option<State>,
+    /// Why the status can't be told.
+    pub error: Option<String>,
+    /// What explains the state, such as the pod's own reason.
+    pub detail: String,
+}
+
+impl Pending {
+    pub(super) fn add_detail(&mut self, detail: &str) {
+        if !self.detail.is_empty() {
+            self.detail.push_str(", ");
+        }
+        self.detail.push_str(detail);
+    }
+}
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = self.id.subject();
+        match (self.state, &self.error) {
+            (None, _) => write!(f, "can't determine status for {subject}"),
+            (Some(state), None) => write!(f, "{subject} status: '{state}'"),
+            (Some(state), Some(error)) => write!(f, "{subject} status: '{state}': {error}"),
+        }
+    }
+}
+
+/// Why a wait failed. Displays the objects in brackets, and after them what explains their state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WaitError {
+    /// Time was up.
+    #[error("timeout waiting for: {}", list(.0))]
+    Timeout(Vec<Pending>),
+    /// Objects have failed for good.
+    #[error("failed early due to stalled resources: {}", list(.0))]
+    Failed(Vec<Pending>),
+}
+
+fn list(pending: &[Pending]) -> String {
+    let objects: Vec<_> = pending.iter().map(ToString::to_string).collect();
+    let details: Vec<_> = pending
+        .iter()
+        .filter(|pending| !pending.detail.is_empty() && pending.state != Some(State::NotFound))
+        .take(DETAILS)
+        .map(|pending| format!("{}: {}", pending.id.subject(), shorten(&pending.detail)))
+        .collect();
+    let objects = format!("[{}]", objects.join(", "));
+    if details.is_empty() { objects } else { format!("{objects}: {}", details.join("; ")) }
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(DETAIL_LENGTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// An object that wasn't gone in time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} termination timeout: {cause}", id.subject())]
+pub struct TerminationTimeout {
+    /// Which object.
+    pub id: ObjectId,
+    /// What keeps it, as far as can be told.
+    pub cause: String,
+}
+
+/// The label selector of a controller of pods, in the form of a query.
+pub(super) fn pod_selector(object: &Object) -> Option<String> {
+    let selector = &object.as_value()["spec"]["selector"];
+    let mut parts = Vec::new();
+    for (key, value) in selector["matchLabels"].as_object().into_iter().flatten() {
+        parts.push(format!("{key}={}", value.as_str()?));
+    }
+    for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
+        let key = expression["key"].as_str()?;
+        let values: Vec<_> =
+            expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let values = values.join(",");
+        parts.push(match expression["operator"].as_str()? {
+            "In" => format!("{key} in ({values})"),
+            "NotIn" => format!("{key} notin ({values})"),
+            "Exists" => key.to_owned(),
+            "DoesNotExist" => format!("!{key}"),
+            _ => return None,
+        });
+    }
+    // An empty selector would be every pod of the namespace.
+    (!parts.is_empty()).then(|| parts.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pending(name: &str, state: Option<State>, error: Option<&str>, detail: &str) -> Pending {
+        let id = ObjectId {
+            namespace: "ns".into(),
+            name: name.into(),
+            group: "apps".into(),
+            kind: "Deployment".into(),
+        };
+        Pending { id, state, error: error.map(ToOwned::to_owned), detail: detail.into() }
+    }
+
+    #[test]
+    fn texts() {
+        let timeout = WaitError::Timeout(vec![
+            pending("a", Some(State::InProgress), None, "0 of 1 replicas are ready"),
+            pending("b", Some(State::Unknown), Some("no such key: x"), ""),
+            pending("c", None, None, ""),
+            pending("d", Some(State::NotFound), None, "gone"),
+        ]);
+        assert_eq!(
+            timeout.to_string(),
+            "timeout waiting for: [Deployment/ns/a status: 'InProgress', Deployment/ns/b status: 'Unknown': no such key: x, \
+             can't determine status for Deployment/ns/c, Deployment/ns/d status: 'NotFound']: \
+             Deployment/ns/a: 0 of 1 replicas are ready"
+        );
+        let failed = WaitError::Failed(vec![pending("a", Some(State::Failed), None, "")]);
+        assert_eq!(
+            failed.to_string(),
+            "failed early due to stalled resources: [Deployment/ns/a status: 'Failed']"
+        );
+    }
+
+    #[test]
+    fn selectors() {
+        let selector = |selector| {
+            pod_selector(&Object::new(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"selector": selector}})).unwrap())
+        };
+        assert_eq!(selector(json!({"matchLabels": {"app": "a"}, "matchExpressions": [{"key": "t", "operator": "NotIn", "values": ["x", "y"]}, {"key": "z", "operator": "DoesNotExist"}]})).unwrap(), "app=a,t notin (x,y),!z");
+        assert_eq!(selector(json!({})), None);
+    }
+}
