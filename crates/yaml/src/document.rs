@@ -50,7 +50,7 @@ pub fn parse_first(text: &str) -> Result<Option<Node>, Error> {
 
 /// The documents of a text, one by one; ends after the first error.
 pub fn documents(text: &str, limits: Limits) -> impl Iterator<Item = Result<Document, Error>> {
-    crate::build::Documents::new(text, limits)
+    crate::parse::Documents::new(text, limits)
 }
 
 /// The text of bytes in UTF-8, or in UTF-16 with a byte order mark.

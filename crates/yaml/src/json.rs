@@ -55,29 +55,34 @@ impl Node {
 
 /// A JSON number as Go's YAML encoder writes it after reading it from JSON text.
 pub(crate) fn number_text(number: &Number) -> String {
-    match (number.as_i64(), number.as_u64(), number.as_f64()) {
-        (Some(value), _, _) => value.to_string(),
-        (_, Some(value), _) => value.to_string(),
-        (_, _, Some(value)) => match whole(value) {
-            Some(whole) => whole.to_string(),
-            None => crate::number::format_float(value),
-        },
-        _ => number.to_string(),
+    if let Some(value) = number.as_i64() {
+        return value.to_string();
+    }
+    if let Some(value) = number.as_u64() {
+        return value.to_string();
+    }
+    match number.as_f64() {
+        // JSON text has such a number without fraction, so that it is read back as a whole one.
+        Some(value) if value.fract() == 0.0 && value.abs() < 18_446_744_073_709_551_616.0 => {
+            let text = format!("{}", value + 0.0);
+            if text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok() {
+                if text == "-0" { "0".to_owned() } else { text }
+            } else {
+                crate::number::format_float(value)
+            }
+        }
+        Some(value) => crate::number::format_float(value),
+        None => number.to_string(),
     }
 }
 
-/// The float as a whole number, if it is one that JSON text spells without exponent or fraction and that fits.
-fn whole(value: f64) -> Option<i128> {
-    const BOUND: f64 = 18_446_744_073_709_551_616.0;
-    (value.fract() == 0.0 && value < BOUND && value >= -BOUND / 2.0).then_some(value as i128)
-}
-
+/// A JSON number as Go writes a float: a whole one below 1e21 without fraction or exponent, its shortest digits
+/// filled up with zeros.
 fn float(value: f64, position: Position) -> Result<Json, Error> {
-    if let Some(whole) = whole(value) {
-        let number = i64::try_from(whole)
-            .map(Number::from)
-            .ok()
-            .or_else(|| u64::try_from(whole).map(Number::from).ok());
+    if value.fract() == 0.0 && value.abs() < 1e21 && !(value == 0.0 && value.is_sign_negative()) {
+        let text = format!("{value}");
+        let number =
+            text.parse::<i64>().map(Number::from).ok().or_else(|| text.parse::<u64>().map(Number::from).ok());
         if let Some(number) = number {
             return Ok(Json::Number(number));
         }
@@ -136,7 +141,7 @@ fn scalar(resolved: Resolved<'_>, version: Version, position: Position) -> Resul
 
 fn object(mapping: &Mapping, options: JsonOptions, root: bool) -> Result<Map<String, Json>, Error> {
     let mapping: Cow<'_, Mapping> = if mapping.iter().any(|entry| is_merge(&entry.key)) {
-        Cow::Owned(merged(mapping, options.version)?)
+        Cow::Owned(merged(mapping, options.version, options.strict)?)
     } else {
         Cow::Borrowed(mapping)
     };

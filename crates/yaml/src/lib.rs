@@ -16,7 +16,6 @@
 //! # Ok::<(), sluice_yaml::Error>(())
 //! ```
 
-mod build;
 mod document;
 pub mod emit;
 mod error;
@@ -24,6 +23,7 @@ mod json;
 mod merge;
 mod node;
 mod number;
+mod parse;
 mod position;
 mod resolve;
 mod timestamp;

@@ -29,24 +29,29 @@ fn sources(value: &Node) -> Result<Vec<&Mapping>, Error> {
 }
 
 /// The mapping with its merge keys taken in. Explicit keys win over merged ones; [`Version::V2`] lets a merge key
-/// also override the explicit keys above it, and takes several merge keys; [`Version::V3`] takes the last one only.
-pub(crate) fn merged(mapping: &Mapping, version: Version) -> Result<Mapping, Error> {
+/// also override the explicit keys above it, and takes several merge keys; [`Version::V3`] takes one only.
+///
+/// `strict`: keys that [`Version::V2`] overrides stay, for the caller to refuse them as duplicates.
+pub(crate) fn merged(mapping: &Mapping, version: Version, strict: bool) -> Result<Mapping, Error> {
     match version {
-        Version::V2 => in_order(mapping),
+        Version::V2 => in_order(mapping, strict),
         Version::V3 => explicit_first(mapping),
     }
 }
 
-fn in_order(mapping: &Mapping) -> Result<Mapping, Error> {
+fn in_order(mapping: &Mapping, strict: bool) -> Result<Mapping, Error> {
     let mut entries: Vec<Entry> = Vec::new();
     for entry in mapping {
         if is_merge(&entry.key) {
             for source in sources(&entry.value)?.into_iter().rev() {
-                entries.extend(flat(source, Version::V2)?.iter().cloned());
+                entries.extend(flat(source, Version::V2, strict)?.iter().cloned());
             }
         } else {
             entries.push(entry.clone());
         }
+    }
+    if strict {
+        return Ok(entries.into());
     }
     // The last one wins where it stands last, so that no reader takes the repetition for a duplicate.
     let mut seen: HashSet<Arc<str>> = HashSet::new();
@@ -63,10 +68,14 @@ fn in_order(mapping: &Mapping) -> Result<Mapping, Error> {
 fn explicit_first(mapping: &Mapping) -> Result<Mapping, Error> {
     let (merges, mut entries): (Vec<Entry>, Vec<Entry>) =
         mapping.iter().cloned().partition(|entry| is_merge(&entry.key));
+    if let [first, second, ..] = &merges[..] {
+        let (key, position, first) = ("<<".to_owned(), second.key.position, first.key.position);
+        return Err(Error::DuplicateKey { key, position, first });
+    }
     let mut seen: HashSet<Arc<str>> = entries.iter().filter_map(|entry| text(&entry.key)).collect();
     if let Some(merge) = merges.last() {
         for source in sources(&merge.value)? {
-            for entry in &flat(source, Version::V3)? {
+            for entry in &flat(source, Version::V3, false)? {
                 if text(&entry.key).is_none_or(|text| seen.insert(text)) {
                     entries.push(entry.clone());
                 }
@@ -76,9 +85,9 @@ fn explicit_first(mapping: &Mapping) -> Result<Mapping, Error> {
     Ok(entries.into())
 }
 
-fn flat(mapping: &Mapping, version: Version) -> Result<Mapping, Error> {
+fn flat(mapping: &Mapping, version: Version, strict: bool) -> Result<Mapping, Error> {
     if mapping.iter().any(|entry| is_merge(&entry.key)) {
-        merged(mapping, version)
+        merged(mapping, version, strict)
     } else {
         Ok(mapping.clone())
     }
@@ -102,7 +111,7 @@ impl Node {
             Value::Mapping(mapping) => {
                 if mapping.iter().any(|entry| is_merge(&entry.key)) {
                     let flow = mapping.flow;
-                    *mapping = merged(mapping, version)?;
+                    *mapping = merged(mapping, version, false)?;
                     mapping.flow = flow;
                 }
                 if mapping.iter().any(|entry| has_merge(&entry.value)) {

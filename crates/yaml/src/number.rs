@@ -74,6 +74,21 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|value| value.is_finite())
 }
 
+/// As [`parse_float`], with underscores between digits.
+pub(crate) fn parse_go_float(text: &str) -> Option<f64> {
+    if !text.contains('_') {
+        return parse_float(text);
+    }
+    let between_digits = |index: usize| {
+        let digit =
+            |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
+        digit(index.checked_sub(1)) && digit(index.checked_add(1))
+    };
+    text.match_indices('_')
+        .all(|(index, _)| between_digits(index))
+        .then(|| parse_float(&text.replace('_', "")))?
+}
+
 /// The shortest decimal digits that read back as `value`, and the exponent of the first (`d.ddd × 10^exponent`).
 fn shortest(value: f64) -> (String, i32) {
     let text = format!("{:e}", value.abs());

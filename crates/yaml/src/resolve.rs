@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::node::{Scalar, ScalarStyle};
-use crate::number::{Integer, parse_float, parse_int};
+use crate::number::{Integer, parse_float, parse_go_float, parse_int};
 use crate::timestamp::to_rfc3339;
 
 /// The tags of YAML's own types, in their long form.
@@ -104,6 +104,8 @@ impl Version {
     /// What a scalar with that explicit tag (in its long form) means.
     pub fn resolve<'t>(self, scalar: &'t Scalar, explicit: Option<&str>) -> Result<Resolved<'t>, Mismatch> {
         let text = &*scalar.text;
+        // The tag `!` alone says "a string" to the one library and nothing to the other.
+        let explicit = explicit.filter(|name| *name != "!" || self == Self::V2);
         let Some(explicit) = explicit else {
             return Ok(match scalar.style {
                 ScalarStyle::Plain if text == "<<" => Resolved::Merge,
@@ -166,7 +168,7 @@ impl Version {
             _ => {}
         }
         if text.starts_with('.') {
-            return parse_float(text).map_or(Resolved::String(text.into()), Resolved::Float);
+            return parse_go_float(text).map_or(Resolved::String(text.into()), Resolved::Float);
         }
         if timestamps && let Some(rfc3339) = to_rfc3339(text) {
             return Resolved::Timestamp { text, rfc3339 };

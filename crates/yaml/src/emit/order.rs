@@ -40,8 +40,8 @@ fn digits(text: &str, start: i64) -> (i64, usize) {
     (value, count)
 }
 
-/// Sorts by [`compare`]. That is no total order for numbers beyond 64 bits, for which the standard sort may panic:
-/// hence this merge sort, which at worst leaves such keys in some order.
+/// Sorts by [`compare`]. That is no total order (`v10` < `v1alpha1` < `v2` < `v10`), which the standard sort may
+/// answer with a panic: hence this merge sort. Go's result for such keys changes from run to run.
 pub(super) fn sort<T>(items: Vec<T>, key: impl Fn(&T) -> &str + Copy) -> Vec<T> {
     if items.is_sorted_by(|a, b| compare(key(a), key(b)) != Ordering::Greater) {
         return items;

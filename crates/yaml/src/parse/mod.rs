@@ -1,0 +1,43 @@
+//! From text to trees.
+
+mod comments;
+mod cursor;
+mod grammar;
+mod scalars;
+mod scan;
+mod tags;
+mod token;
+
+pub(crate) use grammar::Documents;
+
+use crate::error::Error;
+use cursor::Cursor;
+
+/// Refuses characters that no YAML text may hold: control characters but tab and line breaks, and U+FFFE, U+FFFF.
+fn check_characters(text: &str) -> Result<(), Error> {
+    let bytes = text.as_bytes();
+    let bad = bytes.iter().enumerate().find_map(|(index, byte)| {
+        let next = |ahead: usize| bytes.get(index + ahead).copied().unwrap_or(0);
+        let bad = match byte {
+            b'\t' | b'\n' | b'\r' => false,
+            0..=0x1F | 0x7F => true,
+            0xC2 => next(1) < 0xA0 && next(1) != 0x85,
+            0xEF => next(1) == 0xBF && next(2) >= 0xBE,
+            _ => false,
+        };
+        bad.then_some(index)
+    });
+    let Some(index) = bad else { return Ok(()) };
+    let mut cursor = Cursor::new(text, 0);
+    while cursor.mark.pos < index {
+        if cursor.is_break(0) {
+            cursor.line_break();
+        } else {
+            cursor.advance();
+        }
+    }
+    let code = cursor.rest().chars().next().map_or(0, u32::from);
+    let message =
+        format!("control characters are not allowed: U+{code:04X} at column {}", cursor.mark.column + 1);
+    Err(Error::Syntax { position: cursor.mark.to(cursor.mark), message })
+}
