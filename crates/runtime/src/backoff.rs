@@ -25,12 +25,12 @@ mod tests {
 
     #[test]
     fn doubles_up_to_the_maximum() {
-        let backoff = Backoff { min: Duration::from_millis(750), max: Duration::from_secs(900) };
+        let backoff = Backoff { min: Duration::from_millis(750), max: Duration::from_mins(15) };
         let delays: Vec<_> = (0..4).map(|n| backoff.delay(n).as_millis()).collect();
         assert_eq!(delays, [750, 1500, 3000, 6000]);
         assert_eq!(backoff.delay(10), Duration::from_secs(768));
-        assert_eq!(backoff.delay(11), Duration::from_secs(900));
-        assert_eq!(backoff.delay(31), Duration::from_secs(900));
-        assert_eq!(backoff.delay(u32::MAX), Duration::from_secs(900));
+        assert_eq!(backoff.delay(11), Duration::from_mins(15));
+        assert_eq!(backoff.delay(31), Duration::from_mins(15));
+        assert_eq!(backoff.delay(u32::MAX), Duration::from_mins(15));
     }
 }

@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn outcomes_are_counted_as_controller_runtime_does() {
         let jitter = Jitter::from_percent(0).unwrap();
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let outcome = |result| conclude(result, jitter);
         assert_eq!(outcome(Ok(Action::Done)), (Next::Idle, Outcome::Success));
         assert_eq!(outcome(Ok(Action::AfterJittered(minute))), (Next::After(minute), Outcome::RequeueAfter));

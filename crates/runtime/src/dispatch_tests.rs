@@ -23,7 +23,7 @@ struct Rig {
 
 impl Rig {
     fn new(concurrency: usize) -> Self {
-        let backoff = Backoff { min: Duration::from_millis(750), max: Duration::from_secs(900) };
+        let backoff = Backoff { min: Duration::from_millis(750), max: Duration::from_mins(15) };
         let active = Gauge::default();
         Self {
             queue: Queue::new("Kind", backoff, QueueMetrics::default()),
@@ -139,7 +139,7 @@ async fn turns_are_told_of_the_end_and_those_that_do_not_listen_are_aborted() {
             let told = told.clone();
             async move {
                 if &*turn.key.name == "stubborn" {
-                    sleep(Duration::from_secs(3600)).await;
+                    sleep(Duration::from_hours(1)).await;
                 }
                 if turn.preempted.wait_for(Option::is_some).await.is_ok() {
                     told.fetch_add(1, Ordering::SeqCst);

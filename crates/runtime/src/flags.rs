@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(args.leader_election_retry_period, Duration::from_secs(5));
         assert_eq!(
             args.backoff().unwrap(),
-            Backoff { min: Duration::from_millis(750), max: Duration::from_secs(900) }
+            Backoff { min: Duration::from_millis(750), max: Duration::from_mins(15) }
         );
         assert!(args.watch_all_namespaces && args.watch_label_selector.is_empty());
         assert_eq!((args.kube_api_qps, args.kube_api_burst), (50.0, 300));
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn durations_are_spelt_as_in_go() {
-        assert_eq!(parse_duration("1h30m").unwrap(), Duration::from_secs(5400));
+        assert_eq!(parse_duration("1h30m").unwrap(), Duration::from_mins(90));
         assert_eq!(parse_duration("0").unwrap(), Duration::ZERO);
         assert!(parse_duration("-5s").is_err());
         assert!(parse_duration("5").is_err());

@@ -42,8 +42,8 @@ pub fn lease_name(controller: &str, label_selector: &str) -> String {
         return format!("{controller}-leader-election");
     }
     let digest = Sha256::digest(label_selector.as_bytes());
-    let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{controller}-leader-election-{short}")
+    let short = digest.iter().take(4).fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+    format!("{controller}-leader-election-{short:08x}")
 }
 
 /// One replica's view of the lease.

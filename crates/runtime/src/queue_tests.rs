@@ -1,6 +1,6 @@
 use super::*;
 
-const BACKOFF: Backoff = Backoff { min: Duration::from_millis(750), max: Duration::from_secs(900) };
+const BACKOFF: Backoff = Backoff { min: Duration::from_millis(750), max: Duration::from_mins(15) };
 
 fn queue() -> Arc<Queue> {
     Queue::new("Kind", BACKOFF, QueueMetrics::default())
@@ -45,17 +45,17 @@ async fn delays_are_exact_and_cut_short_by_triggers() {
     let (queue, a) = (queue(), key("ns", "a"));
     add(&queue, &a);
     queue.pop().unwrap();
-    queue.finish(&a, Next::After(Duration::from_secs(60)));
+    queue.finish(&a, Next::After(Duration::from_mins(1)));
     let waited = wait(&queue).await;
     assert!((60.0..60.01).contains(&waited), "{waited}");
     assert_eq!(queue.pop().unwrap().trigger.cause, Cause::Due);
-    queue.finish(&a, Next::After(Duration::from_secs(60)));
+    queue.finish(&a, Next::After(Duration::from_mins(1)));
     add(&queue, &a);
     assert!(wait(&queue).await < 0.01);
     queue.pop().unwrap();
     queue.finish(&a, Next::Idle);
     assert!(
-        tokio::time::timeout(Duration::from_secs(600), queue.ready()).await.is_err(),
+        tokio::time::timeout(Duration::from_mins(10), queue.ready()).await.is_err(),
         "the old timer is gone"
     );
 }
@@ -68,13 +68,13 @@ async fn a_trigger_wakes_a_waiting_worker_and_an_earlier_timer_wins() {
     queue.pop().unwrap();
     queue.pop().unwrap();
     queue.finish(&a, Next::After(Duration::from_secs(100)));
-    let waiter = tokio::spawn({
+    let task = tokio::spawn({
         let queue = Arc::clone(&queue);
         async move { wait(&queue).await }
     });
     tokio::time::sleep(Duration::from_secs(1)).await;
     queue.finish(&b, Next::After(Duration::from_secs(2)));
-    let waited = waiter.await.unwrap();
+    let waited = task.await.unwrap();
     assert!((3.0..3.01).contains(&waited), "{waited}");
     assert_eq!(queue.pop().unwrap().key, b);
 }

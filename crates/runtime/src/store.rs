@@ -41,6 +41,7 @@ impl<K> Change<K> {
     }
 
     /// The state after, if the object is still there.
+    #[expect(clippy::new_ret_no_self)] // It stands beside `old`.
     pub fn new(&self) -> Option<&Arc<K>> {
         match self {
             Self::Added(new) | Self::Updated { new, .. } => Some(new),

@@ -12,11 +12,11 @@ use super::Recorded;
 
 /// Distinct messages of one reason within [`SIMILAR_WINDOW`] before they are folded into one event.
 const SIMILAR_LIMIT: usize = 10;
-const SIMILAR_WINDOW: Duration = Duration::from_secs(600);
+const SIMILAR_WINDOW: Duration = Duration::from_mins(10);
 const SIMILAR_PREFIX: &str = "(combined from similar events): ";
 /// Events about one object that may come at once, and the time that earns another one.
 const BURST: f64 = 25.0;
-const REFILL: Duration = Duration::from_secs(300);
+const REFILL: Duration = Duration::from_mins(5);
 /// Objects and events remembered, each.
 const MEMORY: usize = 1024;
 

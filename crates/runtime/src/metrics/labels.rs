@@ -18,15 +18,6 @@ impl ObjectLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct ConditionLabels {
-    kind: String,
-    name: String,
-    namespace: String,
-    r#type: String,
-    status: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ControllerLabels {
     pub controller: String,
 }

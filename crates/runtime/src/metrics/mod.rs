@@ -23,7 +23,7 @@ use prometheus_client::{
 
 pub(crate) use self::{labels::Outcome, queue::QueueMetrics};
 use self::{
-    labels::{ConditionLabels, ControllerLabels, NameLabels, ObjectLabels, RequestLabels, ResultLabels},
+    labels::{ControllerLabels, NameLabels, ObjectLabels, RequestLabels, ResultLabels},
     process::ProcessCollector,
     queue::QueueFamilies,
 };
@@ -75,17 +75,6 @@ impl Metrics {
             "The duration in seconds of a GitOps Toolkit resource reconciliation",
             self.reconcile_duration.clone(),
         );
-        // Known to dashboards, but left to kube-state-metrics.
-        r.register(
-            "gotk_reconcile_condition",
-            "The current condition status of a GitOps Toolkit resource reconciliation",
-            Family::<ConditionLabels, Gauge>::default(),
-        );
-        r.register(
-            "gotk_suspend_status",
-            "The current suspend status of a GitOps Toolkit resource",
-            Family::<ObjectLabels, Gauge>::default(),
-        );
         r.register(
             "controller_runtime_reconcile",
             "Reconciliations per controller and result",
@@ -135,7 +124,7 @@ impl Metrics {
         lock(&self.registry).register(name, help, metric);
     }
 
-    /// The exposition in the OpenMetrics text format.
+    /// The exposition in the text format of `OpenMetrics`.
     pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &lock(&self.registry))?;
@@ -243,7 +232,6 @@ mod tests {
             r#"controller_runtime_reconcile_errors_total{controller="kustomization"} 1"#,
             r#"leader_election_master_status{name="x-leader-election"} 1"#,
             r#"workqueue_adds_total{controller="kustomization",name="kustomization"} 1"#,
-            "# TYPE gotk_suspend_status gauge",
             "# TYPE process_cpu_seconds counter",
         ] {
             assert!(text.lines().any(|l| l == line), "no line {line} in\n{text}");

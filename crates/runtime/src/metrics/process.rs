@@ -34,29 +34,29 @@ impl Collector for ProcessCollector {
             let metric = ConstGauge::new(value);
             metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
         };
-        gauge("process_start_time_seconds", "Start of the process since the epoch", self.started)?;
+        gauge("process_start_time_seconds", "Start of the process since the epoch.", self.started)?;
         if let Ok(status) = fs::read_to_string("/proc/self/status") {
             for (name, help, field) in [
-                ("process_resident_memory_bytes", "Resident memory", "VmRSS"),
-                ("process_virtual_memory_bytes", "Virtual memory", "VmSize"),
-                ("process_resident_memory_max_bytes", "Highest resident memory so far", "VmHWM"),
+                ("process_resident_memory_bytes", "Resident memory.", "VmRSS"),
+                ("process_virtual_memory_bytes", "Virtual memory.", "VmSize"),
+                ("process_resident_memory_max_bytes", "Highest resident memory so far.", "VmHWM"),
             ] {
                 if let Some(kib) = status_field(&status, field) {
                     gauge(name, help, (kib * KIB) as f64)?;
                 }
             }
             if let Some(threads) = status_field(&status, "Threads") {
-                gauge("process_threads", "Threads", threads as f64)?;
+                gauge("process_threads", "Threads.", threads as f64)?;
             }
         }
         if let Ok(entries) = fs::read_dir("/proc/self/fd") {
-            gauge("process_open_fds", "Open file descriptors", entries.count() as f64)?;
+            gauge("process_open_fds", "Open file descriptors.", entries.count() as f64)?;
         }
         if let Some(ticks) = fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(cpu_ticks) {
             let metric = ConstCounter::new(ticks as f64 / TICKS_PER_SECOND);
             metric.encode(encoder.encode_descriptor(
                 "process_cpu_seconds",
-                "CPU time spent",
+                "CPU time spent.",
                 None,
                 metric.metric_type(),
             )?)?;

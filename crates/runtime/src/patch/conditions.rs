@@ -19,7 +19,7 @@ pub(super) fn merge(before: &[Value], after: &[Value], latest: &[Value], owned: 
         merged.retain(|condition| type_of(condition) != Some(kind));
         merged.extend(new.cloned());
     }
-    merged.sort_by(|a, b| by_type(a, b));
+    merged.sort_by(by_type);
     merged
 }
 

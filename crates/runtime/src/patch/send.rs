@@ -104,7 +104,7 @@ fn rebase(step: &Step, before: &Value, after: &Value, latest: &Value, owned: &[&
         Step::Metadata(body) => {
             let mut body = body.clone();
             if body.pointer("/metadata/finalizers").is_some() {
-                let wanted = merge_finalizers(finalizers(before), finalizers(after), finalizers(latest));
+                let wanted = merge_finalizers(&finalizers(before), &finalizers(after), &finalizers(latest));
                 match merge_patch(&json!(finalizers(latest)), &json!(wanted)) {
                     Some(list) => body["metadata"]["finalizers"] = list,
                     None => {
@@ -130,10 +130,10 @@ fn finalizers(object: &Value) -> Vec<&str> {
 }
 
 /// Adds and removes what we did, keeping what others have.
-fn merge_finalizers<'a>(before: Vec<&'a str>, after: Vec<&'a str>, latest: Vec<&'a str>) -> Vec<&'a str> {
+fn merge_finalizers<'a>(before: &[&str], after: &[&'a str], latest: &[&'a str]) -> Vec<&'a str> {
     let mut merged: Vec<_> =
-        latest.into_iter().filter(|name| !before.contains(name) || after.contains(name)).collect();
-    for name in after {
+        latest.iter().copied().filter(|name| !before.contains(name) || after.contains(name)).collect();
+    for &name in after {
         if !before.contains(&name) && !merged.contains(&name) {
             merged.push(name);
         }
@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn finalizers_of_others_survive() {
-        assert_eq!(merge_finalizers(vec!["ours"], vec![], vec!["ours", "theirs"]), ["theirs"]);
-        assert_eq!(merge_finalizers(vec![], vec!["ours"], vec!["theirs"]), ["theirs", "ours"]);
-        assert_eq!(merge_finalizers(vec![], vec!["ours"], vec!["ours"]), ["ours"]);
+        assert_eq!(merge_finalizers(&["ours"], &[], &["ours", "theirs"]), ["theirs"]);
+        assert_eq!(merge_finalizers(&[], &["ours"], &["theirs"]), ["theirs", "ours"]);
+        assert_eq!(merge_finalizers(&[], &["ours"], &["ours"]), ["ours"]);
     }
 
     #[test]
