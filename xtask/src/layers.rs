@@ -159,11 +159,11 @@ impl Graph {
 }
 
 /// Libraries use their own layer and those below, programs only libraries, an assembly programs too, tests everything.
-fn may_use(user: Layer, used: Layer) -> bool {
+fn may_use(user: Layer, library: Layer) -> bool {
     match user {
         Layer::Test => true,
-        Layer::Program | Layer::Assembly => used < user,
-        _ => used <= user,
+        Layer::Program | Layer::Assembly => library < user,
+        _ => library <= user,
     }
 }
 
