@@ -60,8 +60,8 @@ impl Default for ApplyOptions {
             custom_stage_kinds: HashSet::new(),
             ignore: IgnoreRules::default(),
             migrate_api_version: false,
-            stage_timeout: Duration::from_secs(60),
-            recreate_timeout: Duration::from_secs(300),
+            stage_timeout: Duration::from_mins(1),
+            recreate_timeout: Duration::from_mins(5),
         }
     }
 }

@@ -109,8 +109,8 @@ impl Cluster {
             field_manager: Some(field_manager.to_owned()),
             field_validation: None,
         };
-        let path = Request::new(resource.path(desired.namespace())?);
-        object(self.send(path.patch(desired.name(), &params, &Patch::Apply(desired.as_value()))).await?)
+        let collection = Request::new(resource.path(desired.namespace())?);
+        object(self.send(collection.patch(desired.name(), &params, &Patch::Apply(desired.as_value()))).await?)
     }
 
     /// Applies a JSON patch (RFC 6902); returns what the object becomes.
@@ -122,8 +122,8 @@ impl Cluster {
         field_manager: &str,
     ) -> Result<Object, ClusterError> {
         let params = PatchParams { field_manager: Some(field_manager.to_owned()), ..PatchParams::default() };
-        let path = Request::new(resource.path(Some(&id.namespace))?);
-        object(self.send(path.patch(&id.name, &params, &Patch::Json::<()>(patch))).await?)
+        let collection = Request::new(resource.path(Some(&id.namespace))?);
+        object(self.send(collection.patch(&id.name, &params, &Patch::Json::<()>(patch))).await?)
     }
 
     /// Deletes an object in the background, if it still has this UID. An object that is gone, or

@@ -15,7 +15,9 @@ pub fn has_drifted(live: Option<&Object>, dry_run: &Object, ignore: &IgnoreRules
     }
     let strip = |object: &Object| {
         let mut value = object.as_value().clone();
-        paths.iter().for_each(|path| path.remove(&mut value));
+        for path in &paths {
+            path.remove(&mut value);
+        }
         value
     };
     differs(&strip(live), &strip(dry_run))

@@ -159,12 +159,19 @@ pub struct ObjectError {
     /// What was being done.
     pub step: Step,
     /// Why it failed.
-    pub source: ClusterError,
+    pub source: Box<ClusterError>,
 }
 
 impl std::error::Error for ObjectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+        Some(&*self.source)
+    }
+}
+
+impl ObjectError {
+    /// The failure of an object at a step.
+    pub fn new(id: ObjectId, step: Step, source: ClusterError) -> Self {
+        Self { id, step, source: Box::new(source) }
     }
 }
 

@@ -108,17 +108,14 @@ pub fn take_over(entries: &[Entry], patterns: &[ManagerPattern], field_manager: 
             continue;
         }
         taken = true;
-        match &mut own {
-            Some(own) => {
-                let union = own.fields().union(&entry.fields());
-                own.0.insert("fieldsV1".to_owned(), union.to_json());
-            }
-            None => {
-                let mut first = entry.clone();
-                first.0.insert("manager".to_owned(), field_manager.into());
-                first.0.insert("operation".to_owned(), Operation::Apply.as_str().into());
-                own = Some(first);
-            }
+        if let Some(own) = &mut own {
+            let union = own.fields().union(&entry.fields());
+            own.0.insert("fieldsV1".to_owned(), union.to_json());
+        } else {
+            let mut first = entry.clone();
+            first.0.insert("manager".to_owned(), field_manager.into());
+            first.0.insert("operation".to_owned(), Operation::Apply.as_str().into());
+            own = Some(first);
         }
     }
     if !taken {

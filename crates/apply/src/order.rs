@@ -91,7 +91,7 @@ impl Stage {
     }
 
     /// The stage of an object.
-    pub fn of(object: &Object, custom: &HashSet<GroupKind>) -> Self {
+    pub(crate) fn of(object: &Object, custom: &HashSet<GroupKind>) -> Self {
         let is =
             |kind: &str, group: &str| object.kind().eq_ignore_ascii_case(kind) && object.group() == group;
         if is("CustomResourceDefinition", "apiextensions.k8s.io")
@@ -133,7 +133,7 @@ impl GroupKind {
 }
 
 /// The objects of each stage that has any, in order.
-pub fn stages(objects: Vec<Object>, custom: &HashSet<GroupKind>) -> Vec<(Stage, Vec<Object>)> {
+pub(crate) fn stages(objects: Vec<Object>, custom: &HashSet<GroupKind>) -> Vec<(Stage, Vec<Object>)> {
     let mut objects: Vec<_> =
         objects.into_iter().map(|object| (Stage::of(&object, custom), object)).collect();
     objects.sort_by_cached_key(|(stage, object)| (*stage, Key(object.id())));

@@ -39,8 +39,8 @@ impl PruneOutcome {
         if self.errors.is_empty() {
             return None;
         }
-        let errors: String = self.errors.iter().map(|error| format!("{error};")).collect();
-        Some(format!("delete failed, errors: {errors}"))
+        let errors: Vec<_> = self.errors.iter().map(ToString::to_string).collect();
+        Some(format!("delete failed, errors: {};", errors.join(";")))
     }
 }
 
@@ -55,7 +55,7 @@ pub async fn prune(cluster: &Cluster, owner: &Owner, entries: &[Entry]) -> Prune
         let action = match delete(cluster, owner, &rules, entry).await {
             Ok(action) => action,
             Err((step, source)) => {
-                outcome.errors.push(ObjectError { id: entry.id.clone(), step, source });
+                outcome.errors.push(ObjectError::new(entry.id.clone(), step, source));
                 outcome.survivors.push(entry.clone());
                 Action::Unknown
             }

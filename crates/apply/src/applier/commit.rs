@@ -68,7 +68,7 @@ impl Applier {
 
     async fn carry_out(&self, plan: Plan) -> Result<(Change, bool), ObjectError> {
         match plan {
-            Plan::Leave { change, settled } => Ok((change, settled)),
+            Plan::Leave(leave) => Ok((leave.change, leave.settled)),
             Plan::Write(write) => self.write(*write).await,
         }
     }
@@ -87,7 +87,7 @@ impl Applier {
             .apply(&write.resource, &write.desired, manager, false)
             .await
             .map_err(|error| mask::error(error, &write.desired))
-            .map_err(|source| ObjectError { id: id.clone(), step: Step::Apply, source })?;
+            .map_err(|source| ObjectError::new(id.clone(), Step::Apply, source))?;
         let change = Change {
             id: applied.id(),
             version: write.resource.gvk.version.clone(),
@@ -99,7 +99,7 @@ impl Applier {
 
     /// Deletes the object that stands in the way, and waits until it is gone.
     async fn remove(&self, write: &Write, id: &ObjectId, uid: &str) -> Result<(), ObjectError> {
-        let failed = |step, source| ObjectError { id: id.clone(), step, source };
+        let failed = |step, source| ObjectError::new(id.clone(), step, source);
         tracing::info!(object = %id.subject(), "deleting the object to change an immutable field");
         self.cluster
             .delete(&write.resource, id, Some(uid))
@@ -128,7 +128,7 @@ impl Applier {
     /// Removes what others left on the object. If it was changed since it was read, what is to be
     /// removed is found out anew.
     async fn clean_up(&self, write: &mut Write, id: &ObjectId) -> Result<(), ObjectError> {
-        let failed = |source| ObjectError { id: id.clone(), step: Step::Cleanup, source };
+        let failed = |source| ObjectError::new(id.clone(), Step::Cleanup, source);
         let mut attempt = 1;
         while let Some(patch) = write.cleanup.take() {
             let manager = &self.options.field_manager;
@@ -151,7 +151,7 @@ impl Applier {
 /// Which kind a plan is about: group and kind.
 fn kind(plan: &Plan) -> (String, String) {
     match plan {
-        Plan::Leave { change, .. } => (change.id.group.clone(), change.id.kind.clone()),
+        Plan::Leave(leave) => (leave.change.id.group.clone(), leave.change.id.kind.clone()),
         Plan::Write(write) => (write.resource.gvk.group.clone(), write.resource.gvk.kind.clone()),
     }
 }

@@ -32,14 +32,17 @@ const STALE_LABELS: [&str; 1] = ["fluxcd.io/sync-gc-mark"];
 /// What is to be done with an object.
 pub(super) enum Plan {
     /// Nothing.
-    Leave {
-        /// What the change set says.
-        change: Change,
-        /// Whether a stage needn't wait for it.
-        settled: bool,
-    },
+    Leave(Box<Leave>),
     /// Write it.
     Write(Box<Write>),
+}
+
+/// An object that stays as it is.
+pub(super) struct Leave {
+    /// What the change set says.
+    pub(super) change: Change,
+    /// Whether a stage needn't wait for it.
+    pub(super) settled: bool,
 }
 
 /// A write to come.
@@ -87,7 +90,7 @@ impl Applier {
         if self.rules.is_ignored(&desired) {
             return Ok(leave(&desired, Action::Skipped, None, false));
         }
-        let failed = |source| ObjectError { id: id.clone(), step: Step::DryRun, source };
+        let failed = |source| ObjectError::new(id.clone(), Step::DryRun, source);
         let resource = resource.map_err(failed)?;
         if resource.namespaced && id.namespace.is_empty() {
             return Err(failed(ClusterError::NoNamespace));
@@ -193,7 +196,7 @@ impl Applier {
         let patch = patch(object, vec![replace(&["metadata", "managedFields"], moved)]);
         match self.cluster.json_patch(resource, id, patch, &self.options.field_manager).await {
             Ok(patched) => **object = patched,
-            Err(source) => return Err(ObjectError { id: id.clone(), step: Step::Migrate, source }),
+            Err(source) => return Err(ObjectError::new(id.clone(), Step::Migrate, source)),
         }
         Ok(())
     }
@@ -224,7 +227,7 @@ impl Applier {
                 })));
             }
         }
-        Err(ObjectError { id: desired.id(), step: Step::DryRun, source: error })
+        Err(ObjectError::new(desired.id(), Step::DryRun, error))
     }
 
     /// The patch that removes what other tools left and takes their fields over; nothing if there
@@ -258,7 +261,7 @@ impl Applier {
 
 fn leave(object: &Object, action: Action, applied: Option<Applied>, settled: bool) -> Plan {
     let change = Change { id: object.id(), version: object.gvk().version, action, applied };
-    Plan::Leave { change, settled }
+    Plan::Leave(Box::new(Leave { change, settled }))
 }
 
 fn write(resource: Resource, desired: Object, digest: blake3::Hash, action: Action) -> Plan {

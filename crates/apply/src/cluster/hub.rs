@@ -27,6 +27,9 @@ use crate::error::ClusterError;
 /// Pause before a watch that failed is tried again; meanwhile waiters poll.
 const RETRY: Duration = Duration::from_secs(10);
 
+/// Who is told of an object's changes, and by which tag it knows the object.
+type Subscriber = (Weak<Mailbox>, usize);
+
 /// Namespace and name of an object.
 type Key = (String, String);
 
@@ -95,7 +98,7 @@ impl Drop for Watch {
 struct Shared {
     /// Whether changes are seen at present.
     is_live: AtomicBool,
-    subscribers: Mutex<HashMap<Key, Vec<(Weak<Mailbox>, usize)>>>,
+    subscribers: Mutex<HashMap<Key, Vec<Subscriber>>>,
 }
 
 impl Shared {
@@ -212,13 +215,12 @@ async fn follow(
     version: &mut Option<String>,
     shared: &Shared,
 ) -> Result<(), ClusterError> {
-    let from = match version.take() {
-        Some(version) => version,
-        None => {
-            // The shortest list there is: its version is where "now" begins.
-            let request = path.list_metadata(&ListParams::default().limit(1)).map_err(build)?;
-            timed(client.request::<Meta>(request)).await?.metadata.resource_version
-        }
+    let from = if let Some(version) = version.take() {
+        version
+    } else {
+        // The shortest list there is: its version is where "now" begins.
+        let request = path.list_metadata(&ListParams::default().limit(1)).map_err(build)?;
+        timed(client.request::<Meta>(request)).await?.metadata.resource_version
     };
     let request = path.watch_metadata(&WatchParams::default(), &from).map_err(build)?;
     let events = timed(client.request_events::<Meta>(request)).await?;
