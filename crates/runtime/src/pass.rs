@@ -106,10 +106,14 @@ impl<K: Object> Pass<K> {
     /// The object is reconciled again as soon as this turn ends, whatever the turn does about it.
     pub async fn preempted(&self) -> Trigger {
         let mut preempted = self.preempted.clone();
-        match preempted.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(trigger)) => trigger.clone(),
+        let trigger = match preempted.wait_for(Option::is_some).await {
+            Ok(trigger) => (*trigger).clone(),
+            Err(_) => None,
+        };
+        match trigger {
+            Some(trigger) => trigger,
             // The queue dropped its end: nobody can ask any more.
-            _ => pending().await,
+            None => pending().await,
         }
     }
 
