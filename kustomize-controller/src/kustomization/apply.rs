@@ -1,0 +1,235 @@
+//! Applies what was built, prunes what left the build, and waits for health.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use sluice_apis::conditions;
+use sluice_apis::kustomize::condition_types::{HEALTHY, RECONCILING};
+use sluice_apis::kustomize::v1::{IgnoreRule, Kustomization};
+use sluice_apis::kustomize::{GROUP, reasons};
+use sluice_apis::meta::format_duration;
+use sluice_apis::source::v1::Artifact;
+use sluice_apply::ignore::{IgnoreRules, Selector};
+use sluice_apply::inventory::Entry;
+use sluice_apply::read::{self, Owner};
+use sluice_apply::status::StatusReader;
+use sluice_apply::wait::{WaitOptions, Waiter};
+use sluice_apply::{
+    Action, Applier, ApplyOptions, ChangeSet, Cluster, Gvk, Object, ObjectId, normalize, prune,
+};
+use sluice_runtime::EventType;
+
+use super::failure::Failure;
+use super::{KustomizationPass, Kustomizer, Stop, event, status};
+
+/// The field manager of applied objects.
+const FIELD_MANAGER: &str = "kustomize-controller";
+
+/// What applying did.
+pub struct AppliedSet {
+    /// One entry for each object.
+    pub changes: ChangeSet,
+    /// Jobs that delete themselves when done: their absence means success.
+    pub jobs_with_ttl: HashSet<ObjectId>,
+}
+
+/// The labels by which a Kustomization's objects are known.
+pub fn owner(object: &Kustomization) -> Owner {
+    Owner {
+        group: GROUP.to_owned(),
+        name: object.metadata.name.clone().unwrap_or_default(),
+        namespace: object.metadata.namespace.clone().unwrap_or_default(),
+    }
+}
+
+impl Kustomizer {
+    /// Applies the objects in stages.
+    pub(super) async fn apply(
+        &self,
+        pass: &KustomizationPass,
+        cluster: &Cluster,
+        readers: &[Arc<dyn StatusReader>],
+        mut objects: Vec<Object>,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<AppliedSet, Failure> {
+        let object = &pass.object;
+        read::set_owner_labels(&mut objects, &owner(object));
+        normalize::normalize(&mut objects);
+        if let Some(common) = &object.spec.common_metadata {
+            read::set_common_metadata(&mut objects, &common.labels, &common.annotations);
+        }
+        if let Some(secret) = read::find_encrypted_secret(&objects, GROUP) {
+            return Err(Failure::apply(format!(
+                "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
+                secret.subject()
+            )));
+        }
+        let jobs_with_ttl = objects.iter().filter(|o| has_ttl(o)).map(Object::id).collect();
+        let options = ApplyOptions {
+            field_manager: FIELD_MANAGER.to_owned(),
+            rules_group: GROUP.to_owned(),
+            concurrency: self.options.concurrent_applies,
+            force: object.spec.force,
+            override_managers: self.options.override_managers.clone(),
+            custom_stage_kinds: self.options.stage_kinds.clone(),
+            ignore: ignore_rules(&object.spec.ignore)?,
+            migrate_api_version: self.options.migrate_api_version,
+            ..ApplyOptions::default()
+        };
+        let uid = object.metadata.uid.clone().unwrap_or_default();
+        let last = self.memory.applied(&uid, &status::inventory(object));
+        let applier = Applier::new(cluster.clone(), options, readers.to_vec());
+        let changes = applier
+            .apply_staged(objects, &last)
+            .await
+            .map_err(|failure| Failure::apply(failure.to_string()))?;
+        self.memory.apply(&uid, &changes);
+        tracing::info!(
+            objects = changes.entries.len(),
+            changed = changes.entries.iter().filter(|change| change.action.is_change()).count(),
+            "server-side apply completed"
+        );
+        let log = changes.change_log();
+        if !log.is_empty() {
+            event(pass, EventType::Normal, &log, metadata);
+        }
+        Ok(AppliedSet { changes, jobs_with_ttl })
+    }
+
+    /// Deletes what is no longer built. What could not be deleted stays in the inventory, to be tried again.
+    pub(super) async fn prune(
+        &self,
+        pass: &mut KustomizationPass,
+        cluster: &Cluster,
+        mut inventory: Vec<Entry>,
+        stale: Vec<Entry>,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        if !pass.object.spec.prune || stale.is_empty() {
+            return Ok(());
+        }
+        let outcome = prune::prune(cluster, &owner(&pass.object), &stale).await;
+        if let Some(message) = outcome.failure() {
+            inventory.extend(outcome.survivors);
+            status::set_inventory(&mut pass.object, &inventory);
+            return Err(Failure::retry(reasons::PRUNE_FAILED, message));
+        }
+        if !outcome.changes.entries.is_empty() {
+            event(pass, EventType::Normal, &outcome.changes.to_string(), metadata);
+        }
+        Ok(())
+    }
+
+    /// Waits until the objects are healthy, if the spec asks for that. Holds no worker meanwhile.
+    pub(super) async fn await_health(
+        &self,
+        pass: &mut KustomizationPass,
+        cluster: &Cluster,
+        readers: Vec<Arc<dyn StatusReader>>,
+        applied: &AppliedSet,
+        artifact: &Artifact,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), Stop> {
+        let objects = awaited(&pass.object, &applied.changes);
+        if objects.is_empty() {
+            conditions::delete(&mut pass.object, HEALTHY);
+            return Ok(());
+        }
+        let was_healthy = conditions::is_true(&pass.object, HEALTHY);
+        let last_applied =
+            pass.object.status.as_ref().and_then(|status| status.last_applied_revision.clone());
+        let is_new_revision = last_applied.as_deref() != Some(artifact.revision.as_str());
+        status::progress(&mut pass.object, "Running health checks", &artifact.revision);
+        let message = conditions::message(&pass.object, RECONCILING).unwrap_or_default().to_owned();
+        conditions::mark_unknown(&mut pass.object, HEALTHY, reasons::PROGRESSING, message);
+        pass.patch().await.map_err(Stop::error)?;
+
+        let began = Instant::now();
+        let waiter = Waiter::new(cluster.clone(), readers);
+        let options = WaitOptions {
+            timeout: status::timeout(&pass.object),
+            fail_fast: self.options.fail_fast,
+            jobs_with_ttl: applied.jobs_with_ttl.clone(),
+        };
+        // A newer revision, spec or request makes the answer worthless: why wait for it?
+        let outcome = pass
+            .park(async {
+                tokio::select! {
+                    outcome = Box::pin(waiter.wait(&objects, &options)) => Ok(outcome),
+                    trigger = pass.preempted() => Err(Stop::Superseded(trigger)),
+                }
+            })
+            .await?;
+        let took = format_duration(began.elapsed());
+        if let Err(error) = outcome {
+            conditions::mark_false(
+                &mut pass.object,
+                HEALTHY,
+                reasons::HEALTH_CHECK_FAILED,
+                error.to_string(),
+            );
+            let message = format!("health check failed after {took}: {error}");
+            return Err(Failure::retry(reasons::HEALTH_CHECK_FAILED, message).into());
+        }
+        let message = format!("Health check passed in {took}");
+        if !was_healthy || (is_new_revision && applied.changes.has_changes()) {
+            event(pass, EventType::Normal, &message, metadata);
+        }
+        conditions::mark_true(&mut pass.object, HEALTHY, reasons::SUCCEEDED, message);
+        pass.patch().await.map_err(Stop::error)
+    }
+}
+
+/// Whose health is awaited: all that was applied, or what the spec lists; never the Kustomization itself.
+fn awaited(object: &Kustomization, changes: &ChangeSet) -> Vec<ObjectId> {
+    let all: Vec<ObjectId> = if object.spec.wait {
+        let applied = changes.entries.iter().filter(|change| change.action != Action::Skipped);
+        applied.map(|change| change.id.clone()).collect()
+    } else {
+        object.spec.health_checks.iter().map(listed).collect()
+    };
+    let owner = owner(object);
+    let is_self = |id: &ObjectId| {
+        (id.kind.as_str(), id.group.as_str(), &id.namespace, &id.name)
+            == ("Kustomization", GROUP, &owner.namespace, &owner.name)
+    };
+    all.into_iter().filter(|id| !is_self(id)).collect()
+}
+
+/// A listed object. Without an API version it is one of `apps/v1`.
+fn listed(reference: &sluice_apis::meta::NamespacedObjectKindReference) -> ObjectId {
+    let api_version =
+        reference.api_version.as_deref().filter(|version| !version.is_empty()).unwrap_or("apps/v1");
+    ObjectId {
+        namespace: reference.namespace.clone().unwrap_or_default(),
+        name: reference.name.clone(),
+        group: Gvk::new(api_version, &reference.kind).group,
+        kind: reference.kind.clone(),
+    }
+}
+
+fn has_ttl(object: &Object) -> bool {
+    object.kind() == "Job"
+        && object.group() == "batch"
+        && object.as_value()["spec"]["ttlSecondsAfterFinished"].is_number()
+}
+
+fn ignore_rules(rules: &[IgnoreRule]) -> Result<IgnoreRules, Failure> {
+    let rules = rules.iter().map(|rule| {
+        let selector = rule.target.as_ref().map(|target| {
+            let text = |field: &Option<String>| field.clone().unwrap_or_default();
+            Selector {
+                group: text(&target.group),
+                version: text(&target.version),
+                kind: text(&target.kind),
+                name: text(&target.name),
+                namespace: text(&target.namespace),
+                label_selector: text(&target.label_selector),
+                annotation_selector: text(&target.annotation_selector),
+            }
+        });
+        (rule.paths.clone(), selector)
+    });
+    IgnoreRules::new(rules).map_err(|error| Failure::apply(error.to_string()))
+}

@@ -1,0 +1,143 @@
+//! The sources that Kustomizations build from, as far as they matter here: their artifact.
+
+use std::borrow::Cow;
+
+use kube::Resource;
+use kube::core::{ApiResource, DynamicResourceScope};
+use serde::Deserialize;
+use sluice_apis::k8s::ObjectMeta;
+use sluice_apis::kustomize::reasons;
+use sluice_apis::kustomize::v1::{Kustomization, KustomizationSourceKind};
+use sluice_apis::source::v1::Artifact;
+use sluice_runtime::ObjectKey;
+
+use super::failure::{Failure, Then};
+
+/// A source of any kind. Everything but the artifact is left out when it is read.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Source {
+    /// Name, namespace, version.
+    pub metadata: ObjectMeta,
+    /// What the source has produced.
+    #[serde(default)]
+    pub status: SourceStatus,
+}
+
+/// The part of a source's status that matters here.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct SourceStatus {
+    /// The last artifact, if there is one.
+    pub artifact: Option<Artifact>,
+}
+
+impl Resource for Source {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+
+    fn kind(kind: &ApiResource) -> Cow<'_, str> {
+        kind.kind.as_str().into()
+    }
+
+    fn group(kind: &ApiResource) -> Cow<'_, str> {
+        kind.group.as_str().into()
+    }
+
+    fn version(kind: &ApiResource) -> Cow<'_, str> {
+        kind.version.as_str().into()
+    }
+
+    fn plural(kind: &ApiResource) -> Cow<'_, str> {
+        kind.plural.as_str().into()
+    }
+
+    fn api_version(kind: &ApiResource) -> Cow<'_, str> {
+        kind.api_version.as_str().into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+/// The kinds of sources, with their plural names.
+pub const KINDS: [(&str, &str); 4] = [
+    ("Bucket", "buckets"),
+    ("ExternalArtifact", "externalartifacts"),
+    ("GitRepository", "gitrepositories"),
+    ("OCIRepository", "ocirepositories"),
+];
+
+/// How the API serves a kind of source.
+pub fn api_resource(kind: &str, plural: &str) -> ApiResource {
+    ApiResource {
+        group: sluice_apis::source::GROUP.to_owned(),
+        version: "v1".to_owned(),
+        api_version: format!("{}/v1", sluice_apis::source::GROUP),
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
+    }
+}
+
+/// Which source: kind, namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceKey {
+    /// The kind.
+    pub kind: String,
+    /// Namespace and name.
+    pub key: ObjectKey,
+}
+
+impl SourceKey {
+    /// The source that a Kustomization names.
+    pub fn of(object: &Kustomization) -> Self {
+        let reference = &object.spec.source_ref;
+        let own = object.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = reference.namespace.as_deref().filter(|n| !n.is_empty()).unwrap_or(own);
+        Self {
+            kind: reference.kind.as_str().to_owned(),
+            key: ObjectKey::new(namespace, reference.name.as_str()),
+        }
+    }
+}
+
+/// What the controller's flags allow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Access {
+    /// Sources of other namespaces may not be used.
+    pub same_namespace_only: bool,
+    /// `ExternalArtifact` may be used.
+    pub external_artifacts: bool,
+}
+
+/// Refuses what the flags don't allow and what isn't a kind of source.
+pub fn check_access(object: &Kustomization, access: Access) -> Result<SourceKey, Failure> {
+    let source = SourceKey::of(object);
+    let own = object.metadata.namespace.as_deref().unwrap_or_default();
+    let denied = |why: &str| {
+        let message = format!("can't access '{}/{}', {why}", source.kind, source.key);
+        Err(Failure::forbidden(reasons::ACCESS_DENIED, message))
+    };
+    if access.same_namespace_only && &*source.key.namespace != own {
+        return denied("cross-namespace references have been blocked");
+    }
+    match &object.spec.source_ref.kind {
+        KustomizationSourceKind::ExternalArtifact if !access.external_artifacts => {
+            denied("ExternalArtifact feature gate is disabled")
+        }
+        KustomizationSourceKind::Other(kind) => Err(Failure::source(
+            format!("source `{}` kind '{kind}' not supported", object.spec.source_ref.name),
+            Then::Backoff,
+        )),
+        _ => Ok(source),
+    }
+}
+
+/// The failure for a source that doesn't exist.
+pub fn not_found(source: &SourceKey) -> Failure {
+    let message = format!("{}.{} \"{}\" not found", source.kind, sluice_apis::source::GROUP, source.key.name);
+    Failure::source(message, Then::RetryQuietly)
+}

@@ -1,0 +1,150 @@
+//! Substitutes variables in the built manifests.
+
+use sluice_apis::kustomize::v1::{PostBuild, SubstituteReferenceKind, SubstituteStrategy};
+use sluice_apis::meta::{DISABLED, SUBSTITUTE_ANNOTATION};
+use sluice_expr::envsubst::{self, Missing, Variables};
+use sluice_yaml::Version;
+
+/// Why a manifest can't be substituted into.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The name can't be used in `${…}`.
+    #[error(
+        "'{name}' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$' (from {origin})"
+    )]
+    Name {
+        /// The name.
+        name: String,
+        /// Where it was found, such as `ConfigMap/app`.
+        origin: String,
+    },
+    /// The text has a form that can't be expanded.
+    #[error("envsubst error: variable substitution failed: {0}")]
+    Expand(#[from] envsubst::Error),
+    /// What came out is not YAML.
+    #[error("{0} (after substitution; quote the variable if its value is not plain)")]
+    Yaml(#[from] sluice_yaml::Error),
+    /// What came out is empty or has several documents.
+    #[error("the manifest is no longer one YAML document after substitution")]
+    NotOneDocument,
+}
+
+/// Whether variables are substituted at all.
+pub fn is_due(post_build: &PostBuild, variables: &Variables) -> bool {
+    !variables.is_empty() || post_build.substitute_strategy == Some(SubstituteStrategy::Always)
+}
+
+/// Adds values; later ones win. Line breaks are taken out, so that a value stays one scalar.
+pub fn add<'v>(
+    variables: &mut Variables,
+    values: impl IntoIterator<Item = (&'v str, &'v str)>,
+    origin: &str,
+) -> Result<(), Error> {
+    for (name, value) in values {
+        if !envsubst::is_valid_name(name) {
+            return Err(Error::Name { name: name.to_owned(), origin: origin.to_owned() });
+        }
+        variables.insert(name.to_owned(), value.replace('\n', ""));
+    }
+    Ok(())
+}
+
+/// The name that messages give a source of variables: `ConfigMap/app`.
+pub fn origin(kind: &SubstituteReferenceKind, name: &str) -> String {
+    format!("{kind}/{name}")
+}
+
+/// Substitutes in one manifest; `None` if the manifest opts out or holds nothing to substitute.
+///
+/// The text is the manifest as kustomize prints it, and the result is read as YAML again: an
+/// unquoted `${port}` becomes a number.
+pub fn manifest(
+    value: &serde_json::Value,
+    variables: &Variables,
+    missing: Missing,
+) -> Result<Option<serde_json::Value>, Error> {
+    if is_exempt(value) {
+        return Ok(None);
+    }
+    let text = sluice_yaml::to_yaml(value);
+    if !text.contains('$') {
+        return Ok(None);
+    }
+    let expanded = envsubst::expand(&text, variables, missing)?;
+    let mut documents = sluice_yaml::parse(&expanded)?.into_iter();
+    match (documents.next(), documents.next()) {
+        (Some(document), None) => Ok(Some(document.root.to_json(Version::V2)?)),
+        _ => Err(Error::NotOneDocument),
+    }
+}
+
+fn is_exempt(value: &serde_json::Value) -> bool {
+    ["labels", "annotations"]
+        .iter()
+        .any(|field| value["metadata"][field][SUBSTITUTE_ANNOTATION].as_str() == Some(DISABLED))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn config_map(data: &Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data})
+    }
+
+    fn substitute(data: &Value, variables: &[(&str, &str)]) -> Value {
+        let mut all = Variables::new();
+        add(&mut all, variables.iter().copied(), "inline").unwrap();
+        manifest(&config_map(data), &all, Missing::Error).unwrap().unwrap()["data"].take()
+    }
+
+    #[test]
+    fn results_are_typed_by_yaml() {
+        for (value, expected) in [
+            ("8080", json!(8080)),
+            ("true", json!(true)),
+            ("yes", json!(true)),
+            ("null", Value::Null),
+            ("1e3", json!(1000)),
+            ("plain", json!("plain")),
+            ("\"q\"", json!("q")),
+        ] {
+            let data = substitute(&json!({"k": "${v}"}), &[("v", value)]);
+            assert_eq!(data["k"], expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_documented_way_to_quote_works() {
+        let data = substitute(&json!({"k": "${quote}${v}${quote}"}), &[("v", "8080"), ("quote", "\"")]);
+        assert_eq!(data["k"], json!("8080"));
+    }
+
+    #[test]
+    fn line_breaks_in_values_are_taken_out() {
+        let data = substitute(&json!({"k": "${v}"}), &[("v", "one\ntwo\n")]);
+        assert_eq!(data["k"], json!("onetwo"));
+    }
+
+    #[test]
+    fn manifests_can_opt_out_by_label_or_annotation() {
+        for field in ["labels", "annotations"] {
+            let mut value = config_map(&json!({"k": "${v}"}));
+            value["metadata"][field] = json!({SUBSTITUTE_ANNOTATION: "disabled"});
+            assert_eq!(manifest(&value, &Variables::new(), Missing::Error).unwrap(), None);
+            value["metadata"][field] = json!({SUBSTITUTE_ANNOTATION: "Disabled"});
+            assert!(manifest(&value, &Variables::new(), Missing::Error).is_err());
+        }
+    }
+
+    #[test]
+    fn bad_names_say_where_they_are() {
+        let error = add(&mut Variables::new(), [("a-b", "")], "Secret/vars").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "'a-b' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$' (from Secret/vars)"
+        );
+    }
+}
