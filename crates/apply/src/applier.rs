@@ -76,7 +76,9 @@ pub trait Memory: Sync {
 
     /// Whether the object is probably not there yet (it is in no inventory): then the dry-run goes
     /// first, and tells whether there is anything to read.
-    fn is_new(&self, id: &ObjectId) -> bool;
+    fn is_new(&self, _id: &ObjectId) -> bool {
+        false
+    }
 }
 
 /// Remembers nothing: each object is read and compared by dry-run.
@@ -85,10 +87,6 @@ pub struct NoMemory;
 impl Memory for NoMemory {
     fn recall(&self, _: &ObjectId) -> Option<Applied> {
         None
-    }
-
-    fn is_new(&self, _: &ObjectId) -> bool {
-        false
     }
 }
 
