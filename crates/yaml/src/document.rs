@@ -69,7 +69,7 @@ pub fn decode(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, Error> {
         [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes).map(|text| text.into_owned().into()),
         _ => std::str::from_utf8(bytes).map(Into::into).map_err(|error| {
             let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let line = valid.iter().filter(|byte| **byte == b'\n').count() as u32 + 1;
+            let line = valid.split(|byte| *byte == b'\n').count() as u32;
             let column = valid.iter().rev().take_while(|byte| **byte != b'\n').count() as u32 + 1;
             Error::Encoding { position: Position { line, column, start: valid.len(), end: valid.len() + 1 } }
         }),

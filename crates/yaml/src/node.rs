@@ -246,13 +246,11 @@ impl Mapping {
 
     /// Sets the value of the first entry with that key, or appends an entry; returns the value it replaces.
     pub fn insert(&mut self, key: &str, value: Node) -> Option<Node> {
-        match self.get_mut(key) {
-            Some(old) => Some(std::mem::replace(old, value)),
-            None => {
-                self.entries_mut().push(Entry::new(key, value));
-                None
-            }
+        if let Some(old) = self.get_mut(key) {
+            return Some(std::mem::replace(old, value));
         }
+        self.entries_mut().push(Entry::new(key, value));
+        None
     }
 
     /// Removes the first entry with that key, keeping the order of the others.

@@ -110,10 +110,10 @@ pub(crate) fn format_float(value: f64) -> String {
         return format!("{sign}0");
     }
     let (digits, exponent) = shortest(value);
-    let body = if !(-4..6).contains(&exponent) {
-        scientific(&digits, exponent)
-    } else {
+    let body = if (-4..6).contains(&exponent) {
         positional(&digits, exponent)
+    } else {
+        scientific(&digits, exponent)
     };
     format!("{sign}{body}")
 }

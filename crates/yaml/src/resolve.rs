@@ -142,7 +142,7 @@ impl Version {
         let Some(&first) = text.as_bytes().first() else { return Resolved::Null };
         match first {
             b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => self.word(text),
-            b'.' | b'+' | b'-' | b'0'..=b'9' => self.numeric(text, timestamps),
+            b'.' | b'+' | b'-' | b'0'..=b'9' => Self::numeric(text, timestamps),
             _ => Resolved::String(text.into()),
         }
     }
@@ -160,7 +160,7 @@ impl Version {
         }
     }
 
-    fn numeric(self, text: &str, timestamps: bool) -> Resolved<'_> {
+    fn numeric(text: &str, timestamps: bool) -> Resolved<'_> {
         match text {
             ".nan" | ".NaN" | ".NAN" => return Resolved::Float(f64::NAN),
             ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Resolved::Float(f64::INFINITY),

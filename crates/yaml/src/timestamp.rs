@@ -1,7 +1,7 @@
 //! Timestamps as Go's YAML libraries recognise them.
 
 /// Reads one number of one or two digits.
-fn number<'t>(text: &'t str) -> Option<(u32, &'t str)> {
+fn number(text: &str) -> Option<(u32, &str)> {
     let count = text.bytes().take(2).take_while(u8::is_ascii_digit).count();
     let (digits, rest) = text.split_at(count);
     Some((digits.parse().ok()?, rest))
@@ -9,7 +9,7 @@ fn number<'t>(text: &'t str) -> Option<(u32, &'t str)> {
 
 fn days_in(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,

@@ -35,6 +35,8 @@ impl Built {
     }
 }
 
+type Parsed = Result<Built, Error>;
+
 /// What may stand before a node's content.
 #[derive(Default)]
 struct Properties {
@@ -165,7 +167,7 @@ impl<'t> Documents<'t> {
     }
 
     /// A node. `block`: in block context; `indentless`: a list may stand at the column of the mapping around it.
-    fn node(&mut self, block: bool, indentless: bool, depth: usize) -> Result<Built, Error> {
+    fn node(&mut self, block: bool, indentless: bool, depth: usize) -> Parsed {
         if let Kind::Alias(name) = self.scanner.peek()?.kind {
             let token = self.scanner.next()?;
             return self.alias(name, &token, depth);
@@ -228,7 +230,7 @@ impl<'t> Documents<'t> {
         }
     }
 
-    fn alias(&mut self, name: &str, token: &Token<'t>, depth: usize) -> Result<Built, Error> {
+    fn alias(&mut self, name: &str, token: &Token<'t>, depth: usize) -> Parsed {
         let mut copy = match self.anchors.get(name) {
             Some(Some(built)) => built.clone(),
             Some(None) => {
@@ -253,7 +255,7 @@ impl<'t> Documents<'t> {
         Ok(copy)
     }
 
-    fn scalar(&mut self) -> Result<Built, Error> {
+    fn scalar(&mut self) -> Parsed {
         let Token { kind: Kind::Scalar(text, style), start, end } = self.scanner.next()? else {
             return Err(self.scanner.error("did not find expected node content"));
         };
@@ -276,7 +278,7 @@ impl<'t> Documents<'t> {
         Ok(kinds.contains(&self.scanner.peek()?.kind))
     }
 
-    fn block_sequence(&mut self, start: Mark, depth: usize) -> Result<Built, Error> {
+    fn block_sequence(&mut self, start: Mark, depth: usize) -> Parsed {
         let depth = self.deeper(start, depth)?;
         self.scanner.next()?;
         let mut built = Built::leaf(Node::default());
@@ -303,7 +305,7 @@ impl<'t> Documents<'t> {
         Ok(built)
     }
 
-    fn indentless_sequence(&mut self, start: Mark, depth: usize) -> Result<Built, Error> {
+    fn indentless_sequence(&mut self, start: Mark, depth: usize) -> Parsed {
         let depth = self.deeper(start, depth)?;
         let mut built = Built::leaf(Node::default());
         let mut items = Vec::new();
@@ -319,7 +321,7 @@ impl<'t> Documents<'t> {
     }
 
     /// A dash and what follows it; nothing does if one of `ends` is next.
-    fn item(&mut self, ends: &[Kind<'static>], depth: usize) -> Result<Built, Error> {
+    fn item(&mut self, ends: &[Kind<'static>], depth: usize) -> Parsed {
         let dash = self.scanner.next()?;
         let head = self.scanner.take_head(dash.start);
         let mut item = if self.is_next(ends)? {
@@ -331,7 +333,7 @@ impl<'t> Documents<'t> {
         Ok(item)
     }
 
-    fn block_mapping(&mut self, start: Mark, depth: usize) -> Result<Built, Error> {
+    fn block_mapping(&mut self, start: Mark, depth: usize) -> Parsed {
         let depth = self.deeper(start, depth)?;
         self.scanner.next()?;
         let mut built = Built::leaf(Node::default());
@@ -373,7 +375,7 @@ impl<'t> Documents<'t> {
         Ok(built)
     }
 
-    fn block_value(&mut self, key: &mut Node, ends: &[Kind<'static>], depth: usize) -> Result<Built, Error> {
+    fn block_value(&mut self, key: &mut Node, ends: &[Kind<'static>], depth: usize) -> Parsed {
         let token = self.scanner.peek()?;
         if token.kind != Kind::Value {
             return Ok(Built::leaf(empty_at(token.start)));
@@ -387,7 +389,7 @@ impl<'t> Documents<'t> {
         if empty { Ok(Built::leaf(empty_at(colon.end))) } else { self.node(true, true, depth) }
     }
 
-    fn flow_sequence(&mut self, start: Mark, depth: usize) -> Result<Built, Error> {
+    fn flow_sequence(&mut self, start: Mark, depth: usize) -> Parsed {
         let depth = self.deeper(start, depth)?;
         self.scanner.next()?;
         let mut built = Built::leaf(Node::default());
@@ -419,7 +421,7 @@ impl<'t> Documents<'t> {
     }
 
     /// `a: b` inside `[]`: a mapping of one entry.
-    fn flow_pair(&mut self, start: Mark, depth: usize) -> Result<Built, Error> {
+    fn flow_pair(&mut self, start: Mark, depth: usize) -> Parsed {
         let depth = self.deeper(start, depth)?;
         let ends = [Kind::Value, Kind::FlowEntry, Kind::FlowSequenceEnd];
         let mark = self.scanner.next()?.end;
@@ -435,7 +437,7 @@ impl<'t> Documents<'t> {
         Ok(built)
     }
 
-    fn flow_mapping(&mut self, start: Mark, depth: usize) -> Result<Built, Error> {
+    fn flow_mapping(&mut self, start: Mark, depth: usize) -> Parsed {
         let depth = self.deeper(start, depth)?;
         self.scanner.next()?;
         let mut built = Built::leaf(Node::default());
@@ -474,7 +476,7 @@ impl<'t> Documents<'t> {
         self.finish_flow(built, mapping.into(), start, end)
     }
 
-    fn flow_value(&mut self, ends: &[Kind<'static>], depth: usize) -> Result<Built, Error> {
+    fn flow_value(&mut self, ends: &[Kind<'static>], depth: usize) -> Parsed {
         let mut next = self.scanner.peek()?.start;
         if self.is_next(&[Kind::Value])? {
             self.scanner.next()?;
@@ -497,7 +499,7 @@ impl<'t> Documents<'t> {
         Ok(())
     }
 
-    fn finish_flow(&mut self, mut built: Built, node: Node, start: Mark, end: Mark) -> Result<Built, Error> {
+    fn finish_flow(&mut self, mut built: Built, node: Node, start: Mark, end: Mark) -> Parsed {
         built.node = node;
         built.node.position = start.to(end);
         self.scanner.peek()?;

@@ -74,7 +74,7 @@ impl<'t> Scanner<'t> {
             if !(self.cursor.is_blank(0) || self.cursor.is_break(0)) {
                 break;
             }
-            gap = self.plain_gap(start)?;
+            gap = self.plain_gap()?;
             crossed_lines = !gap.first_break.is_empty();
             if self.flow_level == 0 && i64::from(self.cursor.mark.column) <= self.indent {
                 break;
@@ -103,7 +103,7 @@ impl<'t> Scanner<'t> {
         self.cursor.since(start)
     }
 
-    fn plain_gap(&mut self, scalar: Mark) -> Result<Gap<'t>, Error> {
+    fn plain_gap(&mut self) -> Result<Gap<'t>, Error> {
         let mut gap = Gap::default();
         let start = self.cursor.mark.pos;
         loop {
@@ -112,7 +112,7 @@ impl<'t> Scanner<'t> {
                     && i64::from(self.cursor.mark.column) <= self.indent
                     && self.cursor.peek(0) == b'\t';
                 if tab_in_indent {
-                    return Err(error_at(scalar, "found a tab character that violates indentation"));
+                    return Err(self.error("found a tab character that violates indentation"));
                 }
                 self.cursor.advance();
             } else if self.cursor.is_break(0) {

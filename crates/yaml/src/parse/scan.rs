@@ -189,7 +189,7 @@ impl<'t> Scanner<'t> {
         if self.ended {
             return Err(self.error("did not find expected node content"));
         }
-        self.to_next_token();
+        self.skip_to_token();
         self.unroll_indent(i64::from(self.cursor.mark.column));
         if self.cursor.is_end(0) {
             return self.fetch_stream_end();
@@ -227,7 +227,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn to_next_token(&mut self) {
+    fn skip_to_token(&mut self) {
         let mut own_line = self.cursor.mark.column == 0;
         loop {
             while self.cursor.peek(0) == b' '
