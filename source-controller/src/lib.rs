@@ -1,1 +1,73 @@
-//! Fetches sources and serves each as a tarball.
+//! source-controller: fetches sources and serves each as a tarball.
+
+pub mod args;
+mod conditions;
+mod failure;
+mod finish;
+mod gitrepository;
+mod secrets;
+
+use std::sync::Arc;
+
+use sluice_artifact::{Storage, StorageError, serve};
+use sluice_git::SshAlgorithms;
+use sluice_runtime::flags::parse_listen_addr;
+use sluice_runtime::{Manager, RuntimeError, Task};
+use tokio::net::TcpListener;
+
+pub use args::Args;
+
+use crate::args::{FEATURE_GATES, OBJECT_LEVEL_WORKLOAD_IDENTITY};
+use crate::gitrepository::Setup;
+
+/// Why the controller could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The parts that every controller has.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The storage cannot be used.
+    #[error("unable to configure the storage: {0}")]
+    Storage(#[from] StorageError),
+    /// There is no directory for fetched Git objects.
+    #[error("unable to create a directory for Git objects: {0}")]
+    GitStores(#[source] std::io::Error),
+    /// A flag needs a feature that is off.
+    #[error("--default-service-account needs the feature gate {OBJECT_LEVEL_WORKLOAD_IDENTITY}")]
+    Gate,
+}
+
+/// Runs until told to end.
+pub async fn run(args: Args) -> Result<(), Error> {
+    let gates = args.common.gates(FEATURE_GATES).map_err(RuntimeError::from)?;
+    if !args.default_service_account.is_empty() && !gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY) {
+        return Err(Error::Gate);
+    }
+    let manager = Manager::new("source-controller", &args.common).await?;
+    let storage = Arc::new(Storage::open(args.storage.config())?);
+    let files = file_server(&args, &storage)?;
+    let git = gitrepository::start(
+        &manager,
+        Setup {
+            storage,
+            concurrency: args.concurrent,
+            ssh: SshAlgorithms { kex: args.ssh_kex_algos, host_key: args.ssh_hostkey_algos },
+        },
+    )
+    .map_err(Error::GitStores)?;
+    Ok(manager.run(vec![files, git]).await?)
+}
+
+/// Serves artifacts while this process leads: only the leader has them.
+fn file_server(args: &Args, storage: &Arc<Storage>) -> Result<Task, Error> {
+    let address =
+        parse_listen_addr("storage-addr", &args.storage.storage_addr).map_err(RuntimeError::from)?;
+    let storage = Arc::clone(storage);
+    Ok(Task::new("artifact server", move |cancel| async move {
+        let Some(address) = address else { return Ok(()) };
+        let listener = TcpListener::bind(address).await?;
+        tracing::info!(%address, "serving artifacts");
+        serve(listener, storage.root().to_owned(), cancel.cancelled_owned()).await?;
+        Ok(())
+    }))
+}

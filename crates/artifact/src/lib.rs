@@ -7,7 +7,9 @@
 mod fetch;
 mod server;
 mod storage;
+mod workspace;
 
 pub use fetch::{FetchError, Fetcher, FetcherConfig, HostOverrides, Unpacked};
 pub use server::serve;
 pub use storage::{ArtifactPath, IntegrityError, Lock, Staged, Storage, StorageConfig, StorageError};
+pub use workspace::Workspace;

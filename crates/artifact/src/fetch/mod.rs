@@ -3,7 +3,6 @@
 mod cache;
 mod download;
 mod error;
-mod workspace;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +15,11 @@ use tempfile::TempDir;
 pub use error::FetchError;
 
 use cache::Cache;
-use workspace::Workspace;
+
+use crate::Workspace;
+
+/// Prefix of the directories that fetchers work in.
+const WORKSPACE_PREFIX: &str = "sluice-artifacts-";
 
 /// How artifacts are fetched.
 #[derive(Debug, Clone)]
@@ -135,7 +138,8 @@ impl Fetcher {
             .read_timeout(Duration::from_secs(30))
             .build()
             .map_err(|e| FetchError::Client(Arc::new(e)))?;
-        let workspace = Workspace::create(&config.dir).map(Arc::new).map_err(FetchError::workspace)?;
+        let workspace =
+            Workspace::create(&config.dir, WORKSPACE_PREFIX).map(Arc::new).map_err(FetchError::workspace)?;
         let cache = Cache::new(config.idle_bytes);
         let unpacks = tokio::sync::Semaphore::new(config.concurrent_unpacks.max(1));
         Ok(Self { shared: Arc::new(Shared { config, client, workspace, cache, unpacks }) })

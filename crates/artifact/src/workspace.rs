@@ -7,43 +7,45 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
-const PREFIX: &str = "sluice-artifacts-";
 /// Locked by the living process that owns the directory.
 const LOCK: &str = "lock";
 
 /// A directory that only this process uses, removed when dropped.
 #[derive(Debug)]
-pub(super) struct Workspace {
+pub struct Workspace {
     dir: TempDir,
     /// Held for as long as the directory is in use.
     _lock: File,
 }
 
 impl Workspace {
-    pub(super) fn create(parent: &Path) -> io::Result<Self> {
+    /// Makes a directory in `parent` whose name begins with `prefix`, and removes those of the same prefix
+    /// whose process is gone.
+    pub fn create(parent: &Path, prefix: &str) -> io::Result<Self> {
         fs::create_dir_all(parent)?;
-        remove_abandoned(parent)?;
-        let dir = TempDir::with_prefix_in(PREFIX, parent)?;
+        remove_abandoned(parent, prefix)?;
+        let dir = TempDir::with_prefix_in(prefix, parent)?;
         let lock = File::create(dir.path().join(LOCK))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Self { dir, _lock: lock })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// The directory.
+    pub fn path(&self) -> &Path {
         self.dir.path()
     }
 }
 
-fn remove_abandoned(parent: &Path) -> io::Result<()> {
+fn remove_abandoned(parent: &Path, prefix: &str) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
-        if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+        if !entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()) {
             continue;
         }
         // Without a lock file the owner may be about to create it: leave the directory alone.
         let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            tracing::debug!(path = %entry.path().display(), "removing downloads of a process that is gone");
+            tracing::debug!(path = %entry.path().display(), "removing files of a process that is gone");
             // Another process may be removing it as well.
             let _ = fs::remove_dir_all(entry.path());
         }

@@ -1,0 +1,100 @@
+//! `GitRepository`: a commit of a Git repository becomes an artifact.
+
+mod archive;
+mod build;
+mod finalize;
+mod notify;
+mod remote;
+mod source;
+mod status;
+mod storage;
+mod stores;
+
+use std::io;
+use std::sync::Arc;
+
+use sluice_apis::source::v1::GitRepository;
+use sluice_artifact::Storage;
+use sluice_git::{Commit, SshAlgorithms};
+use sluice_runtime::{Action, Manager, Pass, ReconcileError, Reconciler, Task};
+
+use crate::failure::Failure;
+use crate::finish::{Success, finish};
+
+use notify::Before;
+use source::Fetched;
+use stores::Stores;
+
+/// What the reconciler needs.
+pub(crate) struct Setup {
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) concurrency: usize,
+    pub(crate) ssh: SshAlgorithms,
+}
+
+/// Prepares the controller of this kind.
+pub(crate) fn start(manager: &Manager, setup: Setup) -> io::Result<Task> {
+    let Setup { storage, concurrency, ssh } = setup;
+    let reconciler = GitReconciler { storage, stores: Arc::new(Stores::create()?), ssh };
+    let controller = manager.controller::<GitRepository>();
+    Ok(controller.concurrency(concurrency).owned_conditions(status::OWNED).reconcile_with(reconciler))
+}
+
+struct GitReconciler {
+    storage: Arc<Storage>,
+    stores: Arc<Stores>,
+    ssh: SshAlgorithms,
+}
+
+impl Reconciler for GitReconciler {
+    type Object = GitRepository;
+
+    async fn reconcile(&self, pass: &mut Pass<GitRepository>) -> Result<Action, ReconcileError> {
+        // 1. An object that is being deleted gives up its artifacts.
+        if pass.object.metadata.deletion_timestamp.is_some() {
+            return self.finalize(pass).await;
+        }
+        // 2. The finalizer goes before anything that has to be cleaned up.
+        if finalize::add_finalizer(&mut pass.object) {
+            pass.patch().await?;
+        }
+        // 3. A suspended object keeps what it has.
+        let interval = pass.object.spec.interval.0;
+        if pass.object.spec.suspend {
+            tracing::info!("reconciliation is suspended for this object");
+            return finish(pass, &status::SUMMARY, interval, Ok(Success::Suspended)).await;
+        }
+        let before = Before::of(&pass.object);
+        let result = self.run(pass).await;
+        // 8. People hear of new artifacts and of recoveries.
+        if let Ok(done) = &result {
+            notify::notify(pass, &before, done.commit.as_deref());
+        }
+        // 9. The status tells how it went.
+        finish(pass, &status::SUMMARY, interval, result.map(|done| done.success)).await
+    }
+}
+
+/// A turn that went well.
+struct Done {
+    success: Success,
+    /// The commit, if it was fetched.
+    commit: Option<Box<Commit>>,
+}
+
+impl GitReconciler {
+    async fn run(&self, pass: &mut Pass<GitRepository>) -> Result<Done, Failure> {
+        // 4. Say that work begins.
+        status::announce(pass).await?;
+        // 5. See what is stored.
+        self.check_storage(pass).await?;
+        // 6. Fetch the commit, unless it is the one that is stored.
+        let commit = match self.fetch(pass).await? {
+            Fetched::Unchanged(success) => return Ok(Done { success, commit: None }),
+            Fetched::Commit(commit) => commit,
+        };
+        // 7. Store its content.
+        self.build(pass, &commit).await?;
+        Ok(Done { success: Success::Stored, commit: Some(commit) })
+    }
+}

@@ -1,0 +1,147 @@
+//! What the status of a `GitRepository` says.
+
+use sluice_apis::conditions::{ConditionedObject, Summary, mark_true};
+use sluice_apis::meta::REQUESTED_AT_ANNOTATION;
+use sluice_apis::meta::condition_types::{READY, RECONCILING, STALLED};
+use sluice_apis::meta::reasons::SUCCEEDED;
+use sluice_apis::source::v1::{Artifact, GitRepository};
+use sluice_runtime::Pass;
+
+use crate::conditions::types::{
+    ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, INCLUDE_UNAVAILABLE, SOURCE_VERIFIED,
+    STORAGE_OPERATION_FAILED,
+};
+use crate::conditions::{Drift, mark_progress};
+use crate::failure::Failure;
+
+/// Conditions that only this controller writes.
+pub(super) const OWNED: &[&str] = &[
+    STORAGE_OPERATION_FAILED,
+    FETCH_FAILED,
+    INCLUDE_UNAVAILABLE,
+    ARTIFACT_OUTDATED,
+    ARTIFACT_IN_STORAGE,
+    SOURCE_VERIFIED,
+    READY,
+    RECONCILING,
+    STALLED,
+];
+
+/// How Ready follows from the others.
+pub(super) const SUMMARY: Summary<'static> = Summary {
+    order: &[
+        STORAGE_OPERATION_FAILED,
+        FETCH_FAILED,
+        INCLUDE_UNAVAILABLE,
+        ARTIFACT_OUTDATED,
+        ARTIFACT_IN_STORAGE,
+        SOURCE_VERIFIED,
+        STALLED,
+        RECONCILING,
+    ],
+    negative_polarity: &[
+        STORAGE_OPERATION_FAILED,
+        FETCH_FAILED,
+        INCLUDE_UNAVAILABLE,
+        ARTIFACT_OUTDATED,
+        STALLED,
+        RECONCILING,
+    ],
+    overriding_when_false: &[SOURCE_VERIFIED],
+};
+
+/// Conditions whose disappearance is a recovery.
+pub(super) const FAILURES: &[&str] = &[FETCH_FAILED, INCLUDE_UNAVAILABLE, STORAGE_OPERATION_FAILED];
+
+/// Says that work begins; written at once if someone waits for it.
+pub(super) async fn announce(pass: &mut Pass<GitRepository>) -> Result<(), Failure> {
+    let object = &mut pass.object;
+    mark_progress(object, Drift::No, "reconciliation in progress");
+    let (generation, observed) = (object.generation(), object.observed_generation());
+    if generation != observed {
+        let message = format!("processing object: new generation {observed} -> {generation}");
+        mark_progress(object, Drift::No, &message);
+        pass.patch().await?;
+    } else if has_new_request(object) {
+        pass.patch().await?;
+    }
+    Ok(())
+}
+
+fn has_new_request(object: &GitRepository) -> bool {
+    let annotations = object.metadata.annotations.as_ref();
+    let token = annotations.and_then(|all| all.get(REQUESTED_AT_ANNOTATION)).map(String::as_str);
+    token.is_some() && token != object.last_handled_reconcile_at()
+}
+
+/// The stored artifact.
+pub(super) fn artifact(object: &GitRepository) -> Option<&Artifact> {
+    object.status.as_ref()?.artifact.as_ref()
+}
+
+/// Whether the stored artifact has this revision.
+pub(super) fn has_revision(object: &GitRepository, revision: &str) -> bool {
+    artifact(object).is_some_and(|artifact| normalize_revision(&artifact.revision) == revision)
+}
+
+/// Whether the artifact was built from other settings than the spec has now.
+pub(super) fn config_changed(object: &GitRepository) -> bool {
+    let spec = &object.spec;
+    let Some(status) = &object.status else { return true };
+    spec.ignore != status.observed_ignore
+        || spec.recurse_submodules != status.observed_recurse_submodules
+        || spec.include != status.observed_include
+        || spec.include.len() != status.included_artifacts.len()
+        || spec.sparse_checkout != status.observed_sparse_checkout
+}
+
+/// Remembers a new artifact and the settings that it was built from.
+pub(super) fn record_artifact(object: &mut GitRepository, artifact: Artifact) {
+    let spec = &object.spec;
+    let status = object.status.get_or_insert_default();
+    status.artifact = Some(artifact);
+    status.included_artifacts = Vec::new();
+    status.observed_ignore.clone_from(&spec.ignore);
+    status.observed_recurse_submodules = spec.recurse_submodules;
+    status.observed_include.clone_from(&spec.include);
+    status.observed_sparse_checkout.clone_from(&spec.sparse_checkout);
+}
+
+/// Says that the artifact of this revision is stored.
+pub(super) fn mark_stored(object: &mut GitRepository, revision: &str) {
+    mark_true(object, ARTIFACT_IN_STORAGE, SUCCEEDED, format!("stored artifact for revision '{revision}'"));
+}
+
+/// Brings a revision in the form of before Flux 2.0 (`main/<hash>`, `HEAD/<hash>`, `<hash>`) to today's.
+fn normalize_revision(revision: &str) -> String {
+    let is_hash = |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let algorithm = |hash: &str| if hash.len() == 64 { "sha256" } else { "sha1" };
+    match revision.rsplit_once('/') {
+        _ if revision.contains(':') => revision.to_owned(),
+        Some(("HEAD", hash)) if is_hash(hash) => format!("{}:{hash}", algorithm(hash)),
+        Some((name, hash)) if is_hash(hash) => format!("{name}@{}:{hash}", algorithm(hash)),
+        None if is_hash(revision) => format!("{}:{revision}", algorithm(revision)),
+        _ => revision.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_revisions_are_understood() {
+        let hash = "5394cb7f48332b2de7c17dd8b8384bbc84b7e738";
+        for (old, new) in [
+            (format!("main/{hash}"), format!("main@sha1:{hash}")),
+            (format!("feature/x/{hash}"), format!("feature/x@sha1:{hash}")),
+            (format!("HEAD/{hash}"), format!("sha1:{hash}")),
+            (hash.to_owned(), format!("sha1:{hash}")),
+            (format!("main@sha1:{hash}"), format!("main@sha1:{hash}")),
+            (format!("a/b@sha1:{hash}"), format!("a/b@sha1:{hash}")),
+            ("v1/not-a-hash".to_owned(), "v1/not-a-hash".to_owned()),
+        ] {
+            assert_eq!(normalize_revision(&old), new);
+        }
+    }
+}
