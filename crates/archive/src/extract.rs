@@ -9,8 +9,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use tar::EntryType;
 use thiserror::Error;
+
+use crate::read::{Kind, Reader};
 
 /// Bounds on what an archive may unpack to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,38 +112,29 @@ pub fn extract(
     symlinks: Symlinks,
 ) -> Result<Extracted, ExtractError> {
     make_dir(dest, 0o700)?;
-    let mut archive = tar::Archive::new(MultiGzDecoder::new(reader));
+    let mut archive = Reader::new(MultiGzDecoder::new(reader));
     let mut extracted = Extracted::default();
     let mut seen = 0;
-    for entry in archive.entries().map_err(ExtractError::Archive)? {
-        let mut entry = entry.map_err(ExtractError::Archive)?;
+    while let Some(entry) = archive.next_entry().map_err(ExtractError::Archive)? {
         seen += 1;
         if seen > limits.entries {
             return Err(ExtractError::TooManyEntries(limits.entries));
         }
-        let name = entry.path_bytes().into_owned();
-        let kind = entry.header().entry_type();
-        if kind == EntryType::XGlobalHeader {
-            continue;
-        }
-        let path = dest.join(relative(&name, limits.depth)?);
-        let mode = entry.header().mode().map_err(ExtractError::Archive)? & 0o777;
-        match kind {
-            EntryType::Directory => make_dir(&path, mode | 0o700)?,
-            // The oldest format marks a directory by a slash at the end of its name.
-            EntryType::Regular if name.ends_with(b"/") => make_dir(&path, mode | 0o700)?,
-            EntryType::Regular | EntryType::Continuous => {
+        let path = dest.join(relative(&entry.name, limits.depth)?);
+        match entry.kind {
+            Kind::Directory => make_dir(&path, entry.mode & 0o777 | 0o700)?,
+            Kind::File => {
                 let left = limits.bytes.map(|limit| limit.saturating_sub(extracted.bytes));
-                if left.is_some_and(|left| entry.size() > left) {
+                if left.is_some_and(|left| entry.size > left) {
                     let limit = limits.bytes.unwrap_or_default();
-                    return Err(ExtractError::TooLarge { name: display(&name), limit });
+                    return Err(ExtractError::TooLarge { name: display(&entry.name), limit });
                 }
-                extracted.bytes += write_file(&mut entry, &path, mode | 0o600)?;
+                extracted.bytes += write_file(&mut archive, &path, entry.mode & 0o777 | 0o600)?;
                 extracted.files += 1;
             }
-            EntryType::Symlink if symlinks == Symlinks::Skip => {}
-            EntryType::Symlink => return Err(ExtractError::Symlink(display(&name))),
-            other => return Err(ExtractError::Unsupported(display(&name), describe(other))),
+            Kind::Symlink if symlinks == Symlinks::Skip => {}
+            Kind::Symlink => return Err(ExtractError::Symlink(display(&entry.name))),
+            Kind::Other(what) => return Err(ExtractError::Unsupported(display(&entry.name), what)),
         }
     }
     Ok(extracted)
@@ -211,17 +203,6 @@ fn copy(entry: &mut impl Read, file: &mut impl Write, path: &Path) -> Result<u64
 
 fn write_error(path: &Path, source: io::Error) -> ExtractError {
     ExtractError::Write { path: path.to_owned(), source }
-}
-
-fn describe(kind: EntryType) -> &'static str {
-    match kind {
-        EntryType::Link => "hard link",
-        EntryType::Char => "character device",
-        EntryType::Block => "block device",
-        EntryType::Fifo => "named pipe",
-        EntryType::GNUSparse => "sparse file",
-        _ => "unknown",
-    }
 }
 
 fn display(name: &[u8]) -> String {

@@ -12,6 +12,7 @@ mod digest;
 mod extract;
 mod header;
 mod order;
+mod read;
 mod write;
 
 pub use digest::{Algorithm, Digest, DigestError, Hasher, Tee, UnknownAlgorithm};

@@ -185,6 +185,57 @@ fn the_path_in_pax_records_is_checked_too() {
 }
 
 #[test]
+fn descriptions_are_bounded() {
+    for kind in [EntryType::XHeader, EntryType::GNULongName, EntryType::GNULongLink, EntryType::XGlobalHeader]
+    {
+        let bytes = tar_gz(&[entry(b"long", kind, 0, "", &vec![b'a'; 2 << 20]), file("a", b"x")]);
+        let (_out, result) = unpack(&bytes, &Limits::default(), Symlinks::Skip);
+        assert!(matches!(result, Err(ExtractError::Archive(_))), "{kind:?}: {result:?}");
+    }
+    // Nor do many short ones add up.
+    let many: Vec<_> = (0..3000).map(|_| entry(b"l", EntryType::GNULongName, 0, "", &[b'a'; 512])).collect();
+    let (_out, result) = unpack(&tar_gz(&many), &Limits::default(), Symlinks::Skip);
+    assert!(matches!(result, Err(ExtractError::Archive(_))), "{result:?}");
+}
+
+/// Other programs write these; the tar library does it for us.
+#[test]
+fn archives_of_other_programs_are_read() {
+    let long = "d/".repeat(90) + "file";
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut gnu = Header::new_gnu();
+    gnu.set_size(3);
+    gnu.set_mode(0o755);
+    gnu.set_cksum();
+    builder.append_data(&mut gnu, &long, &b"gnu"[..]).unwrap();
+    let mut old = Header::new_old();
+    old.set_path("old").unwrap();
+    old.set_size(3);
+    old.set_mode(0o644);
+    old.set_cksum();
+    builder.append(&old, &b"old"[..]).unwrap();
+    let bytes = gzip(&builder.into_inner().unwrap());
+    let (out, result) = unpack(&bytes, &Limits::default(), Symlinks::Reject);
+    assert_eq!(result.unwrap(), Extracted { files: 2, bytes: 6 });
+    let dest = out.path().join("dest");
+    assert_eq!(fs::read(dest.join(&long)).unwrap(), b"gnu");
+    assert_eq!(mode(&dest.join(&long)) & 0o700, 0o700);
+    assert_eq!(fs::read(dest.join("old")).unwrap(), b"old");
+}
+
+#[test]
+fn a_link_has_no_content_whatever_size_it_claims() {
+    let mut link = entry(b"link", EntryType::Symlink, 0o777, "x", b"");
+    let mut header = Header::from_byte_slice(&link).clone();
+    header.set_size(512);
+    header.set_cksum();
+    link.copy_from_slice(header.as_bytes());
+    let (out, result) = unpack(&tar_gz(&[link, file("after", b"y")]), &Limits::default(), Symlinks::Skip);
+    assert_eq!(result.unwrap().files, 1);
+    assert!(out.path().join("dest/after").exists());
+}
+
+#[test]
 fn global_pax_headers_are_no_files() {
     let global = entry(b"pax_global_header", EntryType::XGlobalHeader, 0o666, "", b"19 comment=abcdefg\n");
     let (out, result) = unpack(&tar_gz(&[global, file("a", b"x")]), &Limits::default(), Symlinks::Skip);
