@@ -1,0 +1,305 @@
+//! What can go wrong in a build.
+
+use std::path::PathBuf;
+
+use crate::fs::FsError;
+use crate::kustomization::decode::DecodeError;
+
+/// Why a build fails. The first words are those of kustomize, which users search for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Where it happened.
+    #[error("{context}: {source}")]
+    Within {
+        /// The step, file or object.
+        context: String,
+        /// What happened there.
+        source: Box<Self>,
+    },
+    /// Neither a file with resources nor a directory with a kustomization.
+    #[error("accumulation err='{file}': {directory}")]
+    Accumulation {
+        /// Why it is no file with resources.
+        file: Box<Self>,
+        /// Why it is no kustomization.
+        directory: Box<Self>,
+    },
+    /// A file can't be read.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The directory to build is none.
+    #[error("must build at directory: {0}")]
+    NotDirectory(FsError),
+    /// A file outside of the directory that names it, with restrictions on.
+    #[error("security; file '{}' is not in or below '{}'", .file.display(), .root.display())]
+    Restricted {
+        /// The file.
+        file: PathBuf,
+        /// The directory of the kustomization.
+        root: PathBuf,
+    },
+    /// A file with resources is no YAML.
+    #[error("MalformedYAMLError: {source} in File: {file}")]
+    MalformedYaml {
+        /// The file, as the kustomization names it.
+        file: String,
+        /// What is wrong.
+        source: sluice_yaml::Error,
+    },
+    /// Text that is no YAML.
+    #[error(transparent)]
+    Yaml(#[from] sluice_yaml::Error),
+    /// `---` with text behind it.
+    #[error("invalid document separator: {separator} (line {line})")]
+    DocumentSeparator {
+        /// The line.
+        separator: String,
+        /// Its number, from 1.
+        line: u32,
+    },
+    /// A document that is no Kubernetes object.
+    #[error("{missing} (line {line})")]
+    NotAnObject {
+        /// `missing Resource metadata`, `missing kind in object …` or `missing metadata.name in object …`.
+        missing: String,
+        /// Where the document starts, from 1.
+        line: u32,
+    },
+    /// `items` of a list is no list.
+    #[error("expected array in {kind}/items, but found {found}")]
+    ListItems {
+        /// The list's kind.
+        kind: String,
+        /// What `items` is.
+        found: &'static str,
+    },
+    /// No kustomization file.
+    #[error("unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{}'", .directory.display())]
+    MissingKustomization {
+        /// Where.
+        directory: PathBuf,
+    },
+    /// Several kustomization files.
+    #[error("Found multiple kustomization files under: {}: keep one of {}", .directory.display(), .found.join(", "))]
+    MultipleKustomizations {
+        /// Where.
+        directory: PathBuf,
+        /// Their names.
+        found: Vec<String>,
+    },
+    /// A kustomization file without content.
+    #[error("kustomization.yaml is empty")]
+    EmptyKustomization,
+    /// A kustomization file of another kind or version.
+    #[error("Failed to read kustomization file under {}:\n{}", .directory.display(), .reasons.join("\n"))]
+    KustomizationType {
+        /// Where.
+        directory: PathBuf,
+        /// What is wrong.
+        reasons: Vec<String>,
+    },
+    /// A kustomization file is no YAML.
+    #[error("invalid Kustomization: {}: error converting YAML to JSON: {source}", .file.display())]
+    KustomizationYaml {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        source: sluice_yaml::Error,
+    },
+    /// A kustomization file has a field that doesn't exist, or one of another type.
+    #[error("invalid Kustomization: {}: {source}", .file.display())]
+    Kustomization {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        source: DecodeError,
+    },
+    /// Another file has a field that doesn't exist, or one of another type.
+    #[error("error unmarshaling JSON: while decoding JSON: {0}")]
+    Decode(#[from] DecodeError),
+    /// A base that contains the kustomization that names it.
+    #[error("cycle detected: candidate root '{}' contains visited root '{}'", .candidate.display(), .visited.display())]
+    Cycle {
+        /// The base.
+        candidate: PathBuf,
+        /// Where it is named.
+        visited: PathBuf,
+    },
+    /// A base by absolute path.
+    #[error("new root '{path}' cannot be absolute")]
+    AbsoluteRoot {
+        /// The base.
+        path: String,
+    },
+    /// An empty entry.
+    #[error("new root cannot be empty")]
+    EmptyRoot,
+    /// `..` within a path's part: most likely two lines that became one.
+    #[error(
+        "path {path:?} is ambiguous: '..' stands within a part of it; check for YAML indentation errors in your kustomization file"
+    )]
+    AmbiguousPath {
+        /// The path.
+        path: String,
+    },
+    /// Something from the network.
+    #[error(
+        "remote resource '{url}' is not allowed: remote bases are disabled; put the files into the source, or make a source of the other repository"
+    )]
+    RemoteRefused {
+        /// The URL, without credentials.
+        url: String,
+    },
+    /// A component where a kustomization belongs.
+    #[error("expected kind != 'Component' for path '{}': list it under 'components'", .path.display())]
+    ComponentInResources {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A kustomization where a component belongs.
+    #[error("expected kind 'Component' for path '{}' but got '{kind}'", .path.display())]
+    NotAComponent {
+        /// Where.
+        path: PathBuf,
+        /// Its kind.
+        kind: String,
+    },
+    /// Two resources with one id.
+    #[error("may not add resource with an already registered id: {id}")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
+    /// A generator that changes what doesn't exist.
+    #[error("id {id} does not exist; cannot merge or replace")]
+    NothingToMerge {
+        /// The id.
+        id: String,
+    },
+    /// A generator that makes what exists.
+    #[error("id {id} exists; can not use behavior: '{behavior}', behavior must be merge or replace")]
+    BehaviorConflict {
+        /// The id.
+        id: String,
+        /// The behaviour asked for.
+        behavior: String,
+    },
+    /// A generator that could change several resources.
+    #[error("found multiple objects {found} that could accept merge of {id}")]
+    AmbiguousMerge {
+        /// The candidates.
+        found: String,
+        /// The id.
+        id: String,
+    },
+    /// A patch whose object doesn't exist.
+    #[error("no matches for Id {id}; failed to find unique target for patch {id}")]
+    NoMatch {
+        /// The id.
+        id: String,
+    },
+    /// A patch whose object exists several times.
+    #[error("multiple matches for Id {id}; failed to find unique target for patch {id}")]
+    MultipleMatches {
+        /// The id.
+        id: String,
+    },
+    /// A namespace that makes two resources one.
+    #[error("namespace transformation produces ID conflict: {id}")]
+    NamespaceConflict {
+        /// The id.
+        id: String,
+    },
+    /// A path that leads through a scalar.
+    #[error("expected sequence or mapping node")]
+    NotTraversable,
+    /// A path with an empty part.
+    #[error("cannot set or create an empty field name")]
+    EmptyFieldName,
+    /// A field of the wrong kind.
+    #[error("wrong node kind: expected {expected} but got {found}")]
+    NodeKind {
+        /// `ScalarNode`, `MappingNode` or `SequenceNode`.
+        expected: &'static str,
+        /// The same.
+        found: &'static str,
+    },
+    /// One field with and without `create`.
+    #[error("conflicting fieldspecs: '{path}' is given with and without 'create'")]
+    ConflictingFieldSpecs {
+        /// The field.
+        path: String,
+    },
+    /// An expression that is none.
+    #[error("error parsing regexp: {pattern:?}: {reason}")]
+    Regex {
+        /// The expression.
+        pattern: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A label selector that is none.
+    #[error("unable to parse requirement: {reason} in selector {selector:?}")]
+    LabelSelector {
+        /// The selector.
+        selector: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A generator, transformer or option used wrongly.
+    #[error("{0}")]
+    Usage(String),
+    /// A strategic merge or JSON patch fails.
+    #[error("{0}")]
+    Patch(String),
+    /// A plugin that is no built-in.
+    #[error("external plugins disabled; unable to load external plugin '{kind}'")]
+    ExternalPlugin {
+        /// Its kind.
+        kind: String,
+    },
+    /// A built-in plugin that doesn't exist.
+    #[error("unable to load builtin {gvk}")]
+    UnknownBuiltin {
+        /// Its kind.
+        gvk: String,
+    },
+    /// A Helm chart.
+    #[error(
+        "trouble configuring builtin HelmChartInflationGenerator: chart '{chart}': must specify --enable-helm: charts are not inflated by a build; use a HelmRelease"
+    )]
+    Helm {
+        /// The chart.
+        chart: String,
+    },
+    /// A name that could mean several resources.
+    #[error("found multiple possible referrals: {found}")]
+    AmbiguousReference {
+        /// The candidates.
+        found: String,
+    },
+    /// The build is larger than it may be.
+    #[error("the build exceeds a limit: {0}")]
+    Limit(String),
+}
+
+impl Error {
+    /// The error with the step, file or object it happened in put before it.
+    #[must_use]
+    pub fn within(self, context: impl Into<String>) -> Self {
+        Self::Within { context: context.into(), source: Box::new(self) }
+    }
+
+    /// What happened, without where.
+    pub fn root(&self) -> &Self {
+        match self {
+            Self::Within { source, .. } => source.root(),
+            Self::Accumulation { directory, .. } => directory.root(),
+            other => other,
+        }
+    }
+
+    pub(crate) fn is_malformed_yaml(&self) -> bool {
+        matches!(self.root(), Self::MalformedYaml { .. })
+    }
+}
