@@ -1,6 +1,7 @@
 //! Applies sets of objects in stages.
 
 mod commit;
+mod diff;
 mod immutability;
 mod mask;
 mod plan;
@@ -10,6 +11,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use futures::{StreamExt, stream};
 
 pub(crate) use self::commit::finalizers;
+pub use self::diff::Difference;
 use self::plan::Plan;
 use crate::{
     change::{Applied, ChangeSet},

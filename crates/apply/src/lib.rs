@@ -22,7 +22,7 @@ pub mod rules;
 pub mod status;
 pub mod wait;
 
-pub use applier::{Applier, ApplyOptions};
+pub use applier::{Applier, ApplyOptions, Difference};
 pub use change::{Action, Change, ChangeSet};
 pub use cluster::{Cluster, ClusterCache};
 pub use error::{ApplyFailure, ClusterError, ObjectError};

@@ -28,6 +28,9 @@ pub fn normalize(objects: &mut [Object]) {
             metadata.remove("creationTimestamp");
         }
         let is_crd = object.is_crd();
+        if is_crd {
+            drop_invalid_ca_bundle(object);
+        }
         if let Some(fields) = object.as_value_mut().as_object_mut().filter(|_| !is_crd) {
             fields.remove("status");
         }
@@ -53,6 +56,33 @@ fn default_protocols(ports: Option<&mut Value>) {
             port.insert("protocol".to_owned(), "TCP".into());
         }
     }
+}
+
+/// A placeholder that a controller is to replace by its CA: the API server would refuse it.
+fn drop_invalid_ca_bundle(definition: &mut Object) {
+    let config = definition.as_value_mut().pointer_mut("/spec/conversion/webhook/clientConfig");
+    let Some(config) = config.and_then(Value::as_object_mut) else { return };
+    let bundle = config.get("caBundle").and_then(Value::as_str).unwrap_or_default();
+    if !bundle.is_empty()
+        && !STANDARD.decode(bundle).is_ok_and(|pem| pem.is_empty() || holds_certificate(&pem))
+    {
+        config.remove("caBundle");
+    }
+}
+
+/// Whether the text holds certificates, and each of them is base64 of an ASN.1 sequence.
+fn holds_certificate(pem: &[u8]) -> bool {
+    let Ok(pem) = std::str::from_utf8(pem) else { return false };
+    let mut bodies = pem
+        .split("-----BEGIN CERTIFICATE-----")
+        .skip(1)
+        .map(|rest| rest.split_once("-----END CERTIFICATE-----").map(|(body, _)| body))
+        .peekable();
+    let is_sequence = |body: Option<&str>| {
+        let body: Option<String> = body.map(|body| body.split_whitespace().collect());
+        body.and_then(|body| STANDARD.decode(body).ok()).is_some_and(|der| der.first() == Some(&0x30))
+    };
+    bodies.peek().is_some() && bodies.all(is_sequence)
 }
 
 /// Server-side apply would own `stringData`, and never remove what it once put into `data`.
@@ -113,6 +143,28 @@ mod tests {
             (json!({"stringData": {"a": 1}}), json!({"stringData": {"a": 1}})),
         ] {
             assert_eq!(secret(given.clone()), want, "{given}");
+        }
+    }
+
+    #[test]
+    fn placeholders_for_a_ca_go() {
+        let kept = |bundle: String| {
+            let config = json!({"caBundle": bundle, "url": "https://example.com"});
+            let crd = json!({
+                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "a"},
+                "spec": {"conversion": {"webhook": {"clientConfig": config}}},
+            });
+            let config = normalized(crd)["spec"]["conversion"]["webhook"]["clientConfig"].clone();
+            assert_eq!(config["url"], "https://example.com");
+            config.get("caBundle").is_some()
+        };
+        let certificate = |body: &str| {
+            STANDARD.encode(format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"))
+        };
+        assert!(kept(certificate(&STANDARD.encode([0x30, 0x03, 1, 2, 3]))));
+        assert!(kept(String::new()));
+        for bundle in [certificate("!"), certificate("AAAA"), "Cg==".into(), "not base64".into()] {
+            assert!(!kept(bundle.clone()), "{bundle}");
         }
     }
 

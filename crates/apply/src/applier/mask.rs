@@ -24,6 +24,29 @@ pub(super) fn error(error: ClusterError, object: &Object) -> ClusterError {
     }
 }
 
+/// Masks the values of two states of a Secret such that one sees which differ.
+pub(super) fn pair(live: &mut Object, merged: &mut Object) {
+    let empty = serde_json::Map::new();
+    let data = |object: &Object| object.as_value()["data"].as_object().unwrap_or(&empty).clone();
+    let (before, after) = (data(live), data(merged));
+    let masks =
+        |own: &serde_json::Map<String, Value>, other: &serde_json::Map<String, Value>, suffix: &str| {
+            let mask = |(key, value): (&String, &Value)| {
+                let differs = other.get(key).is_some_and(|other| other != value);
+                (key.clone(), if differs { format!("{MASK} ({suffix})") } else { MASK.to_owned() }.into())
+            };
+            Value::Object(own.iter().map(mask).collect())
+        };
+    for (object, masked, had) in [
+        (live, masks(&before, &after, "before"), !before.is_empty()),
+        (merged, masks(&after, &before, "after"), !after.is_empty()),
+    ] {
+        if had {
+            object.as_value_mut()["data"] = masked;
+        }
+    }
+}
+
 fn mask_status(status: &mut Status, values: &[String]) {
     status.message = mask(&status.message, values);
     for cause in status.details.iter_mut().flat_map(|details| &mut details.causes) {
@@ -92,5 +115,22 @@ mod tests {
             ".data.n: expected string, got &value.valueUnstructured{Value:***} and ***, ***, ***, *** in x"
         );
         assert_eq!(masked("ConfigMap"), message);
+    }
+
+    #[test]
+    fn two_states_show_what_differs() {
+        let object = |data: Value| {
+            Object::new(
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": data}),
+            )
+            .unwrap()
+        };
+        let mut live = object(json!({"same": "YQ==", "changed": "YQ==", "removed": "YQ=="}));
+        let mut merged = object(json!({"same": "YQ==", "changed": "Yg==", "added": "YQ=="}));
+        pair(&mut live, &mut merged);
+        let before = json!({"same": "***", "changed": "*** (before)", "removed": "***"});
+        assert_eq!(live.as_value()["data"], before);
+        let after = json!({"same": "***", "changed": "*** (after)", "added": "***"});
+        assert_eq!(merged.as_value()["data"], after);
     }
 }

@@ -21,6 +21,9 @@ use crate::{
 /// How long discovery may lag behind a definition that has just become established.
 const DISCOVERY_LAG: Duration = Duration::from_secs(15);
 
+/// How often the live object is read again because it changes all the time.
+const MEETINGS: usize = 3;
+
 /// Annotations of tools that applied the object before: kept, they would mislead those tools.
 const STALE_ANNOTATIONS: [&str; 3] = [
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -58,7 +61,7 @@ pub(super) struct Write {
 }
 
 /// The live object as far as it is known.
-enum Live {
+pub(super) enum Live {
     Absent,
     Present(Box<Object>),
     /// It couldn't be read: the dry-run decides.
@@ -66,7 +69,7 @@ enum Live {
 }
 
 impl Live {
-    fn object(&self) -> Option<&Object> {
+    pub(super) fn object(&self) -> Option<&Object> {
         match self {
             Self::Present(object) => Some(object),
             Self::Absent | Self::Hidden => None,
@@ -123,22 +126,23 @@ impl Applier {
         {
             return Ok(leave(live, Action::Unchanged, Some(seen), status::compute(live).is_current()));
         }
-        if self.options.migrate_api_version {
-            self.migrate(&resource, &id, &desired, &mut live).await?;
-        }
+        let migrated =
+            self.options.migrate_api_version && self.migrate(&resource, &id, &desired, &mut live).await?;
 
         let dry_run = match early {
             Some(result) => result,
             None => self.dry_run(&resource, &desired).await,
         };
-        let dry_run = match dry_run {
+        let mut dry_run = match dry_run {
             Ok(dry_run) => dry_run,
             Err(error) => return self.recreate(resource, desired, digest, &live, error),
         };
+        self.meet(&resource, &desired, &mut live, &mut dry_run).await.map_err(failed)?;
 
         let cleanup = live.object().and_then(|live| self.cleanup(&desired, live));
         let ignore = &self.options.ignore;
-        if cleanup.is_none() && !drift::has_drifted(live.object(), &dry_run, ignore) {
+        let must_write = migrated || cleanup.is_some();
+        if !must_write && !drift::has_drifted(live.object(), &dry_run, ignore) {
             let live = live.object().unwrap_or(&dry_run);
             let settled = status::compute(live).is_current();
             return Ok(leave(live, Action::Unchanged, seen(live, digest), settled));
@@ -152,7 +156,11 @@ impl Applier {
     }
 
     /// Finds the resource. A kind that the set itself defines gets a while to appear.
-    async fn resolve(&self, object: &Object, defined: &HashSet<GroupKind>) -> Result<Resource, ClusterError> {
+    pub(super) async fn resolve(
+        &self,
+        object: &Object,
+        defined: &HashSet<GroupKind>,
+    ) -> Result<Resource, ClusterError> {
         let gvk = object.gvk();
         let is_defined = defined.contains(&GroupKind { group: gvk.group.clone(), kind: gvk.kind.clone() });
         let deadline = Instant::now() + DISCOVERY_LAG;
@@ -166,7 +174,7 @@ impl Applier {
         }
     }
 
-    async fn read(&self, resource: &Resource, id: &ObjectId) -> Live {
+    pub(super) async fn read(&self, resource: &Resource, id: &ObjectId) -> Live {
         match self.cluster.get(resource, Some(&id.namespace), &id.name).await {
             Ok(Some(object)) => Live::Present(Box::new(object)),
             Ok(None) => Live::Absent,
@@ -177,28 +185,57 @@ impl Applier {
         }
     }
 
-    async fn dry_run(&self, resource: &Resource, desired: &Object) -> Result<Object, ClusterError> {
+    pub(super) async fn dry_run(
+        &self,
+        resource: &Resource,
+        desired: &Object,
+    ) -> Result<Object, ClusterError> {
         let result = self.cluster.apply(resource, desired, &self.options.field_manager, true).await;
         result.map_err(|error| mask::error(error, desired))
     }
 
-    /// Moves all field owners to the desired API version, which a dry-run may need to pass.
+    /// Reads the live object again, and if need be repeats the dry-run, until both are of one
+    /// version: what a controller changes between the two isn't drift.
+    pub(super) async fn meet(
+        &self,
+        resource: &Resource,
+        desired: &Object,
+        live: &mut Live,
+        dry_run: &mut Object,
+    ) -> Result<(), ClusterError> {
+        for _ in 0..MEETINGS {
+            let Live::Present(object) = &*live else { return Ok(()) };
+            if object.resource_version() == dry_run.resource_version() {
+                return Ok(());
+            }
+            *live = self.read(resource, &desired.id()).await;
+            if live.object().map(Object::resource_version) != Some(dry_run.resource_version()) {
+                *dry_run = self.dry_run(resource, desired).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves all field owners to the desired API version, which a dry-run may need to pass; tells
+    /// whether there was anything to move.
     async fn migrate(
         &self,
         resource: &Resource,
         id: &ObjectId,
         desired: &Object,
         live: &mut Live,
-    ) -> Result<(), ObjectError> {
-        let Live::Present(object) = live else { return Ok(()) };
+    ) -> Result<bool, ObjectError> {
+        let Live::Present(object) = live else { return Ok(false) };
         let entries = managed_fields::entries(object.as_value());
-        let Some(moved) = managed_fields::migrate(&entries, desired.api_version()) else { return Ok(()) };
+        let Some(moved) = managed_fields::migrate(&entries, desired.api_version()) else {
+            return Ok(false);
+        };
         let patch = patch(object, vec![replace(&["metadata", "managedFields"], moved)]);
         match self.cluster.json_patch(resource, id, patch, &self.options.field_manager).await {
             Ok(patched) => **object = patched,
             Err(source) => return Err(ObjectError::new(id.clone(), Step::Migrate, source)),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What to do about a refused dry-run: recreate the object if that is wanted and the refusal is
@@ -212,7 +249,7 @@ impl Applier {
         error: ClusterError,
     ) -> Result<Plan, ObjectError> {
         if let Some(live) = live.object() {
-            let forced = self.options.force || self.rules.is_forced(&desired) || self.rules.is_forced(live);
+            let forced = self.is_forced(&desired, live);
             if forced && error.status().is_some_and(immutability::is_immutability) {
                 let replaces = live.uid().map(ToOwned::to_owned);
                 let action = Action::Created;
@@ -228,6 +265,11 @@ impl Applier {
             }
         }
         Err(ObjectError::new(desired.id(), Step::DryRun, error))
+    }
+
+    /// Whether the object may be recreated.
+    pub(super) fn is_forced(&self, desired: &Object, live: &Object) -> bool {
+        self.options.force || self.rules.is_forced(desired) || self.rules.is_forced(live)
     }
 
     /// The patch that removes what other tools left and takes their fields over; nothing if there
