@@ -32,12 +32,35 @@ pub struct Manager {
     client: Client,
     metrics: Metrics,
     events: EventRecorder,
+    settings: Settings,
+    instance: String,
+    shutdown: CancellationToken,
+}
+
+/// What the flags and the environment come to.
+struct Settings {
     backoff: Backoff,
     jitter: Jitter,
     /// `Some` when only that namespace is watched.
     namespace: Option<String>,
-    instance: String,
-    shutdown: CancellationToken,
+    events_addr: Option<Url>,
+}
+
+impl Settings {
+    fn check(args: &CommonArgs) -> Result<Self, FlagError> {
+        check_election(args)?;
+        let namespace = match (args.watch_all_namespaces, runtime_namespace()) {
+            (true, _) => None,
+            (false, Some(namespace)) => Some(namespace),
+            (false, None) => return Err(FlagError::RuntimeNamespace),
+        };
+        Ok(Self {
+            backoff: args.backoff()?,
+            jitter: args.jitter()?,
+            namespace,
+            events_addr: parse_events_addr(&args.events_addr)?,
+        })
+    }
 }
 
 impl Manager {
@@ -45,28 +68,36 @@ impl Manager {
     /// `source-controller`: events, leases and field managers carry it.
     pub async fn new(name: &'static str, args: &CommonArgs) -> Result<Self, RuntimeError> {
         logging::init(args.log_encoding, args.log_level);
-        let (backoff, jitter) = (args.backoff()?, args.jitter()?);
-        check_election(args)?;
-        let runtime_namespace = env::var("RUNTIME_NAMESPACE").ok().filter(|name| !name.is_empty());
-        let namespace = match (args.watch_all_namespaces, runtime_namespace) {
-            (true, _) => None,
-            (false, Some(namespace)) => Some(namespace),
-            (false, None) => return Err(FlagError::RuntimeNamespace.into()),
-        };
-        let events_addr = parse_events_addr(&args.events_addr)?;
+        let settings = Settings::check(args)?;
         let metrics = Metrics::new();
         let client = client::connect(args, &metrics).await?;
+        Self::assemble(name, args, settings, client, metrics)
+    }
+
+    /// As [`new`](Self::new), with a client of one's own. Its requests are neither counted nor limited.
+    ///
+    /// Must be called within a Tokio runtime.
+    pub fn with_client(name: &'static str, args: &CommonArgs, client: Client) -> Result<Self, RuntimeError> {
+        logging::init(args.log_encoding, args.log_level);
+        Self::assemble(name, args, Settings::check(args)?, client, Metrics::new())
+    }
+
+    fn assemble(
+        name: &'static str,
+        args: &CommonArgs,
+        settings: Settings,
+        client: Client,
+        metrics: Metrics,
+    ) -> Result<Self, RuntimeError> {
         let instance = hostname();
-        let events = EventRecorder::start(client.clone(), name, &instance, events_addr)?;
+        let events = EventRecorder::start(client.clone(), name, &instance, settings.events_addr.clone())?;
         Ok(Self {
             name,
             args: args.clone(),
             client,
             metrics,
             events,
-            backoff,
-            jitter,
-            namespace,
+            settings,
             instance,
             shutdown: CancellationToken::new(),
         })
@@ -107,7 +138,7 @@ impl Manager {
     where
         K::DynamicType: Default,
     {
-        match &self.namespace {
+        match &self.settings.namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         }
@@ -115,7 +146,7 @@ impl Manager {
 
     /// The one namespace that this process watches; `None` for all.
     pub fn watched_namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
+        self.settings.namespace.as_deref()
     }
 
     /// A controller for a kind of our own, which the label selector of a shard filters.
@@ -130,8 +161,8 @@ impl Manager {
             watch,
             events: self.events.clone(),
             metrics: self.metrics.clone(),
-            backoff: self.backoff,
-            jitter: self.jitter,
+            backoff: self.settings.backoff,
+            jitter: self.settings.jitter,
             field_manager: self.name.to_owned(),
         })
     }
@@ -200,10 +231,7 @@ impl Manager {
     fn candidate(&self) -> Option<Candidate> {
         self.args.enable_leader_election.then(|| {
             let election = Election {
-                namespace: env::var("RUNTIME_NAMESPACE")
-                    .ok()
-                    .filter(|name| !name.is_empty())
-                    .unwrap_or_else(|| self.client.default_namespace().to_owned()),
+                namespace: runtime_namespace().unwrap_or_else(|| self.client.default_namespace().to_owned()),
                 name: lease_name(self.name, &self.args.watch_label_selector),
                 identity: format!("{}_{}", self.instance, reconcile_id()),
                 lease_duration: self.args.leader_election_lease_duration,
@@ -266,6 +294,11 @@ fn parse_events_addr(text: &str) -> Result<Option<Url>, FlagError> {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(url)),
         _ => Err(FlagError::EventsAddress),
     }
+}
+
+/// The namespace that this process runs in, if it was told.
+fn runtime_namespace() -> Option<String> {
+    env::var("RUNTIME_NAMESPACE").ok().filter(|name| !name.is_empty())
 }
 
 fn hostname() -> String {

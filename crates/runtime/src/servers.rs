@@ -17,7 +17,7 @@ pub(crate) fn health() -> Router {
 
 /// `/metrics`.
 pub(crate) fn metrics(metrics: Metrics) -> Router {
-    let handler = async move || match metrics.encode() {
+    let handler = async move || match metrics.exposition() {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     };

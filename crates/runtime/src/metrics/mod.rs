@@ -125,7 +125,7 @@ impl Metrics {
     }
 
     /// The exposition in the text format of `OpenMetrics`.
-    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
+    pub fn exposition(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &lock(&self.registry))?;
         Ok(text)
@@ -223,7 +223,7 @@ mod tests {
         metrics.observe_pass("kustomization", "Kustomization", &key, Outcome::Error, Duration::from_secs(1));
         metrics.set_leader("x-leader-election", true);
         metrics.queue("kustomization").adds.inc();
-        let text = metrics.encode().unwrap();
+        let text = metrics.exposition().unwrap();
         for line in [
             r#"gotk_reconcile_duration_seconds_count{kind="Kustomization",name="app",namespace="ns"} 2"#,
             r#"gotk_reconcile_duration_seconds_bucket{le="0.01",kind="Kustomization",name="app",namespace="ns"} 0"#,
@@ -248,6 +248,6 @@ mod tests {
         let key = ObjectKey::new("ns", "app");
         metrics.observe_pass("k", "Kustomization", &key, Outcome::Success, Duration::ZERO);
         metrics.forget_object("Kustomization", &key);
-        assert!(!metrics.encode().unwrap().contains(r#"name="app""#));
+        assert!(!metrics.exposition().unwrap().contains(r#"name="app""#));
     }
 }

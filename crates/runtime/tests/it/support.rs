@@ -1,0 +1,141 @@
+//! A namespace of one's own on the shared control plane, and controllers that see nothing else.
+
+use std::{fmt::Debug, future::Future, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use kube::{
+    Api, Client, Config, CustomResourceExt,
+    api::{Patch, PatchParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
+    runtime::{conditions::is_crd_established, wait::await_condition},
+};
+use serde_json::{Value, json};
+use sluice_apis::{
+    k8s::{CustomResourceDefinition, Namespace},
+    source::v1::GitRepository,
+};
+use sluice_runtime::{CommonArgs, Manager, RuntimeError, Task};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Env {
+    pub client: Client,
+    pub namespace: String,
+}
+
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+pub fn kubeconfig() -> PathBuf {
+    std::env::var_os("SLUICE_TEST_KUBECONFIG").expect("SLUICE_TEST_KUBECONFIG").into()
+}
+
+pub fn parse(args: &[&str]) -> CommonArgs {
+    let defaults = ["test", "--metrics-addr=0", "--health-addr=0"];
+    Args::parse_from(defaults.iter().chain(args)).common
+}
+
+impl Env {
+    pub async fn new() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let kubeconfig = Kubeconfig::read_from(kubeconfig()).unwrap();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        let client = Client::try_from(config).unwrap();
+        let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+        let crd = GitRepository::crd();
+        let name = crd.metadata.name.clone().unwrap();
+        crds.patch(&name, &PatchParams::apply("sluice-test").force(), &Patch::Apply(&crd)).await.unwrap();
+        soon("the CRD", await_condition(crds, &name, is_crd_established())).await.unwrap();
+        let namespace = format!("runtime-{:08x}", rand::random::<u32>());
+        let body = json!({"metadata": {"name": namespace}});
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        namespaces.create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await.unwrap();
+        Self { client, namespace }
+    }
+
+    pub fn repos(&self) -> Api<GitRepository> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The label selector that only objects of this test match.
+    pub fn selector(&self) -> String {
+        format!("test={}", self.namespace)
+    }
+
+    pub async fn create(&self, name: &str) -> GitRepository {
+        self.create_with(name, json!({})).await
+    }
+
+    pub async fn create_with(&self, name: &str, annotations: Value) -> GitRepository {
+        let body = json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
+            "metadata": {"name": name, "labels": {"test": self.namespace}, "annotations": annotations},
+            "spec": {"url": "https://example.com/x", "interval": "1h"},
+        });
+        self.repos().create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await.unwrap()
+    }
+
+    pub async fn merge(&self, name: &str, patch: Value) -> GitRepository {
+        self.repos().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
+    }
+
+    /// Waits until the object satisfies the condition.
+    pub async fn until(
+        &self,
+        name: &str,
+        what: &str,
+        check: impl Fn(&GitRepository) -> bool,
+    ) -> GitRepository {
+        let condition = |object: Option<&GitRepository>| object.is_some_and(&check);
+        soon(what, await_condition(self.repos(), name, condition)).await.unwrap().unwrap()
+    }
+
+    pub fn manager(&self, args: &[&str]) -> Manager {
+        let selector = format!("--watch-label-selector={}", self.selector());
+        let args: Vec<&str> = std::iter::once(selector.as_str()).chain(args.iter().copied()).collect();
+        Manager::with_client("test-controller", &parse(&args), self.client.clone()).unwrap()
+    }
+}
+
+/// A manager at work; it ends with the test.
+pub struct Running {
+    shutdown: CancellationToken,
+    ended: JoinHandle<Result<(), RuntimeError>>,
+}
+
+impl Running {
+    pub fn start(manager: Manager, task: Task) -> Self {
+        let shutdown = manager.shutdown();
+        Self { shutdown, ended: tokio::spawn(manager.run(vec![task])) }
+    }
+
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        soon("the end of the manager", self.ended).await.unwrap().unwrap();
+    }
+}
+
+/// Fails the test if this takes too long.
+pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    let waited = tokio::time::timeout(PATIENCE, future).await;
+    waited.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}"))
+}
+
+/// Waits until `check` yields a value.
+pub async fn eventually<T: Debug>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    soon(what, async {
+        loop {
+            if let Some(value) = check().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+}
