@@ -122,7 +122,7 @@ async fn a_finalizer_that_blocks_recreation_is_named() {
     let test = Fixture::new("blocked").await;
     let mut first = test.job("j", "one");
     first["metadata"]["finalizers"] = json!(["example.com/hold"]);
-    test.applied(&[first.clone()]).await;
+    test.applied(std::slice::from_ref(&first)).await;
     let mut second = test.job("j", "two");
     second["metadata"]["finalizers"] = json!(["example.com/hold"]);
     let options = ApplyOptions { recreate_timeout: Duration::from_secs(1), ..forced() };

@@ -31,7 +31,7 @@ async fn owned_objects_go_in_reverse_order() {
 async fn what_belongs_to_someone_else_stays() {
     let test = Fixture::new("foreign").await;
     let config = test.config_map("a", json!({}));
-    let changes = test.apply(&[config.clone()]).await.unwrap();
+    let changes = test.apply(std::slice::from_ref(&config)).await.unwrap();
     test.patch_as("other", &config, "", json!({"metadata": {"labels": {format!("{GROUP}/name"): "other"}}}))
         .await;
     let outcome = test.prune(&changes).await;
@@ -66,7 +66,7 @@ async fn refused_deletions_survive_and_do_not_stop_the_rest() {
         test.cluster.delete(&resource, &probe.id(), None).await.is_err()
     })
     .await;
-    test.apply(&[kept.clone()]).await.unwrap();
+    test.apply(std::slice::from_ref(&kept)).await.unwrap();
 
     let outcome = test.prune(&changes).await;
     assert_eq!(actions(&outcome.changes), [Action::Deleted, Action::Unknown]);
@@ -90,7 +90,7 @@ async fn a_kind_that_is_gone_fails() {
     let test = Fixture::new("nokind").await;
     let group = test.widget_group();
     let entry = Entry::parse(&format!("{}_w_{group}_Widget", test.namespace), "v1").unwrap();
-    let outcome = test.prune_entries(&[entry.clone()]).await;
+    let outcome = test.prune_entries(std::slice::from_ref(&entry)).await;
     assert_eq!(outcome.survivors, [entry]);
     assert_eq!(
         outcome.failure().unwrap(),
@@ -106,7 +106,7 @@ async fn termination_is_waited_for_and_what_holds_it_is_named() {
     let test = Fixture::new("terminate").await;
     let mut config = test.config_map("a", json!({}));
     config["metadata"]["finalizers"] = json!(["example.com/hold"]);
-    let changes = test.apply(&[config.clone()]).await.unwrap();
+    let changes = test.apply(std::slice::from_ref(&config)).await.unwrap();
     let outcome = test.prune(&changes).await;
     assert_eq!(actions(&outcome.changes), [Action::Deleted]);
     let error =

@@ -55,7 +55,7 @@ async fn truth_table() {
 
             // On the desired object, which doesn't exist yet.
             let fresh = mark(test.config_map(&name("new"), json!({"k": "1"})));
-            let changes = test.apply(&[fresh.clone()]).await.unwrap();
+            let changes = test.apply(std::slice::from_ref(&fresh)).await.unwrap();
             assert_eq!(actions(&changes), [row.desired_new], "new, {what}");
             assert_eq!(test.live(&fresh).await.is_some(), row.desired_new == Created, "new, {what}");
 
