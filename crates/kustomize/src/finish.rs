@@ -74,7 +74,9 @@ pub(crate) fn resources(target: &Target<'_>) -> Result<Vec<Resource>, Error> {
     let (origins, transformations) =
         (target.has_metadata("originAnnotations"), target.has_metadata("transformerAnnotations"));
     let mut resources = map.into_resources();
-    resources.iter_mut().for_each(|resource| annotate(resource, origins, transformations));
+    for resource in &mut resources {
+        annotate(resource, origins, transformations);
+    }
     Ok(resources)
 }
 
@@ -87,15 +89,13 @@ pub(crate) fn add_hash(resource: &mut Resource) -> Result<(), Error> {
 }
 
 fn sort(target: &Target<'_>, resources: &mut [Resource]) -> Result<(), Error> {
-    match &target.kustomization.sort_options {
-        Some(options) => order::sort(resources, options),
-        None => {
-            if target.context().options.reorder == Reorder::Legacy {
-                order::legacy(resources);
-            }
-            Ok(())
-        }
+    if let Some(options) = &target.kustomization.sort_options {
+        return order::sort(resources, options);
     }
+    if target.context().options.reorder == Reorder::Legacy {
+        order::legacy(resources);
+    }
+    Ok(())
 }
 
 /// Leaves only those of the build's own annotations that the kustomization asks for; all values become texts.

@@ -150,9 +150,9 @@ fn scan(
             } else {
                 scan(loader, &path, &format!("{name}/"), depth + 1, found)?;
             }
-        } else if name.ends_with(".yaml") || name.ends_with(".yml") {
-            let content = context.read(&path)?;
-            parse::resources(&content, &name).map_err(|source| {
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            let manifest = context.read(&path)?;
+            parse::resources(&manifest, &name).map_err(|source| {
                 source.within(format!("failed to decode Kubernetes YAML from {}", path.display()))
             })?;
             found.push(name);

@@ -181,7 +181,7 @@ fn is_remote(path: &str) -> bool {
         || path.contains("git@")
         || path.contains("?ref=")
         || path.contains(".git/")
-        || path.ends_with(".git")
+        || Path::new(path).extension().is_some_and(|extension| extension == "git")
         || ["github.com/", "github.com:", "gitlab.com/", "bitbucket.org/"]
             .iter()
             .any(|host| path.starts_with(host))

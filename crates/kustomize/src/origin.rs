@@ -52,7 +52,9 @@ impl Origin {
 fn line(out: &mut String, indent: &str, key: &str, value: &str) {
     if !value.is_empty() {
         let scalar = sluice_yaml::to_yaml(&serde_json::Value::String(value.to_owned()));
-        out.push_str(&format!("{indent}{key}: {scalar}"));
+        for part in [indent, key, ": ", &scalar] {
+            out.push_str(part);
+        }
     }
 }
 

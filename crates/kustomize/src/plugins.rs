@@ -275,8 +275,8 @@ fn transformer(kind: &'static str, json: &Json, loader: &Loader<'_>) -> Result<S
         "NamespaceTransformer" => {
             let subjects = config.subjects()?;
             let specs = config.specs();
-            let namespace = config.metadata.namespace;
-            Step::new(kind, Namespace { namespace, specs, unset_only: config.unset_only, subjects })
+            let name = config.metadata.namespace;
+            Step::new(kind, Namespace { name, specs, unset_only: config.unset_only, subjects })
         }
         "PatchJson6902Transformer" => {
             let patch =

@@ -272,8 +272,8 @@ impl Resource {
         self.set_labels(&labels);
         let annotations = merge(other.annotations(), self.annotations());
         self.set_annotations(&annotations);
-        self.set_name(&other.name().to_owned());
-        self.set_namespace(&other.namespace().to_owned());
+        self.set_name(other.name());
+        self.set_namespace(other.namespace());
         let needs_hash = self.memory.needs_hash && other.memory.needs_hash;
         let origin = self.memory.origin.take();
         let transformations = std::mem::take(&mut self.memory.transformations);

@@ -12,7 +12,7 @@ pub(crate) use crds::from_crds;
 
 use crate::Dialect;
 use crate::error::Error;
-use crate::fieldspec::{FieldSpec, merge_all, merge_one};
+use crate::fieldspec::{FieldSpec, merge_all};
 use crate::ids::Gvk;
 use crate::kustomization::decode::{At, Decode, DecodeError, Fields};
 use crate::kustomization::set_gvk;
@@ -183,15 +183,11 @@ impl TransformerConfig {
 
     /// Adds the fields of one kind.
     pub(crate) fn add_name_reference(&mut self, incoming: &NameReference) -> Result<(), Error> {
-        match self.name_reference.iter_mut().find(|have| have.gvk == incoming.gvk) {
-            Some(have) => {
-                incoming.referrers.iter().try_for_each(|spec| merge_one(&mut have.referrers, spec.clone()))
-            }
-            None => {
-                self.name_reference.push(incoming.clone());
-                Ok(())
-            }
-        }
+        let Some(have) = self.name_reference.iter_mut().find(|have| have.gvk == incoming.gvk) else {
+            self.name_reference.push(incoming.clone());
+            return Ok(());
+        };
+        merge_all(&mut have.referrers, &incoming.referrers)
     }
 }
 

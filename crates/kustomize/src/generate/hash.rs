@@ -1,5 +1,7 @@
 //! The hash that ends the names of generated ConfigMaps and Secrets.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sluice_yaml::{Kind, Node, Version};
@@ -51,7 +53,7 @@ fn go_json(value: &Value) -> String {
     let mut out = String::new();
     for c in value.to_string().chars() {
         match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => _ = write!(out, "\\u{:04x}", u32::from(c)),
             other => out.push(other),
         }
     }
@@ -61,8 +63,9 @@ fn go_json(value: &Value) -> String {
 /// The start of the SHA-256 digest, without characters that make words or look alike.
 fn encode(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    let hex = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect::<String>();
-    hex.chars()
+    let digits = digest.iter().take(5).flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
         .map(|c| match c {
             '0' => 'g',
             '1' => 'h',

@@ -10,9 +10,9 @@ use crate::loader::Loader;
 pub(super) fn load(args: &GeneratorArgs, loader: &Loader<'_>) -> Result<BTreeMap<String, Vec<u8>>, Error> {
     let mut pairs = Pairs { owner: &args.name, pairs: BTreeMap::new() };
     for path in &args.envs {
-        let context = || format!("loading KV pairs: env source files: [{path}]");
-        let content = loader.load(path).map_err(|source| source.within(context()))?;
-        pairs.add_env_file(&content, path).map_err(|source| source.within(context()))?;
+        let within = |source: Error| source.within(format!("loading KV pairs: env source files: [{path}]"));
+        let content = loader.load(path).map_err(within)?;
+        pairs.add_env_file(&content, path).map_err(within)?;
     }
     for literal in &args.literals {
         let (key, value) = parse_literal(literal).ok_or_else(|| {
@@ -26,8 +26,8 @@ pub(super) fn load(args: &GeneratorArgs, loader: &Loader<'_>) -> Result<BTreeMap
     }
     for source in &args.files {
         let (key, path) = parse_file_source(source)?;
-        let context = || format!("loading KV pairs: file sources: [{source}]");
-        pairs.add(key, loader.load(path).map_err(|source| source.within(context()))?)?;
+        let within = |error: Error| error.within(format!("loading KV pairs: file sources: [{source}]"));
+        pairs.add(key, loader.load(path).map_err(within)?)?;
     }
     Ok(pairs.pairs)
 }

@@ -11,7 +11,7 @@ use crate::Dialect;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// A field that the struct doesn't have.
-    #[error("json: unknown field {field:?}{}", hint(.known))]
+    #[error("json: unknown field {field:?}{}", hint(*.known))]
     UnknownField {
         /// The field as written.
         field: String,
@@ -30,7 +30,7 @@ pub enum DecodeError {
     },
 }
 
-fn hint(known: &Option<&'static str>) -> String {
+fn hint(known: Option<&str>) -> String {
     known.map(|field| format!(": did you mean {field:?}?")).unwrap_or_default()
 }
 

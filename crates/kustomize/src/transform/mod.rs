@@ -73,7 +73,7 @@ pub(crate) fn builtin_steps(
     }
     if !kustomization.namespace.is_empty() {
         let namespace = Namespace {
-            namespace: kustomization.namespace.clone(),
+            name: kustomization.namespace.clone(),
             specs: config.namespace.clone(),
             unset_only: false,
             subjects: Subjects::Default,

@@ -25,7 +25,7 @@ pub(crate) enum Subjects {
 
 /// Puts resources into a namespace.
 pub(crate) struct Namespace {
-    pub(crate) namespace: String,
+    pub(crate) name: String,
     pub(crate) specs: Vec<FieldSpec>,
     /// Leave fields that have a value.
     pub(crate) unset_only: bool,
@@ -36,7 +36,7 @@ const METADATA_NAMESPACE: &str = "metadata/namespace";
 
 impl Transformer for Namespace {
     fn transform(&self, map: &mut ResMap) -> Result<(), Error> {
-        if self.namespace.is_empty() {
+        if self.name.is_empty() {
             return Ok(());
         }
         let mut ids: HashMap<IdKey, usize> = HashMap::new();
@@ -97,7 +97,7 @@ impl Namespace {
             let found = nodes::kind_name(field.kind());
             return Err(Error::NodeKind { expected: "ScalarNode", found });
         }
-        nodes::set_string(field, &self.namespace);
+        nodes::set_string(field, &self.name);
         Ok(())
     }
 

@@ -26,9 +26,9 @@ enum Content {
 }
 
 impl Patches {
-    pub(crate) fn new(patch: &Patch, loader: &Loader<'_>) -> Result<Self, Error> {
-        let inline = patch.patch.trim();
-        let (text, source) = match (inline, patch.path.as_str()) {
+    pub(crate) fn new(entry: &Patch, loader: &Loader<'_>) -> Result<Self, Error> {
+        let inline = entry.patch.trim();
+        let (text, source) = match (inline, entry.path.as_str()) {
             ("", "") => return Err(Error::Usage("must specify one of patch and path".to_owned())),
             ("", path) => {
                 let content = loader.load(path).map_err(|source| {
@@ -39,8 +39,8 @@ impl Patches {
             (inline, "") => (inline.as_bytes().to_vec(), format!("[patch: {inline:?}]")),
             _ => return Err(Error::Usage("patch and path can't be set at the same time".to_owned())),
         };
-        let content = parse_either(&text, &source, patch.options.unwrap_or_default())?;
-        let target = patch.target.as_ref().map(SelectorRegex::new).transpose()?;
+        let content = parse_either(&text, &source, entry.options.unwrap_or_default())?;
+        let target = entry.target.as_ref().map(SelectorRegex::new).transpose()?;
         Ok(Self { content, target, source, schema: loader.context.schema.borrow().clone() })
     }
 }

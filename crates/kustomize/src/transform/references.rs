@@ -44,16 +44,16 @@ pub(crate) fn fix_references(map: &mut ResMap, references: &[NameReference]) -> 
 struct Rules<'r> {
     by_kind: HashMap<&'r str, Vec<usize>>,
     any_kind: Vec<usize>,
-    rules: Vec<(&'r Gvk, &'r FieldSpec)>,
+    all: Vec<(&'r Gvk, &'r FieldSpec)>,
 }
 
 impl<'r> Rules<'r> {
     fn new(references: &'r [NameReference]) -> Self {
-        let mut rules = Self { by_kind: HashMap::new(), any_kind: Vec::new(), rules: Vec::new() };
+        let mut rules = Self { by_kind: HashMap::new(), any_kind: Vec::new(), all: Vec::new() };
         for reference in references {
             for referrer in &reference.referrers {
-                let at = rules.rules.len();
-                rules.rules.push((&reference.gvk, referrer));
+                let at = rules.all.len();
+                rules.all.push((&reference.gvk, referrer));
                 match referrer.gvk.kind.as_str() {
                     "" => rules.any_kind.push(at),
                     kind => rules.by_kind.entry(kind).or_default().push(at),
@@ -68,14 +68,14 @@ impl<'r> Rules<'r> {
         places.extend(&self.any_kind);
         places.sort_unstable();
         let gvk = gvk.clone();
-        let rules: Vec<_> = places.into_iter().filter_map(|at| self.rules.get(at).copied()).collect();
+        let rules: Vec<_> = places.into_iter().filter_map(|at| self.all.get(at).copied()).collect();
         rules.into_iter().filter(move |(_, field)| gvk.is_selected_by(&field.gvk))
     }
 }
 
 /// What may be referred to: all resources by the names they had.
 struct Targets {
-    targets: Vec<Target>,
+    all: Vec<Target>,
     by_name: HashMap<String, Vec<usize>>,
     by_original_namespace: HashMap<String, Vec<usize>>,
 }
@@ -90,8 +90,8 @@ struct Target {
 
 impl Targets {
     fn new(resources: &[Resource]) -> Self {
-        let mut all = Self {
-            targets: Vec::with_capacity(resources.len()),
+        let mut targets = Self {
+            all: Vec::with_capacity(resources.len()),
             by_name: HashMap::new(),
             by_original_namespace: HashMap::new(),
         };
@@ -99,11 +99,11 @@ impl Targets {
             let previous: Vec<_> = resource.previous_ids().collect();
             let names: HashSet<&str> = previous.iter().map(|id| id.name.as_str()).collect();
             for name in names {
-                all.by_name.entry(name.to_owned()).or_default().push(at);
+                targets.by_name.entry(name.to_owned()).or_default().push(at);
             }
             let original_namespace = resource.original_id().effective_namespace().to_owned();
-            all.by_original_namespace.entry(original_namespace.clone()).or_default().push(at);
-            all.targets.push(Target {
+            targets.by_original_namespace.entry(original_namespace.clone()).or_default().push(at);
+            targets.all.push(Target {
                 id: resource.id(),
                 previous,
                 original_namespace,
@@ -111,7 +111,7 @@ impl Targets {
                 suffixes: resource.memory.suffixes.clone(),
             });
         }
-        all
+        targets
     }
 }
 
@@ -239,7 +239,7 @@ impl<'a> Finder<'a> {
     /// Whether anything that can be referred to from here was in the namespace when it was loaded.
     fn had(&self, namespace: &str) -> bool {
         let places = self.targets.by_original_namespace.get(namespace);
-        places.into_iter().flatten().filter_map(|at| self.targets.targets.get(*at)).any(|t| self.can_see(t))
+        places.into_iter().flatten().filter_map(|at| self.targets.all.get(*at)).any(|t| self.can_see(t))
     }
 
     /// Whether the referrer may refer to it at all.
@@ -282,7 +282,7 @@ impl<'a> Finder<'a> {
         let mut found: Vec<&Target> = places
             .into_iter()
             .flatten()
-            .filter_map(|at| self.targets.targets.get(*at))
+            .filter_map(|at| self.targets.all.get(*at))
             .filter(|target| accept(target) && self.fits(target))
             .collect();
         if found.len() > 1 {

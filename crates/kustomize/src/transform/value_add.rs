@@ -152,14 +152,9 @@ impl Transformer for ValueAdd {
                     continue;
                 }
                 if target.field_path == "metadata/namespace" {
-                    let namespace = self.value.clone();
-                    Namespace {
-                        namespace,
-                        specs: Vec::new(),
-                        unset_only: false,
-                        subjects: Subjects::Default,
-                    }
-                    .set(resource)?;
+                    let name = self.value.clone();
+                    Namespace { name, specs: Vec::new(), unset_only: false, subjects: Subjects::Default }
+                        .set(resource)?;
                 } else {
                     self.set(&mut resource.node, target)?;
                 }

@@ -134,7 +134,7 @@ impl Replacer<'_> {
                         }
                         out.push_str(value);
                     }
-                    Some(Replacement::Collection) | None => out.push_str(&format!("$({name})")),
+                    Some(Replacement::Collection) | None => out.extend(["$(", name, ")"]),
                 }
                 rest = tail;
             } else {
@@ -158,13 +158,13 @@ mod tests {
             ("MAP".to_owned(), Replacement::Collection),
         ]);
         let mut replacer = Replacer { values: &values, used: BTreeSet::new() };
-        let mut replaced = |text| {
+        let mut shown = |text| {
             let node = replacer.replace(text);
             (nodes::is_string(&node), node.as_str().unwrap().to_owned())
         };
-        assert_eq!(replaced("$(PORT)"), (false, "80".into()));
-        assert_eq!(replaced("p$(PORT)$(PORT)"), (true, "p8080".into()));
-        assert_eq!(replaced("$$(PORT) $(NONE) $(MAP) $x $("), (true, "$(PORT) $(NONE) $(MAP) $x $(".into()));
+        assert_eq!(shown("$(PORT)"), (false, "80".into()));
+        assert_eq!(shown("p$(PORT)$(PORT)"), (true, "p8080".into()));
+        assert_eq!(shown("$$(PORT) $(NONE) $(MAP) $x $("), (true, "$(PORT) $(NONE) $(MAP) $x $(".into()));
     }
 
     #[test]

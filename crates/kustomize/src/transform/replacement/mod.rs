@@ -271,12 +271,13 @@ impl<'a> Writer<'a> {
             format!("unable to find{or_create} field \"{path}\" in replacement target")
         };
         let found = path::visit(root, &parts, create, &mut |field, created| {
-            write_field(field, created, self.value, options).map_err(path::Failure::Write)
+            write_field(field, created, self.value, options)
+                .map_err(|error| path::Failure::Write(Box::new(error)))
         });
         match found {
             Ok(0) => Err(Error::Usage(failed())),
             Ok(_) => Ok(()),
-            Err(path::Failure::Write(error)) => Err(error),
+            Err(path::Failure::Write(error)) => Err(*error),
             Err(path::Failure::Path(error)) => Err(error.within(failed())),
         }
     }

@@ -87,14 +87,14 @@ pub(super) fn lookup_mut<'n>(root: &'n mut Node, path: &[String]) -> Option<&'n 
 /// Why [`visit`] stops.
 pub(super) enum Failure {
     /// The path doesn't fit the tree.
-    Path(Error),
+    Path(Box<Error>),
     /// The visitor refuses a field.
-    Write(Error),
+    Write(Box<Error>),
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Path(error)
+        Self::Path(Box::new(error))
     }
 }
 
@@ -168,7 +168,7 @@ fn at_index(
 ) -> Result<usize, Failure> {
     let have = elements(node)?.len();
     let missing =
-        || Failure::Path(Error::Usage(format!("index {index} specified but only {have} elements found")));
+        || Failure::from(Error::Usage(format!("index {index} specified but only {have} elements found")));
     let Some(items) = node.as_sequence_mut() else { return Err(missing()) };
     let mut created = false;
     if let (true, Some(kind)) = (have == index, create) {

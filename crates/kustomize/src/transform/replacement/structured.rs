@@ -14,7 +14,7 @@ pub(super) fn write(
 ) -> bool {
     let Some((outer, inner, mut document)) = find(root, path) else { return false };
     let found = path::visit(&mut document, inner, create, &mut |field, created| {
-        set(field, created).map_err(Failure::Write)
+        set(field, created).map_err(|error| Failure::Write(Box::new(error)))
     });
     if !matches!(found, Ok(1..)) {
         return false;
