@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use crate::{Commit, Error, Reference, Remote};
+use crate::protocol::Session;
+use crate::reference::revision;
+use crate::select::Wanted;
+use crate::{Cause, Commit, Error, Reference, Remote};
 
 /// Bounds of one operation.
 #[derive(Clone, Debug)]
@@ -68,8 +71,12 @@ pub async fn ls_remote(
     prefixes: &[&str],
     options: &Options,
 ) -> Result<Vec<RemoteRef>, Error> {
-    let _ = (remote, prefixes, options);
-    Err(Error::InvalidConfig("not available yet".to_owned()))
+    let failed = |cause| Error::list_failed(remote, cause);
+    let work = async {
+        let mut session = Session::open(remote, &options.limits).await.map_err(failed)?;
+        session.references(prefixes).await.map_err(failed)
+    };
+    within(options.deadline, work, failed).await
 }
 
 /// Resolves a branch, tag or name to its commit without transferring objects.
@@ -81,20 +88,40 @@ pub async fn resolve(
     reference: &Reference,
     options: &Options,
 ) -> Result<Option<Head>, Error> {
-    let _ = (remote, reference, options);
-    Err(Error::InvalidConfig("not available yet".to_owned()))
+    let wanted = match reference {
+        Reference::Branch(name) => Wanted::branch(name)?,
+        Reference::Tag(name) => Wanted::tag(name)?,
+        Reference::Name(name) => Wanted::name(name)?,
+        Reference::SemVer(_) | Reference::Commit { .. } => return Ok(None),
+    };
+    let references = ls_remote(remote, &[&wanted.name], options).await?;
+    Ok(wanted.find(&references).map(|target| Head {
+        revision: revision(target.label.as_deref(), &target.commit),
+        sha: target.commit,
+    }))
 }
 
 /// Brings the commit that `reference` means, with its tree, into the bare repository `store`.
 ///
-/// The directory is created when absent, wiped when damaged, and transfers only what it lacks.
-/// At most one fetch at a time may use a store. Dropping the future cancels the fetch.
+/// The directory is created when absent and wiped when damaged; it must be absent, empty or an
+/// earlier store. Only what it lacks is transferred. At most one fetch at a time may use a store.
+/// Dropping the future cancels the fetch.
 pub async fn fetch(
     remote: &Remote,
     reference: &Reference,
     store: &Path,
     options: &Options,
 ) -> Result<Commit, Error> {
-    let _ = (remote, reference, store, options);
-    Err(Error::InvalidConfig("not available yet".to_owned()))
+    let failed = |cause| Error::clone_failed(remote, cause);
+    within(options.deadline, crate::fetch::run(remote, reference, store, &options.limits), failed).await
+}
+
+/// Bounds the time of an operation.
+async fn within<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, Error>>,
+    failed: impl FnOnce(Cause) -> Error,
+) -> Result<T, Error> {
+    let allowed = deadline.saturating_duration_since(Instant::now());
+    timeout_at(deadline, work).await.unwrap_or_else(|_| Err(failed(Cause::Timeout(allowed))))
 }

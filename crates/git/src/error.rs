@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Remote;
+
 /// The error of every operation of this crate.
 ///
 /// The text is fit for a status condition: it names the remote without credentials and never
@@ -12,6 +14,14 @@ pub enum Error {
     /// The URL, the credentials, the certificates or the proxy cannot be used as given.
     #[error("{0}")]
     InvalidConfig(String),
+    /// The server has no such repository, or hides it from these credentials.
+    #[error("unable to clone: repository not found{}: git repository: '{url}'", suffix(.detail))]
+    RepositoryNotFound {
+        /// The remote, without user information.
+        url: String,
+        /// What the server says.
+        detail: String,
+    },
     /// The repository has no commits.
     #[error("git repository is empty")]
     EmptyRepository,
@@ -87,16 +97,17 @@ pub enum Cause {
     #[error("couldn't find remote ref \"{0}\"")]
     RefNotFound(String),
     /// The remote has no such repository (HTTP 404, or the SSH server says so).
-    #[error("repository not found{}", detail(.0))]
+    #[error("repository not found{}", suffix(.0))]
     RepositoryNotFound(String),
-    /// No or wrong credentials (HTTP 401, SSH user authentication failed).
-    #[error("authentication required{}", detail(.0))]
+    /// No or wrong credentials, or credentials that do not permit reading (HTTP 401 or 403, SSH user
+    /// authentication failed).
+    #[error("{0}")]
     Authentication(String),
-    /// The credentials do not permit reading (HTTP 403).
-    #[error("authorization failed{}", detail(.0))]
-    Forbidden(String),
+    /// The private key needs a passphrase and none was given.
+    #[error("SSH identity key is encrypted but no 'password' field was provided")]
+    EncryptedIdentity,
     /// Another HTTP status than 200.
-    #[error("unexpected client error: {request} status code: {status}{}", detail(.body))]
+    #[error("unexpected client error: unexpected requesting {request} status code: {status}{}", suffix(.body))]
     Status {
         /// Method and URL.
         request: String,
@@ -185,6 +196,20 @@ pub enum Cause {
 }
 
 impl Error {
+    /// Names the remote that could not be cloned.
+    pub(crate) fn clone_failed(remote: &Remote, cause: Cause) -> Self {
+        let url = remote.display_url();
+        match cause {
+            Cause::RepositoryNotFound(detail) => Self::RepositoryNotFound { url, detail },
+            cause => Self::Clone { url, cause },
+        }
+    }
+
+    /// Names the remote whose references could not be listed.
+    pub(crate) fn list_failed(remote: &Remote, cause: Cause) -> Self {
+        Self::List { url: remote.display_url(), cause }
+    }
+
     /// The cause, when a remote was involved.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
@@ -195,7 +220,7 @@ impl Error {
 }
 
 /// `": text"`, or nothing when there is no text.
-fn detail(text: &str) -> String {
+fn suffix(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
 

@@ -16,8 +16,14 @@
 mod client;
 mod commit;
 mod error;
+mod fetch;
+mod pack;
+mod protocol;
 mod reference;
 mod remote;
+mod select;
+mod store;
+mod transport;
 mod tree;
 
 pub use client::{Head, Limits, Options, RemoteRef, fetch, ls_remote, resolve};

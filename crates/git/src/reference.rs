@@ -22,9 +22,11 @@ pub enum Reference {
     Commit {
         /// 40 hexadecimal digits.
         sha: String,
-        /// The full reference name that the revision text shows, and where the commit's history
-        /// is looked for when the server does not hand out single commits.
-        within: Option<String>,
+        /// The branch that the revision text shows and that must exist, by its short name. Its
+        /// history is searched when the server does not hand out single commits.
+        branch: Option<String>,
+        /// The full reference name that the revision text shows instead of the branch.
+        name: Option<String>,
     },
 }
 
@@ -48,12 +50,8 @@ impl Reference {
     pub fn from_spec(fields: ReferenceFields<'_>) -> Self {
         let ReferenceFields { branch, tag, semver, name, commit } = fields;
         if !commit.is_empty() {
-            let within = match (name, branch) {
-                ("", "") => None,
-                ("", branch) => Some(format!("refs/heads/{branch}")),
-                (name, _) => Some(name.to_owned()),
-            };
-            Self::Commit { sha: commit.to_owned(), within }
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            Self::Commit { sha: commit.to_owned(), branch: some(branch), name: some(name) }
         } else if !name.is_empty() {
             Self::Name(name.to_owned())
         } else if !tag.is_empty() {
@@ -112,5 +110,56 @@ pub(crate) fn revision(label: Option<&str>, sha: &str) -> String {
     match label {
         Some(label) => format!("{label}@{algorithm}:{sha}"),
         None => format!("{algorithm}:{sha}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_field_counts() {
+        let all = ReferenceFields { branch: "b", tag: "t", semver: "1.x", name: "refs/heads/n", commit: "c" };
+        let expect = |fields, reference| assert_eq!(Reference::from_spec(fields), reference);
+        expect(
+            all,
+            Reference::Commit {
+                sha: "c".into(),
+                branch: Some("b".into()),
+                name: Some("refs/heads/n".into()),
+            },
+        );
+        expect(ReferenceFields { commit: "", ..all }, Reference::Name("refs/heads/n".into()));
+        expect(ReferenceFields { commit: "", name: "", ..all }, Reference::Tag("t".into()));
+        expect(ReferenceFields { commit: "", name: "", tag: "", ..all }, Reference::SemVer("1.x".into()));
+        expect(ReferenceFields { branch: "b", ..ReferenceFields::default() }, Reference::Branch("b".into()));
+        expect(ReferenceFields::default(), Reference::Branch("master".into()));
+    }
+
+    #[test]
+    fn revisions_keep_what_precedes_the_hash() {
+        let sha = "0123456789012345678901234567890123456789";
+        assert_eq!(revision(Some("main"), sha), format!("main@sha1:{sha}"));
+        assert_eq!(revision(None, sha), format!("sha1:{sha}"));
+    }
+
+    #[test]
+    fn refuses_names_that_git_refuses() {
+        for name in [
+            "", "/a", "a/", "a//b", "a b", "a\n", "a..b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", ".a",
+            "a/.b", "a.lock", "a.", "a@{b", "@",
+        ] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in [
+            "refs/heads/main",
+            "refs/pull/7/head",
+            "HEAD",
+            "refs/heads/feature/ünï",
+            "refs/heads/-x",
+            "refs/heads/a@b",
+        ] {
+            assert!(check_name(name).is_ok(), "{name:?}");
+        }
     }
 }

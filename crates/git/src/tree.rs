@@ -1,9 +1,11 @@
 //! Reading a commit's tree straight from the object store, without a work tree.
 
 use std::io::{self, Cursor, Read};
+use std::path::Path;
 
 use git2::{ObjectType, Odb, Oid, Repository};
 
+use crate::store::mark_damaged;
 use crate::{Commit, Error};
 
 /// Nesting beyond this is an attack, not a repository.
@@ -46,6 +48,7 @@ pub struct Entry<'a> {
     /// Hash of the object (of the foreign commit for a submodule).
     pub id: Oid,
     odb: &'a Odb<'a>,
+    store: &'a Path,
 }
 
 impl Entry<'_> {
@@ -57,13 +60,13 @@ impl Entry<'_> {
                 .odb
                 .read_header(self.id)
                 .map(|(size, _)| size as u64)
-                .map_err(|err| unreadable(self.id, &err)),
+                .map_err(|err| unreadable(self.store, self.id, &err)),
         }
     }
 
     /// The content of a file, or the target of a symbolic link.
     pub fn reader(&self) -> Result<Box<dyn Read + '_>, Error> {
-        let object = self.odb.read(self.id).map_err(|err| unreadable(self.id, &err))?;
+        let object = self.odb.read(self.id).map_err(|err| unreadable(self.store, self.id, &err))?;
         if object.kind() != ObjectType::Blob {
             return Err(Error::Object {
                 id: self.id.to_string(),
@@ -123,12 +126,12 @@ impl Commit {
         let mut parts =
             path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").peekable();
         while let Some(part) = parts.next() {
-            let tree = repository.find_tree(id).map_err(|err| unreadable(id, &err))?;
+            let tree = repository.find_tree(id).map_err(|err| unreadable(&self.store, id, &err))?;
             let Some(entry) = tree.iter().find(|entry| entry.name_bytes() == part) else { return Ok(None) };
             let (kind, mode) = kind(entry.filemode_raw());
             id = entry.id();
             if parts.peek().is_none() {
-                return found(&Entry { path, kind, mode, id, odb: &odb }).map(Some);
+                return found(&Entry { path, kind, mode, id, odb: &odb, store: &self.store }).map(Some);
             }
             if kind != Kind::Directory {
                 return Ok(None);
@@ -153,7 +156,7 @@ impl Commit {
         if depth > MAX_DEPTH {
             return Err(self.unsafe_path(path, "directories are nested too deep").into());
         }
-        let tree = repository.find_tree(id).map_err(|err| unreadable(id, &err))?;
+        let tree = repository.find_tree(id).map_err(|err| unreadable(&self.store, id, &err))?;
         // Git orders a directory as if its name ended with a slash; file systems and tar do not.
         let mut entries: Vec<_> = tree.iter().collect();
         entries.sort_unstable_by(|a, b| a.name_bytes().cmp(b.name_bytes()));
@@ -174,7 +177,7 @@ impl Commit {
                 return Err(self.unsafe_path(path, reason).into());
             }
             let (kind, mode) = kind(entry.filemode_raw());
-            match visit(&Entry { path, kind, mode, id: entry.id(), odb })? {
+            match visit(&Entry { path, kind, mode, id: entry.id(), odb, store: &self.store })? {
                 Walk::Stop => return Ok(Walk::Stop),
                 Walk::Continue if kind == Kind::Directory => {
                     if self.walk_tree(repository, odb, entry.id(), path, depth + 1, visit)? == Walk::Stop {
@@ -221,6 +224,9 @@ fn unsafe_name(name: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn unreadable(id: Oid, err: &git2::Error) -> Error {
+/// An object that was there after the fetch cannot be read: the store is damaged, so the next
+/// fetch must not trust it.
+fn unreadable(store: &Path, id: Oid, err: &git2::Error) -> Error {
+    mark_damaged(store);
     Error::Object { id: id.to_string(), reason: err.message().to_owned() }
 }

@@ -1,0 +1,281 @@
+//! Smart HTTP (gitprotocol-http(5)) over one reqwest client per TLS identity and proxy.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::{Client, Method, Request, Response, StatusCode};
+use tokio_util::io::StreamReader;
+use url::Url;
+
+use super::redirect::{self, MAX_REDIRECTS};
+use super::{Body, net, tls};
+use crate::protocol::{AGENT, clean};
+use crate::remote::redact;
+use crate::{Auth, Cause, Proxy, Remote, Tls};
+
+const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
+const REQUEST: &str = "application/x-git-upload-pack-request";
+const RESULT: &str = "application/x-git-upload-pack-result";
+const DISCOVERY: &str = "info/refs?service=git-upload-pack";
+
+/// Where requests go, once redirects are resolved.
+pub struct Endpoint {
+    client: Client,
+    base: Url,
+    authorization: Option<HeaderValue>,
+}
+
+/// Asks for the advertisement, following redirects.
+pub async fn open(remote: &Remote) -> Result<(Endpoint, Body), Cause> {
+    let mut base = remote.url.clone();
+    // Credentials travel in a header that we control; clearing them cannot fail for http(s).
+    let _ = base.set_username("");
+    let _ = base.set_password(None);
+    base.set_fragment(None);
+    base.set_query(None);
+    let mut endpoint = Endpoint {
+        client: client(&remote.tls, remote.proxy.as_ref())?,
+        base,
+        authorization: authorization(remote)?,
+    };
+    let mut url = endpoint.url(DISCOVERY)?;
+    for _ in 0..=MAX_REDIRECTS {
+        let response = endpoint.send(Method::GET, url.clone(), None).await?;
+        if !is_redirect(response.status()) {
+            let body = accept(response, ADVERTISEMENT, &describe("Get", &url)).await?;
+            return Ok((endpoint, body));
+        }
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let location =
+            location.ok_or_else(|| Cause::Redirect("the answer names no new location".to_owned()))?;
+        let step = redirect::follow(&url, location)?;
+        if !step.same_origin {
+            tracing::debug!(from = %url, to = %step.url, "redirected to another origin: credentials stay behind");
+            endpoint.authorization = None;
+            endpoint.client =
+                client(&Tls { ca: remote.tls.ca.clone(), client: None }, remote.proxy.as_ref())?;
+            if remote.proxy.is_none() {
+                check_address(&remote.url, &step.url).await?;
+            }
+        }
+        endpoint.base = repository_of(&step.url)?;
+        url = step.url;
+    }
+    Err(Cause::Redirect(format!("more than {MAX_REDIRECTS} redirects")))
+}
+
+impl Endpoint {
+    /// Sends a request to `git-upload-pack` and gives its answer.
+    pub async fn post(&self, body: Bytes) -> Result<Body, Cause> {
+        let url = self.url("git-upload-pack")?;
+        let request = describe("Post", &url);
+        let response = self.send(Method::POST, url, Some(body)).await?;
+        if is_redirect(response.status()) {
+            // Git itself follows redirects of the first request only, as a request body may hold secrets.
+            return Err(Cause::Redirect(format!("{request} was redirected")));
+        }
+        accept(response, RESULT, &request).await
+    }
+
+    fn url(&self, suffix: &str) -> Result<Url, Cause> {
+        let base = self.base.as_str().trim_end_matches('/');
+        Url::parse(&format!("{base}/{suffix}")).map_err(|err| Cause::Protocol(format!("invalid URL: {err}")))
+    }
+
+    async fn send(&self, method: Method, url: Url, body: Option<Bytes>) -> Result<Response, Cause> {
+        let verb = if method == Method::GET { "Get" } else { "Post" };
+        let text = describe(verb, &url);
+        let target = authority(&url);
+        let mut request = Request::new(method, url);
+        let headers = request.headers_mut();
+        headers.insert("git-protocol", HeaderValue::from_static("version=2"));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        if body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(REQUEST));
+            headers.insert(ACCEPT, HeaderValue::from_static(RESULT));
+        } else {
+            headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        }
+        *request.body_mut() = body.map(Into::into);
+        self.client.execute(request).await.map_err(|err| net::classify(&err.without_url(), &text, &target))
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// `Get "https://host/path"`, as Go's HTTP client words it.
+fn describe(verb: &str, url: &Url) -> String {
+    format!("{verb} \"{url}\"")
+}
+
+fn authority(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+}
+
+/// The repository whose discovery URL this is.
+fn repository_of(url: &Url) -> Result<Url, Cause> {
+    let base = url.as_str().strip_suffix(DISCOVERY).map(|base| base.trim_end_matches('/'));
+    base.and_then(|base| Url::parse(base).ok())
+        .ok_or_else(|| Cause::Redirect(format!("{} does not end with /{DISCOVERY}", redact(url.as_str()))))
+}
+
+/// Refuses to be led from a public name to a private address.
+async fn check_address(original: &Url, url: &Url) -> Result<(), Cause> {
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return Ok(()) };
+    if redirect::is_private(original.host()) || original.host() == url.host() {
+        return Ok(());
+    }
+    // A name that cannot be resolved fails at the request with a proper message.
+    let Ok(mut addresses) = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await else {
+        return Ok(());
+    };
+    if addresses.any(|address| redirect::is_private_address(address.ip())) {
+        return Err(Cause::Redirect(format!("{host} resolves to a loopback or link-local address")));
+    }
+    Ok(())
+}
+
+/// Turns an answer into its body, or into the cause that its status means.
+async fn accept(response: Response, expected: &str, request: &str) -> Result<Body, Cause> {
+    let status = response.status();
+    let content_type =
+        response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
+    if status != StatusCode::OK {
+        let body = if content_type == "text/plain" { start_of(response).await } else { String::new() };
+        let with_body =
+            |text: &str| if body.is_empty() { text.to_owned() } else { format!("{text}: {body}") };
+        return Err(match status.as_u16() {
+            401 => Cause::Authentication(with_body("authentication required")),
+            403 => Cause::Authentication(with_body("authorization failed")),
+            404 => Cause::RepositoryNotFound(body),
+            407 => Cause::Proxy {
+                request: request.to_owned(),
+                reason: "the proxy requires authentication".to_owned(),
+            },
+            code => Cause::Status { request: request.to_owned(), status: code, body },
+        });
+    }
+    if content_type != expected {
+        return Err(Cause::Protocol(format!(
+            "{request} was answered with content type '{}' instead of '{expected}': no Git repository is served there",
+            clean(content_type.as_bytes())
+        )));
+    }
+    let request = request.to_owned();
+    let stream = response
+        .bytes_stream()
+        .map_err(move |err| std::io::Error::other(net::classify(&err.without_url(), &request, "the server")));
+    Ok(Box::new(StreamReader::new(Box::pin(stream))))
+}
+
+/// At most the first chunk of a response, as one line.
+async fn start_of(mut response: Response) -> String {
+    match response.chunk().await {
+        Ok(Some(chunk)) => clean(&chunk[..chunk.len().min(1024)]),
+        _ => String::new(),
+    }
+}
+
+fn authorization(remote: &Remote) -> Result<Option<HeaderValue>, Cause> {
+    let basic =
+        |user: &str, password: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+    let text = match &remote.auth {
+        Auth::Bearer(token) => format!("Bearer {token}"),
+        Auth::Basic { user, password } => {
+            let (user, password) = remote.basic(user.clone(), password.clone());
+            basic(&user, &password)
+        }
+        Auth::None | Auth::Ssh { .. } => match remote.basic(String::new(), String::new()) {
+            (user, password) if user.is_empty() && password.is_empty() => return Ok(None),
+            (user, password) => basic(&user, &password),
+        },
+    };
+    let mut value = HeaderValue::try_from(text).map_err(|_| {
+        Cause::Authentication("the credentials contain characters that HTTP headers cannot hold".to_owned())
+    })?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+/// What makes two remotes differ in their connections. Credentials do not: they go with each request.
+#[derive(PartialEq, Eq, Clone)]
+struct Identity {
+    ca: Option<Vec<u8>>,
+    client: Option<(Vec<u8>, Vec<u8>)>,
+    proxy: Option<(Url, Option<(String, String)>)>,
+}
+
+/// Clients kept, so that listing and fetching share a connection.
+const KEPT_CLIENTS: usize = 32;
+
+static CLIENTS: Mutex<VecDeque<(Identity, Client)>> = Mutex::new(VecDeque::new());
+
+/// The client for these settings; equal settings share one.
+fn client(tls: &Tls, proxy: Option<&Proxy>) -> Result<Client, Cause> {
+    let identity = Identity {
+        ca: tls.ca.clone(),
+        client: tls.client.as_ref().map(|client| (client.certificate.clone(), client.key.clone())),
+        proxy: proxy.map(|proxy| (proxy.url.clone(), proxy.credentials.clone())),
+    };
+    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(index) = clients.iter().position(|(known, _)| *known == identity) {
+        let found = clients.remove(index).map(|entry| (entry.1.clone(), entry));
+        if let Some((client, entry)) = found {
+            clients.push_back(entry);
+            return Ok(client);
+        }
+    }
+    let client = build(tls, proxy)?;
+    clients.push_back((identity, client.clone()));
+    if clients.len() > KEPT_CLIENTS {
+        clients.pop_front();
+    }
+    Ok(client)
+}
+
+fn build(tls: &Tls, proxy: Option<&Proxy>) -> Result<Client, Cause> {
+    let invalid_tls = |reason: String| Cause::Tls { request: "configuration".to_owned(), reason };
+    let invalid_proxy = |reason: String| Cause::Proxy { request: "configuration".to_owned(), reason };
+    let config = tls::client_config(tls, &[b"h2", b"http/1.1"]).map_err(invalid_tls)?;
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(config)
+        .user_agent(AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(30))
+        .pool_idle_timeout(Duration::from_secs(30))
+        .pool_max_idle_per_host(4)
+        .tcp_keepalive(Duration::from_secs(30))
+        .retry(reqwest::retry::never());
+    if let Some(Proxy { url, credentials }) = proxy {
+        // The remote resolves names, as Go's client lets a SOCKS proxy do.
+        let address = match url.scheme() {
+            "socks5" => url.as_str().replacen("socks5://", "socks5h://", 1),
+            "http" | "https" => url.to_string(),
+            other => {
+                return Err(invalid_proxy(format!(
+                    "unsupported scheme '{other}': use http, https or socks5"
+                )));
+            }
+        };
+        let mut proxy =
+            reqwest::Proxy::all(address).map_err(|err| invalid_proxy(err.without_url().to_string()))?;
+        if let Some((user, password)) = credentials {
+            proxy = proxy.basic_auth(user, password);
+        }
+        builder = builder.no_proxy().proxy(proxy);
+    }
+    builder
+        .build()
+        .map_err(|err| Cause::Connect { request: "configuration".to_owned(), reason: err.to_string() })
+}
