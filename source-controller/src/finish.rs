@@ -115,3 +115,109 @@ fn settle<K: ConditionedObject>(
     }
     then
 }
+
+#[cfg(test)]
+mod tests {
+    use sluice_apis::conditions::{is_reconciling, mark_reconciling, mark_true, reason};
+    use sluice_apis::source::v1::{GitRepository, GitRepositorySpec};
+
+    use super::*;
+    use crate::conditions::types::{ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED};
+    use crate::conditions::{Drift, mark_progress};
+
+    const SUMMARY: Summary<'static> = Summary {
+        order: &[FETCH_FAILED, ARTIFACT_OUTDATED, ARTIFACT_IN_STORAGE, STALLED, RECONCILING],
+        negative_polarity: &[FETCH_FAILED, ARTIFACT_OUTDATED, STALLED, RECONCILING],
+        overriding_when_false: &[],
+    };
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// An object of generation 2 that observed generation 1, with a turn going on.
+    fn object() -> GitRepository {
+        let mut object = GitRepository::new("app", GitRepositorySpec::default());
+        object.metadata.generation = Some(2);
+        object.set_observed_generation(1);
+        mark_progress(&mut object, Drift::No, "building artifact");
+        object
+    }
+
+    fn stored() -> GitRepository {
+        let mut object = object();
+        mark_true(&mut object, ARTIFACT_IN_STORAGE, "Succeeded", "stored");
+        object
+    }
+
+    fn failed(failure: Failure) -> (GitRepository, Result<Action, String>) {
+        let mut object = stored();
+        let failure = failure.with_condition(FETCH_FAILED);
+        failure.mark(&mut object);
+        let next = settle(&mut object, &SUMMARY, HOUR, &Err(failure));
+        (object, next)
+    }
+
+    #[test]
+    fn success_is_observed_and_repeated_at_the_interval() {
+        for result in [Success::Stored, Success::Unchanged { reason: "r", message: String::new() }] {
+            let mut object = stored();
+            let next = settle(&mut object, &SUMMARY, HOUR, &Ok(result));
+            assert_eq!(next, Ok(Action::AfterJittered(HOUR)));
+            assert!(is_ready(&object) && !is_reconciling(&object));
+            assert_eq!(object.observed_generation(), 2);
+        }
+    }
+
+    #[test]
+    fn a_failure_is_retried_and_not_observed() {
+        let (object, next) = failed(Failure::retry("GitOperationFailed", "no route"));
+        assert_eq!(next, Err("no route".to_owned()));
+        assert_eq!(reason(&object, READY), Some("GitOperationFailed"));
+        assert_eq!(reason(&object, RECONCILING), Some(PROGRESSING_WITH_RETRY));
+        assert_eq!(message(&object, RECONCILING), Some("building artifact"));
+        assert_eq!(object.observed_generation(), 1);
+    }
+
+    #[test]
+    fn a_stall_is_observed_and_not_retried() {
+        let (object, next) = failed(Failure::stall("URLInvalid", "no host"));
+        assert_eq!(next, Ok(Action::Done));
+        assert!(is_stalled(&object) && !is_reconciling(&object) && !is_ready(&object));
+        assert_eq!(reason(&object, READY), Some("URLInvalid"));
+        assert_eq!(object.observed_generation(), 2);
+        // The next failure of another kind is no stall any more.
+        let mut object = object;
+        mark_reconciling(&mut object, "Progressing", "again");
+        let failure = Failure::retry("GitOperationFailed", "no route");
+        assert!(settle(&mut object, &SUMMARY, HOUR, &Err(failure)).is_err());
+        assert!(!is_stalled(&object));
+    }
+
+    #[test]
+    fn a_suspended_object_is_observed_and_left_alone() {
+        let mut object = stored();
+        let next = settle(&mut object, &SUMMARY, HOUR, &Ok(Success::Suspended));
+        assert_eq!(next, Ok(Action::Done));
+        assert_eq!(reason(&object, RECONCILING), Some(PROGRESSING_WITH_RETRY));
+        assert_eq!(object.observed_generation(), 2);
+        let mut fresh = GitRepository::new("app", GitRepositorySpec::default());
+        fresh.metadata.generation = Some(1);
+        settle(&mut fresh, &SUMMARY, HOUR, &Ok(Success::Suspended)).unwrap();
+        assert_eq!(
+            fresh.observed_generation(),
+            GitRepository::new("x", GitRepositorySpec::default()).observed_generation()
+        );
+    }
+
+    #[test]
+    fn success_that_leaves_bad_news_is_an_error() {
+        let mut object = stored();
+        mark_true(&mut object, ARTIFACT_OUTDATED, "NewRevision", "new upstream revision 'x'");
+        let next = settle(&mut object, &SUMMARY, HOUR, &Ok(Success::Stored));
+        assert_eq!(next, Err("new upstream revision 'x'".to_owned()));
+    }
+
+    #[test]
+    fn no_interval_means_no_further_turn() {
+        let next = settle(&mut stored(), &SUMMARY, Duration::ZERO, &Ok(Success::Stored));
+        assert_eq!(next, Ok(Action::Done));
+    }
+}

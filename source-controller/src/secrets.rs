@@ -138,4 +138,23 @@ mod tests {
         assert_eq!(address.credentials, Some(("a".to_owned(), "b".to_owned())));
         assert_eq!(address.url.as_str(), "http://proxy:1/");
     }
+
+    #[test]
+    fn encrypted_keys_are_told_from_plain_ones() {
+        let openssh = |cipher: &str| {
+            let mut raw = b"openssh-key-v1\0".to_vec();
+            raw.extend_from_slice(&(cipher.len() as u32).to_be_bytes());
+            raw.extend_from_slice(cipher.as_bytes());
+            raw.extend_from_slice(&[0; 60]);
+            let body = STANDARD.encode(raw);
+            let (one, two) = body.split_at(64);
+            format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{one}\n{two}\n-----END OPENSSH PRIVATE KEY-----\n")
+        };
+        assert!(is_encrypted_key(openssh("aes256-ctr").as_bytes()));
+        assert!(!is_encrypted_key(openssh("none").as_bytes()));
+        assert!(is_encrypted_key(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMII"));
+        assert!(is_encrypted_key(b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"));
+        assert!(!is_encrypted_key(b"-----BEGIN RSA PRIVATE KEY-----\nMII"));
+        assert!(!is_encrypted_key(b"-----BEGIN OPENSSH PRIVATE KEY-----\nnot base64\n"));
+    }
 }

@@ -74,7 +74,7 @@ impl GitReconciler {
             return Ok(None);
         }
         let options = Options::timeout(pass.object.spec.timeout.0);
-        let head = unless_superseded(pass, resolve(remote, reference, &options)).await?;
+        let head = unless_superseded(pass, Box::pin(resolve(remote, reference, &options))).await?;
         let head = head.map_err(|error| failed(&error))?;
         Ok(head.map(|head| head.revision).filter(|revision| has_revision(&pass.object, revision)))
     }
@@ -87,7 +87,7 @@ impl GitReconciler {
     ) -> Result<Commit, Failure> {
         let options = Options::timeout(pass.object.spec.timeout.0);
         let store = self.stores.open(pass.key(), &pass.object.spec.url);
-        let commit = unless_superseded(pass, fetch(remote, reference, &store, &options)).await?;
+        let commit = unless_superseded(pass, Box::pin(fetch(remote, reference, &store, &options))).await?;
         commit.map_err(|error| failed(&error))
     }
 }
