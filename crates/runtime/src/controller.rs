@@ -11,18 +11,19 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 use kube::{Api, Client, Resource, runtime::watcher};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    Backoff, Cause, Change, EventRecorder, Index, Jitter, Metrics, ObjectKey, Pass, ReconcileError, Store,
-    Task, Trigger, dispatch,
+    Backoff, BoxError, Cause, Change, EventRecorder, Index, Jitter, Metrics, ObjectKey, Pass, ReconcileError,
+    Store, Task, Trigger, dispatch,
     metrics::Outcome,
     pass::Object,
     patch::Patcher,
     predicate::cause_of_change,
     queue::{Next, Queue, Turn},
-    reflector::{self, Watched},
+    reflector::{self, WatchError, Watched},
     slot::{Slot, Slots},
 };
 
@@ -83,7 +84,7 @@ pub(crate) struct Parts<K: Object> {
     pub field_manager: String,
 }
 
-type Watch = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
+type Watch = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, Result<(), WatchError>> + Send>;
 
 /// Builds a controller for one kind. Made by [`Manager::controller`](crate::Manager::controller).
 pub struct Controller<K: Object> {
@@ -223,33 +224,53 @@ impl<K: Object> Controller<K> {
     /// The running part, to be given to [`Manager::run`](crate::Manager::run).
     pub fn reconcile_with<R: Reconciler<Object = K>>(self, reconciler: R) -> Task {
         let name = format!("{} controller", self.shared.name);
-        Task::new(name, move |cancel| self.run(Arc::new(reconciler), cancel).map(Ok))
+        Task::new(name, move |cancel| self.run(Arc::new(reconciler), cancel))
     }
 
-    async fn run<R: Reconciler<Object = K>>(self, reconciler: Arc<R>, cancel: CancellationToken) {
-        let watches = TaskTracker::new();
+    /// Runs until cancelled. A watch that fails for good, or panics, ends it: what it missed would stay missed.
+    async fn run<R: Reconciler<Object = K>>(
+        self,
+        reconciler: Arc<R>,
+        cancel: CancellationToken,
+    ) -> Result<(), BoxError> {
+        let mut watches = JoinSet::new();
         for watch in self.watches {
             watches.spawn(watch(cancel.clone()));
         }
         let synced = futures::future::join_all(self.synced);
-        if cancel.run_until_cancelled(synced).await.is_none() {
-            return;
+        let work = async {
+            if cancel.run_until_cancelled(synced).await.is_some() {
+                work(Arc::new(self.shared), reconciler, self.concurrency, cancel.clone()).await;
+            }
+        };
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                () = &mut work => return Ok(()),
+                Some(ended) = watches.join_next() => ended??,
+            }
         }
-        let shared = Arc::new(self.shared);
-        tracing::info!(
-            controller = shared.name,
-            "controllerGroup" = &*shared.group,
-            "controllerKind" = &*shared.kind,
-            "worker count" = self.concurrency,
-            "Starting workers"
-        );
-        let slots = Slots::new(self.concurrency, shared.metrics.workers(&shared.name, self.concurrency));
-        let queue = Arc::clone(&shared.queue);
-        let work = move |turn, slot| one_turn(Arc::clone(&shared), Arc::clone(&reconciler), turn, slot);
-        dispatch::run(queue, slots, work, cancel, GRACE).await;
-        watches.close();
-        watches.wait().await;
     }
+}
+
+/// Gives due objects to the reconciler until cancelled.
+async fn work<R: Reconciler>(
+    shared: Arc<Shared<R::Object>>,
+    reconciler: Arc<R>,
+    concurrency: usize,
+    cancel: CancellationToken,
+) {
+    tracing::info!(
+        controller = shared.name,
+        "controllerGroup" = &*shared.group,
+        "controllerKind" = &*shared.kind,
+        "worker count" = concurrency,
+        "Starting workers"
+    );
+    let slots = Slots::new(concurrency, shared.metrics.workers(&shared.name, concurrency));
+    let queue = Arc::clone(&shared.queue);
+    let turn = move |turn, slot| one_turn(Arc::clone(&shared), Arc::clone(&reconciler), turn, slot);
+    dispatch::run(queue, slots, turn, cancel, GRACE).await;
 }
 
 /// Makes objects due when they change, and forgets those that are gone.
@@ -284,7 +305,9 @@ async fn one_turn<R: Reconciler>(
     if meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_none_or(Vec::is_empty) {
         return Next::Idle; // The watch will soon tell that it is gone.
     }
-    let span = tracing::info_span!(
+    let uid = meta.uid.clone();
+    // As important as the most important line inside: a span that is filtered out takes its fields along.
+    let span = tracing::error_span!(
         "reconcile",
         controller = shared.name,
         "controllerGroup" = &*shared.group,
@@ -303,10 +326,16 @@ async fn one_turn<R: Reconciler>(
             shared.metrics.count_panic(&shared.name);
             Err(ReconcileError::message(format!("panic: {}", panic_text(&*panic))))
         });
-        let (next, outcome) = conclude(result, shared.jitter);
+        let gone = shared.store.get(&key).is_none_or(|latest| latest.meta().uid != uid);
+        let (next, outcome) = match result {
+            Err(error) if gone || error.is_gone() => {
+                tracing::debug!(%error, "the object went away during the reconciliation");
+                (Next::Idle, Outcome::Success)
+            }
+            result => conclude(result, shared.jitter),
+        };
         shared.metrics.observe_pass(&shared.name, &shared.kind, &key, outcome, start.elapsed());
-        if shared.store.get(&key).is_none() {
-            // It went away during the turn: do not leave series behind.
+        if gone {
             shared.metrics.forget_object(&shared.kind, &key);
         }
         next
@@ -324,7 +353,6 @@ fn conclude(result: Result<Action, ReconcileError>, jitter: Jitter) -> (Next, Ou
             tracing::info!(%reason, "retrying with backoff");
             (Next::Backoff, Outcome::Requeue)
         }
-        Err(error) if error.is_gone() => (Next::Idle, Outcome::Success),
         Err(error) => {
             tracing::error!(%error, "Reconciler error");
             (Next::Backoff, Outcome::Error)
@@ -370,6 +398,5 @@ mod tests {
         assert_eq!(outcome(Ok(Action::AfterJittered(minute))), (Next::After(minute), Outcome::RequeueAfter));
         assert_eq!(outcome(Ok(Action::Now)), (Next::Now, Outcome::Requeue));
         assert_eq!(outcome(Err(ReconcileError::message("x"))), (Next::Backoff, Outcome::Error));
-        assert_eq!(outcome(Err(crate::PatchError::Gone.into())), (Next::Idle, Outcome::Success));
     }
 }

@@ -24,14 +24,21 @@ pub(crate) async fn run<W, F>(
     F: Future<Output = Next> + Send + 'static,
 {
     let mut turns = JoinSet::new();
+    // An object first, then a slot: an idle loop must not hold a slot that a parked turn waits for.
+    let free_slot = || async {
+        queue.ready().await;
+        slots.take().await
+    };
+    // Kept from turn to turn, so as not to lose its place among those that wait for a slot.
+    let mut next_slot = std::pin::pin!(free_slot());
     loop {
-        // An object first, then a slot: an idle loop must not hold a slot that a parked turn waits for.
         let slot = tokio::select! {
             biased;
             () = cancel.cancelled() => break,
+            slot = &mut next_slot => slot,
             Some(_) = turns.join_next() => continue,
-            slot = async { queue.ready().await; slots.take().await } => slot,
         };
+        next_slot.set(free_slot());
         if let Some(turn) = queue.pop() {
             let key = turn.key.clone();
             let work = work(turn, slot);

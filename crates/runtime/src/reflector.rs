@@ -25,19 +25,28 @@ impl<K> Watched for K where
 {
 }
 
+/// Why a kind cannot be watched, now or later.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WatchError {
+    /// A label selector, most likely: nothing will make the API server accept it.
+    #[error("the API server refuses to list {kind}: {message}")]
+    Refused { kind: String, message: String },
+}
+
 /// Lists and watches until cancelled, keeping `store`.
 pub(crate) async fn run<K: Watched>(
     api: Api<K>,
     config: watcher::Config,
     store: Store<K>,
     cancel: CancellationToken,
-) {
+) -> Result<(), WatchError> {
+    let kind = kind_name::<K>();
     let events = watcher(api, config).backoff(watcher::DefaultBackoff::default());
     pin_mut!(events);
     let mut complained = None;
     loop {
         let event = tokio::select! {
-            () = cancel.cancelled() => return,
+            () = cancel.cancelled() => return Ok(()),
             event = events.next() => event,
         };
         match event {
@@ -46,13 +55,17 @@ pub(crate) async fn run<K: Watched>(
                 take(&store, event);
             }
             Some(Err(error)) => {
-                if kind_is_missing(&error) {
+                match list_status(&error) {
                     // The kind may be installed later; nothing waits for it until then.
-                    store.set_ready();
+                    Some(status) if status.code == 404 => store.set_ready(),
+                    Some(status) if status.code == 400 => {
+                        return Err(WatchError::Refused { kind, message: status.message.clone() });
+                    }
+                    _ => {}
                 }
                 let text = error.to_string();
                 if complained.as_deref() != Some(text.as_str()) {
-                    tracing::warn!(kind = std::any::type_name::<K>(), error = text, "watch failed, retrying");
+                    tracing::warn!(kind, error = text, "watch failed, retrying");
                     complained = Some(text);
                 }
             }
@@ -81,6 +94,17 @@ pub(crate) fn strip<K: Resource>(object: &mut K) {
     }
 }
 
-fn kind_is_missing(error: &watcher::Error) -> bool {
-    matches!(error, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404)
+/// The API server's answer to a list that failed.
+fn list_status(error: &watcher::Error) -> Option<&kube::core::Status> {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) => Some(status),
+        _ => None,
+    }
+}
+
+/// The last part of the type's name: the kind, or that of the lean struct that stands in for it.
+fn kind_name<K>() -> String {
+    let name = std::any::type_name::<K>();
+    let bare = name.split('<').next().unwrap_or(name);
+    bare.rsplit("::").next().unwrap_or(bare).to_owned()
 }

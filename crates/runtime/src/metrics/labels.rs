@@ -37,6 +37,10 @@ pub(crate) enum Outcome {
     Error,
 }
 
+impl Outcome {
+    pub const ALL: [Self; 4] = [Self::Success, Self::RequeueAfter, Self::Requeue, Self::Error];
+}
+
 impl EncodeLabelValue for Outcome {
     fn encode(
         &self,

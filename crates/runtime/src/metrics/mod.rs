@@ -164,8 +164,17 @@ impl Metrics {
         self.reconcile_duration.remove(&ObjectLabels::new(kind, key));
     }
 
+    /// Shows a controller that begins to work, with all its counters at zero.
     pub(crate) fn workers(&self, controller: &str, max: usize) -> Gauge {
+        for result in Outcome::ALL {
+            drop(
+                self.reconcile_total
+                    .get_or_create(&ResultLabels { controller: controller.to_owned(), result }),
+            );
+        }
         let labels = ControllerLabels { controller: controller.to_owned() };
+        drop(self.reconcile_errors.get_or_create(&labels));
+        drop(self.reconcile_panics.get_or_create(&labels));
         self.max_concurrent.get_or_create(&labels).set(max as i64);
         self.active_workers.get_or_create_owned(&labels)
     }

@@ -133,6 +133,7 @@ async fn what_cannot_work_ends_at_once_with_one_clear_line() {
         ),
         (&["--interval-jitter-percentage=100"], "--interval-jitter-percentage: 100 is not between 0 and 99"),
         (&["--metrics-addr=203.0.113.1:1"], "unable to listen on 203.0.113.1:1 for metrics"),
+        (&["--watch-label-selector=a in ("], "the API server refuses to list GitRepository"),
         (&["--no-such-flag"], "unexpected argument '--no-such-flag'"),
     ] {
         // The harness's own metrics flag comes first; clap takes each flag once.
