@@ -249,9 +249,9 @@ pub enum Error {
     /// A generator, transformer or option used wrongly.
     #[error("{0}")]
     Usage(String),
-    /// A strategic merge or JSON patch fails.
-    #[error("{0}")]
-    Patch(String),
+    /// A strategic merge or JSON patch fails, or an OpenAPI document can't be used.
+    #[error(transparent)]
+    Patch(#[from] sluice_patch::Error),
     /// A plugin that is no built-in.
     #[error("external plugins disabled; unable to load external plugin '{kind}'")]
     ExternalPlugin {

@@ -29,6 +29,7 @@ mod resmap;
 mod resource;
 mod schema;
 mod target;
+mod text;
 mod transform;
 
 use std::collections::BTreeMap;
@@ -74,6 +75,16 @@ pub enum Reorder {
     Legacy,
 }
 
+/// What the document that a kustomization's `openapi.path` names does to the built-in schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenApi {
+    /// Replaces it, as in the kustomize CLI.
+    #[default]
+    Replaces,
+    /// Comes before it, as in Flux.
+    Extends,
+}
+
 /// Bounds on a build, so that no source can keep its reader busy for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -100,6 +111,8 @@ pub struct Options {
     pub reorder: Reorder,
     /// Which release of kustomize to be like.
     pub dialect: Dialect,
+    /// What a custom schema does to the built-in one.
+    pub openapi: OpenApi,
     /// Whether to label all resources `app.kubernetes.io/managed-by`.
     pub managed_by_label: bool,
     /// Bounds.
@@ -109,7 +122,7 @@ pub struct Options {
 impl Options {
     /// As Flux builds.
     pub fn flux() -> Self {
-        Self { load_restrictions: LoadRestrictions::None, ..Self::default() }
+        Self { load_restrictions: LoadRestrictions::None, openapi: OpenApi::Extends, ..Self::default() }
     }
 }
 

@@ -83,12 +83,6 @@ pub(crate) const fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-/// The text of a tree, comments and styles kept.
-pub(crate) fn to_text(node: &Node) -> Option<String> {
-    let json = node.to_json(sluice_yaml::Version::V3).ok()?;
-    Some(sluice_yaml::to_yaml(&json))
-}
-
 /// Splits a path at a delimiter that no backslash precedes; a leading delimiter is dropped.
 pub(crate) fn split_path(path: &str, delimiter: char) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();

@@ -1,60 +1,70 @@
-//! What the build takes from the patch library: the Kubernetes schema, merging, JSON patches.
+//! The Kubernetes schema of a build: what kinds are in namespaces, and how patches merge.
 
-use sluice_yaml::Node;
+use std::rc::Rc;
 
+use sluice_patch::{Scope, strategic};
+use sluice_yaml::{Node, Version};
+
+use crate::OpenApi;
 use crate::error::Error;
+use crate::ids::split_api_version;
+
+/// The release of Kubernetes whose schema kustomize has.
+const BUILTIN_VERSION: &str = "v1.21.2";
 
 /// Whether the kind is known to live outside namespaces.
-pub(crate) fn is_cluster_scoped(_api_version: &str, kind: &str) -> bool {
-    matches!(
-        kind,
-        "Namespace"
-            | "ClusterRole"
-            | "ClusterRoleBinding"
-            | "CustomResourceDefinition"
-            | "PersistentVolume"
-            | "StorageClass"
-            | "APIService"
-            | "ValidatingWebhookConfiguration"
-            | "MutatingWebhookConfiguration"
-            | "PriorityClass"
-            | "IngressClass"
-            | "Node"
-    )
+pub(crate) fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
+    let (group, version) = split_api_version(api_version);
+    sluice_patch::Schema::kustomize().scope(group, version, kind) == Some(Scope::Cluster)
 }
 
-/// The schema that patches are merged by.
+/// The schema that patches merge by: the built-in one, or what a kustomization's `openapi` names.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Schema {}
+pub(crate) struct Schema {
+    custom: Option<Rc<sluice_patch::Schema>>,
+    is_set: bool,
+}
 
 impl Schema {
+    /// Takes what a kustomization's `openapi` names. Below the root it counts only while nothing is set.
     pub(crate) fn set(
         &mut self,
-        _version: Option<&str>,
-        _content: Option<&[u8]>,
-        _root: bool,
+        version: Option<&str>,
+        content: Option<&[u8]>,
+        root: bool,
+        mode: OpenApi,
     ) -> Result<(), Error> {
-        Ok(())
+        if self.is_set && !root {
+            return Ok(());
+        }
+        if let Some(content) = content {
+            if version.is_some() {
+                let message = "builtin version and custom schema provided, cannot use both";
+                return Err(Error::Usage(message.to_owned()));
+            }
+            let text = sluice_yaml::decode(content)?;
+            let json = sluice_yaml::parse_first(&text)?.unwrap_or_default().to_json(Version::V2)?;
+            // Once resources were looked at, the built-in schema is in use and stays.
+            let base = (mode == OpenApi::Extends || !root).then(sluice_patch::Schema::kustomize);
+            self.custom = Some(Rc::new(sluice_patch::Schema::from_openapi(&json, base)?));
+            self.is_set = true;
+            return Ok(());
+        }
+        match version {
+            None | Some("") => Ok(()),
+            Some(BUILTIN_VERSION) => {
+                *self = Self { custom: None, is_set: true };
+                Ok(())
+            }
+            Some(other) => Err(Error::Usage(format!(
+                "the specified OpenAPI version is not built in: {other:?}, only {BUILTIN_VERSION:?} is"
+            ))),
+        }
     }
 
-    pub(crate) fn merge(&self, _patch: &Node, _target: Node) -> Result<Option<Node>, Error> {
-        Err(Error::Patch("strategic merge patches are not supported yet".to_owned()))
-    }
-}
-
-/// The operations of a JSON patch.
-pub(crate) struct JsonOperations;
-
-impl JsonOperations {
-    pub(crate) fn parse(_text: &[u8]) -> Result<Self, Error> {
-        Err(Error::Patch("JSON patches are not supported yet".to_owned()))
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        true
-    }
-
-    pub(crate) fn apply(&self, node: &Node) -> Result<Node, Error> {
-        Ok(node.clone())
+    /// The target with the patch merged in; nothing if the patch deletes it.
+    pub(crate) fn merge(&self, patch: &Node, target: &Node) -> Result<Option<Node>, Error> {
+        let schema = self.custom.as_deref().unwrap_or_else(|| sluice_patch::Schema::kustomize());
+        Ok(strategic::merge(target, patch, schema)?)
     }
 }

@@ -123,7 +123,8 @@ impl<'a> Target<'a> {
             None => None,
         };
         let version = self.kustomization.openapi.get("version").map(String::as_str);
-        self.context().schema.borrow_mut().set(version, content.as_deref(), root)
+        let mode = self.context().options.openapi;
+        self.context().schema.borrow_mut().set(version, content.as_deref(), root, mode)
     }
 
     pub(crate) fn context(&self) -> &'a Context<'a> {

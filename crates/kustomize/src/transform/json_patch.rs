@@ -6,7 +6,6 @@ use crate::kustomization::{Selector, SelectorRegex};
 use crate::loader::Loader;
 use crate::resmap::ResMap;
 use crate::resource::Resource;
-use crate::schema;
 
 /// One entry of `patchesJson6902`.
 pub(crate) struct JsonPatch {
@@ -49,12 +48,13 @@ impl Transformer for JsonPatch {
 }
 
 /// The operations of a JSON patch.
-pub(crate) struct Operations(schema::JsonOperations);
+pub(crate) struct Operations(sluice_patch::JsonPatch);
 
 impl Operations {
     /// Parses JSON or YAML.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, Error> {
-        schema::JsonOperations::parse(text).map(Self)
+        let text = sluice_yaml::decode(text)?;
+        Ok(Self(sluice_patch::JsonPatch::parse(&text)?))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -63,9 +63,7 @@ impl Operations {
 
     pub(crate) fn apply(&self, resource: &mut Resource) -> Result<(), Error> {
         let id = resource.id();
-        let patched =
-            self.0.apply(&resource.node).map_err(|source| source.within(format!("patching {id}")))?;
-        resource.node = patched;
-        Ok(())
+        let applied = self.0.apply_to_node(&mut resource.node);
+        applied.map_err(|source| Error::Patch(source).within(format!("patching {id}")))
     }
 }

@@ -1,13 +1,12 @@
 //! Strategic merge patches.
 
-use std::collections::BTreeMap;
-
 use sluice_yaml::Node;
 
 use super::Transformer;
 use crate::error::Error;
 use crate::kustomization::SelectorRegex;
 use crate::loader::Loader;
+use crate::nodes;
 use crate::parse;
 use crate::resmap::ResMap;
 use crate::resource::Resource;
@@ -76,12 +75,21 @@ pub(super) fn merge_selected(
 /// way, also those that are null.
 fn merge_like(resource: &mut Resource, patch: &Resource, schema: &Schema) -> Result<(), Error> {
     let mut patch = patch.clone();
-    let texts = |map: BTreeMap<String, String>| map;
-    let (labels, annotations) = (texts(patch.labels()), texts(patch.annotations()));
-    patch.set_labels(&labels);
-    patch.set_annotations(&annotations);
-    patch.set_api_version(resource.api_version());
-    merge(resource, &patch, schema)
+    patch.set_labels(&patch.labels());
+    patch.set_annotations(&patch.annotations());
+    if resource.node.get("apiVersion").is_some() {
+        patch.set_api_version(resource.api_version());
+        return merge(resource, &patch, schema);
+    }
+    // kustomize sets an empty version, which comes out as null.
+    if let Some(mapping) = patch.node.as_mapping_mut() {
+        mapping.remove("apiVersion");
+    }
+    merge(resource, &patch, schema)?;
+    if let Some(mapping) = resource.node.as_mapping_mut() {
+        nodes::set_field(mapping, "apiVersion", Node::null());
+    }
+    Ok(())
 }
 
 /// Merges a patch. Name, namespace and kind stay unless the patch may change them.
@@ -92,8 +100,10 @@ pub(super) fn merge(resource: &mut Resource, patch: &Resource, schema: &Schema) 
     if new_name || new_kind {
         resource.store_previous_id();
     }
-    let target = std::mem::take(&mut resource.node);
-    resource.node = schema.merge(&patch.node, target)?.unwrap_or_else(Node::null);
+    let id = resource.id();
+    let merged = schema.merge(&patch.node, &resource.node);
+    resource.node =
+        merged.map_err(|source| source.within(format!("patching {id}")))?.unwrap_or_else(Node::null);
     if resource.is_empty() {
         resource.node = Node::null();
         return Ok(());

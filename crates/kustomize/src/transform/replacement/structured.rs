@@ -4,6 +4,7 @@ use sluice_yaml::{Kind, Node, Version};
 
 use super::path::{self, Failure, lookup, lookup_mut};
 use crate::error::Error;
+use crate::text::to_text;
 
 /// Writes into the document that is the text of a field on the path. Whether there is such a field.
 pub(super) fn write(
@@ -43,8 +44,7 @@ fn find<'p>(root: &Node, path: &'p [String]) -> Option<(&'p [String], &'p [Strin
 /// The document's text, in the format it had.
 fn serialize(document: &Node, old: &str) -> Option<String> {
     if !old.trim_start().starts_with(['{', '[']) {
-        let text = crate::nodes::to_text(document)?;
-        return Some(text.trim().to_owned());
+        return Some(to_text(document).trim().to_owned());
     }
     let json = document.to_json(Version::V3).ok()?;
     let indented = old.contains('\n') && old.contains("  ");
