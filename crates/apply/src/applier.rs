@@ -98,6 +98,8 @@ pub struct Applier {
     options: ApplyOptions,
     rules: Rules,
     takeover: Vec<ManagerPattern>,
+    /// A hash of all options that change what applying an object does.
+    fingerprint: blake3::Hash,
     waiter: Waiter,
 }
 
@@ -107,7 +109,9 @@ impl Applier {
         let waiter = Waiter::new(cluster.clone(), readers);
         let rules = Rules::new(&options.rules_group);
         let takeover = managed_fields::takeover_patterns(&options.field_manager, &options.override_managers);
-        Self { cluster, options, rules, takeover, waiter }
+        let fingerprint = format!("{:?}", (&options.field_manager, &takeover, &options.ignore));
+        let fingerprint = blake3::hash(fingerprint.as_bytes());
+        Self { cluster, options, rules, takeover, fingerprint, waiter }
     }
 
     /// Applies the objects, stage by stage. In each stage all dry-runs must pass before anything is

@@ -87,7 +87,7 @@ impl Cluster {
         name: &str,
     ) -> Result<Option<Object>, ClusterError> {
         let request = Request::new(resource.path(namespace)?).get(name, &kube::api::GetParams::default());
-        match self.send(request).await {
+        match self.send(resource, request).await {
             Ok(value) => Ok(Some(object(value)?)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -110,7 +110,8 @@ impl Cluster {
             field_validation: None,
         };
         let collection = Request::new(resource.path(desired.namespace())?);
-        object(self.send(collection.patch(desired.name(), &params, &Patch::Apply(desired.as_value()))).await?)
+        let request = collection.patch(desired.name(), &params, &Patch::Apply(desired.as_value()));
+        object(self.send(resource, request).await?)
     }
 
     /// Applies a JSON patch (RFC 6902); returns what the object becomes.
@@ -123,7 +124,8 @@ impl Cluster {
     ) -> Result<Object, ClusterError> {
         let params = PatchParams { field_manager: Some(field_manager.to_owned()), ..PatchParams::default() };
         let collection = Request::new(resource.path(Some(&id.namespace))?);
-        object(self.send(collection.patch(&id.name, &params, &Patch::Json::<()>(patch))).await?)
+        let request = collection.patch(&id.name, &params, &Patch::Json::<()>(patch));
+        object(self.send(resource, request).await?)
     }
 
     /// Deletes an object in the background, if it still has this UID. An object that is gone, or
@@ -140,7 +142,7 @@ impl Cluster {
             ..DeleteParams::default()
         };
         let request = Request::new(resource.path(Some(&id.namespace))?).delete(&id.name, &params);
-        match self.send(request).await {
+        match self.send(resource, request).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error),
@@ -168,9 +170,14 @@ impl Cluster {
 
     async fn send(
         &self,
+        resource: &Resource,
         request: Result<HttpRequest<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<Value, ClusterError> {
-        timed(self.client.request::<Value>(request.map_err(build)?)).await
+        let result = timed(self.client.request::<Value>(request.map_err(build)?)).await;
+        if result.as_ref().is_err_and(ClusterError::is_missing_path) {
+            self.cache.discovery.forget(&resource.gvk);
+        }
+        result
     }
 }
 

@@ -99,6 +99,11 @@ impl ClusterError {
         matches!(self, Self::NoNamespace) || self.status().is_some_and(Status::is_not_found)
     }
 
+    /// Whether the server doesn't know the path: the kind (or this version of it) isn't served.
+    pub(crate) fn is_missing_path(&self) -> bool {
+        self.status().is_some_and(|status| status.reason == UNPARSED && status.code == 404)
+    }
+
     /// Whether RBAC or an admission plugin refuses.
     pub fn is_forbidden(&self) -> bool {
         self.status().is_some_and(Status::is_forbidden)

@@ -3,16 +3,34 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
+use sluice_patch::Schema;
+
 use crate::object::Object;
 
-/// Normalises objects in place before they are applied.
-pub fn normalize(objects: &mut [Object]) {
+/// Fields that an object has but its kind doesn't.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownFields {
+    /// `Kind/namespace/name`.
+    pub subject: String,
+    /// Where they were: `spec.template.spec.containers[0].imagee`.
+    pub paths: Vec<String>,
+}
+
+/// Normalises objects in place before they are applied. Of built-in kinds, unknown fields are
+/// dropped, since the API server would refuse the object for them; they are returned, so that
+/// people can be told.
+pub fn normalize(objects: &mut [Object]) -> Vec<UnknownFields> {
+    let mut unknown = Vec::new();
     for object in objects {
         // The rules of roles aren't touched: an empty list of them is not the same as none.
         let is_role = object.api_version() == "rbac.authorization.k8s.io/v1"
             && matches!(object.kind(), "Role" | "ClusterRole");
         if is_role {
             continue;
+        }
+        let paths = drop_unknown_fields(object);
+        if !paths.is_empty() {
+            unknown.push(UnknownFields { subject: object.subject(), paths });
         }
         match (object.group(), object.kind()) {
             ("", "Secret") => move_string_data(object),
@@ -35,6 +53,15 @@ pub fn normalize(objects: &mut [Object]) {
             fields.remove("status");
         }
     }
+    unknown
+}
+
+/// Definitions and API services aren't among the kinds that Flux knows: the server judges them.
+fn drop_unknown_fields(object: &mut Object) -> Vec<String> {
+    if matches!(object.group(), "apiextensions.k8s.io" | "apiregistration.k8s.io") {
+        return Vec::new();
+    }
+    Schema::builtin().prune_unknown(object.as_value_mut())
 }
 
 fn pod_spec(object: &mut Object) -> Option<&mut Value> {
@@ -120,6 +147,22 @@ mod tests {
         let mut objects = [Object::new(value).unwrap()];
         normalize(&mut objects);
         objects[0].as_value().clone()
+    }
+
+    #[test]
+    fn fields_that_built_in_kinds_do_not_have_go() {
+        let spec = json!({"replicaCount": 4, "replicas": 1, "template": {"spec": {"containers": [{"name": "a", "imagee": "x"}]}}});
+        let deployment =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": spec});
+        let custom = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a"}, "spec": spec});
+        let mut objects = [Object::new(deployment).unwrap(), Object::new(custom.clone()).unwrap()];
+        let unknown = normalize(&mut objects);
+        let paths =
+            vec!["spec.replicaCount".to_owned(), "spec.template.spec.containers[0].imagee".to_owned()];
+        assert_eq!(unknown, [UnknownFields { subject: "Deployment/a".into(), paths }]);
+        let want = json!({"replicas": 1, "template": {"spec": {"containers": [{"name": "a"}]}}});
+        assert_eq!(objects[0].as_value()["spec"], want);
+        assert_eq!(*objects[1].as_value(), custom);
     }
 
     #[test]

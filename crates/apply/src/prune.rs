@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -17,6 +18,8 @@ use crate::{
     wait::TerminationTimeout,
 };
 
+/// How many objects of one kind are deleted at once.
+const CONCURRENT_DELETIONS: usize = 4;
 /// How often a deletion is tried when the object is replaced by another meanwhile.
 const ATTEMPTS: usize = 3;
 /// The longest pause between two looks at an object that is being deleted.
@@ -51,17 +54,19 @@ pub async fn prune(cluster: &Cluster, owner: &Owner, entries: &[Entry]) -> Prune
     let mut entries: Vec<&Entry> = entries.iter().collect();
     entries.sort_by(|a, b| order::compare(&b.id, &a.id));
     let mut outcome = PruneOutcome::default();
-    for entry in entries {
-        let action = match delete(cluster, owner, &rules, entry).await {
-            Ok(action) => action,
-            Err((step, source)) => {
+    for kind in entries.chunk_by(|a, b| (&a.id.group, &a.id.kind) == (&b.id.group, &b.id.kind)) {
+        // Collected first: a closure over references to references keeps the future from being `Send`.
+        let deletions: Vec<_> = kind.iter().map(|entry| delete(cluster, owner, &rules, entry)).collect();
+        let results: Vec<_> = stream::iter(deletions).buffered(CONCURRENT_DELETIONS).collect().await;
+        for (entry, result) in kind.iter().zip(results) {
+            let action = result.unwrap_or_else(|(step, source)| {
                 outcome.errors.push(ObjectError::new(entry.id.clone(), step, source));
-                outcome.survivors.push(entry.clone());
+                outcome.survivors.push((*entry).clone());
                 Action::Unknown
-            }
-        };
-        let (id, version) = (entry.id.clone(), entry.version.clone());
-        outcome.changes.entries.push(Change { id, version, action, applied: None });
+            });
+            let (id, version) = (entry.id.clone(), entry.version.clone());
+            outcome.changes.entries.push(Change { id, version, action, applied: None });
+        }
     }
     outcome
 }

@@ -107,7 +107,7 @@ pub fn compute(object: &Object) -> Status {
 /// What holds for all kinds: deletion, an unobserved generation, and the two standard conditions.
 fn generic(object: &Value) -> Option<Status> {
     if object["metadata"]["deletionTimestamp"].as_str().is_some_and(|time| !time.is_empty()) {
-        return Some(Status::new(State::Terminating, "the resource is being deleted"));
+        return Some(Status::new(State::Terminating, terminating(object)));
     }
     let generation = object["metadata"]["generation"].as_i64();
     if let (Some(generation), Some(observed)) = (generation, object["status"]["observedGeneration"].as_i64())
@@ -122,6 +122,23 @@ fn generic(object: &Value) -> Option<Status> {
         ("Stalled", "True") => Some(Status::failed(condition.message)),
         _ => None,
     })
+}
+
+/// What holds an object that is being deleted: a namespace tells it in its conditions.
+fn terminating(object: &Value) -> String {
+    let remaining: Vec<_> = conditions(object)
+        .filter(|condition| condition.status == "True" && condition.kind.ends_with("Remaining"))
+        .map(|condition| condition.message)
+        .collect();
+    if !remaining.is_empty() {
+        return format!("it is being deleted: {}", remaining.join(" "));
+    }
+    let finalizers =
+        object["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    match finalizers.collect::<Vec<_>>().join(", ") {
+        names if names.is_empty() => "it is being deleted".to_owned(),
+        names => format!("it is being deleted, held by its finalizers [{names}]"),
+    }
 }
 
 fn ready_condition(object: &Value) -> Option<Status> {

@@ -167,13 +167,10 @@ impl Waiter {
             }
             Err(error) => return unknown(error.to_string()),
         };
-        if let Some(reader) = self.readers.iter().find(|reader| reader.supports(&id.group, &id.kind)) {
-            return match reader.status(&object) {
-                Ok(status) => Reading { status, error: None },
-                Err(error) => unknown(error),
-            };
-        }
-        let mut status = status::compute(&object);
+        let mut status = match self.judge(&object) {
+            Ok(status) => status,
+            Err(error) => return unknown(error),
+        };
         if status.state == State::InProgress
             && matches!((id.group.as_str(), id.kind.as_str()), ("apps", "StatefulSet" | "ReplicaSet"))
             && let Some(failure) = self.pod_failures(&object).await.into_iter().find(|pod| pod.is_final)
@@ -181,6 +178,12 @@ impl Waiter {
             status = Status::failed(failure.message);
         }
         Reading { status, error: None }
+    }
+
+    /// The status of an object by the first reader that knows its kind; an error if it can't tell.
+    pub(crate) fn judge(&self, object: &Object) -> Result<Status, String> {
+        let reader = self.readers.iter().find(|reader| reader.supports(object.group(), object.kind()));
+        reader.map_or_else(|| Ok(status::compute(object)), |reader| reader.status(object))
     }
 
     /// Why the pods of an object that selects pods aren't ready.

@@ -13,7 +13,6 @@ use crate::{
     change::{Change, ChangeSet},
     error::{ClusterError, ObjectError, Step},
     object::{Object, ObjectId},
-    status,
 };
 
 /// The longest pause between two looks at an object that is being deleted.
@@ -94,7 +93,7 @@ impl Applier {
             action: write.action,
             applied: seen(&applied, write.digest),
         };
-        Ok((change, status::compute(&applied).is_current()))
+        Ok((change, self.is_settled(&applied)))
     }
 
     /// Deletes the object that stands in the way, and waits until it is gone.

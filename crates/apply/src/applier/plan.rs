@@ -15,7 +15,6 @@ use crate::{
     managed_fields,
     object::{Object, ObjectId},
     order::GroupKind,
-    status,
 };
 
 /// How long discovery may lag behind a definition that has just become established.
@@ -115,7 +114,7 @@ impl Applier {
         if let Some(live) = live.object()
             && (self.rules.is_ignored(live) || self.rules.is_create_only(&desired))
         {
-            let settled = status::compute(live).is_current();
+            let settled = self.is_settled(live);
             return Ok(leave(live, Action::Skipped, None, settled));
         }
 
@@ -124,7 +123,7 @@ impl Applier {
             && let Some(seen) = seen(live, digest)
             && memory.recall(&id).as_ref() == Some(&seen)
         {
-            return Ok(leave(live, Action::Unchanged, Some(seen), status::compute(live).is_current()));
+            return Ok(leave(live, Action::Unchanged, Some(seen), self.is_settled(live)));
         }
         let migrated =
             self.options.migrate_api_version && self.migrate(&resource, &id, &desired, &mut live).await?;
@@ -144,7 +143,7 @@ impl Applier {
         let must_write = migrated || cleanup.is_some();
         if !must_write && !drift::has_drifted(live.object(), &dry_run, ignore) {
             let live = live.object().unwrap_or(&dry_run);
-            let settled = status::compute(live).is_current();
+            let settled = self.is_settled(live);
             return Ok(leave(live, Action::Unchanged, seen(live, digest), settled));
         }
         if let Some(live) = live.object() {
@@ -153,6 +152,11 @@ impl Applier {
         let action = if dry_run.resource_version().is_none() { Action::Created } else { Action::Configured };
         let replaces = None;
         Ok(Plan::Write(Box::new(Write { resource, desired, digest, action, cleanup, replaces })))
+    }
+
+    /// Whether a stage needn't wait for the object.
+    pub(super) fn is_settled(&self, object: &Object) -> bool {
+        self.waiter.judge(object).is_ok_and(|status| status.is_current())
     }
 
     /// Finds the resource. A kind that the set itself defines gets a while to appear.
@@ -294,9 +298,8 @@ impl Applier {
     /// A hash of the desired object and of all options that change what applying it does.
     fn digest(&self, desired: &Object) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
+        hasher.update(self.fingerprint.as_bytes());
         hasher.update(desired.as_value().to_string().as_bytes());
-        let options = (&self.options.field_manager, &self.takeover, &self.options.ignore);
-        hasher.update(format!("{options:?}").as_bytes());
         hasher.finalize()
     }
 }

@@ -99,6 +99,12 @@ impl Discovery {
             .cloned()
     }
 
+    /// Forgets a kind whose path turned out to be gone: the next look-up fetches.
+    pub(super) fn forget(&self, gvk: &Gvk) {
+        let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut kinds).remove(&(gvk.group.clone(), gvk.kind.clone()));
+    }
+
     /// Fetches the kinds anew unless that was begun after `since`.
     pub async fn refresh(&self, since: Instant) -> Result<(), ClusterError> {
         let mut fetched = self.fetched.lock().await;

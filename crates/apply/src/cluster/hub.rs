@@ -19,13 +19,20 @@ use kube::{
     },
 };
 use serde::Deserialize;
-use tokio::{sync::Notify, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use super::{Resource, build, timed};
 use crate::error::ClusterError;
 
 /// Pause before a watch that failed is tried again; meanwhile waiters poll.
 const RETRY: Duration = Duration::from_secs(10);
+
+/// Longer than a watch lasts that the server ends in time.
+const IDLE: Duration = Duration::from_mins(5);
 
 /// Who is told of an object's changes, and by which tag it knows the object.
 type Subscriber = (Weak<Mailbox>, usize);
@@ -228,7 +235,8 @@ async fn follow(
     shared.is_live.store(true, Ordering::Release);
     shared.tell_all();
     let mut seen = from;
-    while let Some(event) = events.next().await {
+    // A connection that died without a word must not look like a quiet one for ever.
+    while let Ok(Some(event)) = timeout(IDLE, events.next()).await {
         match event? {
             WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
                 let Names { namespace, name, resource_version } = object.metadata;

@@ -37,6 +37,17 @@ async fn objects_are_created_changed_and_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn misspelt_fields_of_built_in_kinds_do_not_matter() {
+    let test = Fixture::new("typo").await;
+    let mut web = test.deployment("web", 0, "registry.example/app:1");
+    web["spec"]["replicaCount"] = 4.into();
+    web["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "1000m".into();
+    let set = [web];
+    assert_eq!(actions(&test.apply(&set).await.unwrap()), [Action::Created]);
+    assert_eq!(actions(&test.apply(&set).await.unwrap()), [Action::Unchanged]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_remembered_version_saves_the_dry_run() {
     let test = Fixture::new("memory").await;
     let config = test.config_map("a", json!({"k": "v"}));

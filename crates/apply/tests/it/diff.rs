@@ -3,7 +3,7 @@
 use serde_json::json;
 use sluice_apply::{Action, Applier};
 
-use crate::support::{Fixture, forced, marked, options};
+use crate::support::{Fixture, forced, marked, options, uid};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn differences_are_told_and_nothing_is_changed() {
@@ -15,7 +15,9 @@ async fn differences_are_told_and_nothing_is_changed() {
     let same = test.config_map("same", json!({"k": "v"}));
     let job = test.job("j", "one");
     test.applied(&[secret("hunter2"), same.clone(), job.clone()]).await;
-    let before = [test.live(&secret("")).await, test.live(&same).await, test.live(&job).await];
+    // Of the job, its controller changes the status.
+    let state = async || [test.live(&secret("")).await, test.live(&same).await];
+    let (before, old_job) = (state().await, uid(&test.live(&job).await));
 
     let wanted = [
         secret("swordfish"),
@@ -48,7 +50,8 @@ async fn differences_are_told_and_nothing_is_changed() {
     let (live, merged) = differences[3].as_ref().unwrap().states.as_ref().unwrap();
     assert_eq!(live.as_value()["data"], json!({"a": "*** (before)", "b": "***"}));
     assert_eq!(merged.as_value()["data"], json!({"a": "*** (after)", "b": "***"}));
-    assert_eq!([test.live(&secret("")).await, test.live(&same).await, test.live(&job).await], before);
+    assert_eq!(state().await, before);
+    assert_eq!(uid(&test.live(&job).await), old_job);
 
     // Without force, the job's immutable field is an error.
     let applier = Applier::new(test.cluster.clone(), options(), Vec::new());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use sluice_apply::ApplyOptions;
 
-use crate::support::{Fixture, managers, marked, options};
+use crate::support::{Fixture, managers, marked, options, uid};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn definitions_come_before_what_they_define() {
@@ -77,7 +77,9 @@ async fn nothing_is_written_unless_all_dry_runs_pass() {
     );
     test.applied(&[changed.clone(), edited.clone(), job.clone()]).await;
     test.patch_as("kubectl-edit", &edited, "", json!({"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}}, "data": {"x": "y"}})).await;
-    let before = [test.live(&changed).await, test.live(&edited).await, test.live(&job).await];
+    // Of the job, its controller changes the status.
+    let state = async || [test.live(&changed).await, test.live(&edited).await];
+    let (before, old_job) = (state().await, uid(&test.live(&job).await));
 
     let wanted = [
         test.config_map("a", json!({"k": "2"})),
@@ -88,7 +90,8 @@ async fn nothing_is_written_unless_all_dry_runs_pass() {
     ];
     // Not even the clean-up of the edited object, or the deletion of the job, has happened.
     test.apply_with(crate::support::forced(), &wanted).await.unwrap_err();
-    assert_eq!([test.live(&changed).await, test.live(&edited).await, test.live(&job).await], before);
+    assert_eq!(state().await, before);
+    assert_eq!(uid(&test.live(&job).await), old_job);
     assert!(test.live(&wanted[1]).await.is_none());
 
     let changes = test.apply_with(crate::support::forced(), &wanted[..4]).await.unwrap();
