@@ -1,1 +1,61 @@
-//! The sluice command line.
+//! The `sluice` command line: the words, tables and exit codes that users of `flux` know.
+//!
+//! One file for each command in [`commands`]; what they share stands beside it. Data goes to the standard output,
+//! everything else to the standard error. Errors are one line, with exit code 1.
+
+mod args;
+mod cluster;
+mod commands;
+mod context;
+mod installation;
+mod kinds;
+mod manifests;
+mod object;
+mod objects;
+mod output;
+mod progress;
+mod prompt;
+mod selector;
+mod table;
+mod text;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::context::Context;
+use crate::output::Output;
+
+/// Runs the command that the process's arguments name.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; for the rest scripts expect 1, as for every other failure.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    let output = Output::of_process();
+    let result = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                let context = Context::new(cli.global, output);
+                commands::run(cli.command, &context).await
+            })
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of a pipe has seen enough: nothing went wrong.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.failure(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

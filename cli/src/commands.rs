@@ -1,0 +1,45 @@
+//! One module for each command.
+
+pub(crate) mod build;
+pub(crate) mod check;
+pub(crate) mod completion;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod events;
+pub(crate) mod export;
+pub(crate) mod get;
+pub(crate) mod install;
+pub(crate) mod kustomize;
+pub(crate) mod reconcile;
+pub(crate) mod resume;
+pub(crate) mod suspend;
+pub(crate) mod tree;
+pub(crate) mod uninstall;
+pub(crate) mod version;
+
+use anyhow::Result;
+
+use crate::args::Command;
+use crate::context::Context;
+
+/// Runs a command.
+pub(crate) async fn run(command: Command, context: &Context) -> Result<()> {
+    match command {
+        Command::Get(arguments) => get::run(arguments, context).await,
+        Command::Reconcile(arguments) => reconcile::run(arguments, context).await,
+        Command::Suspend(arguments) => context.within(suspend::run(arguments, context)).await,
+        Command::Resume(arguments) => resume::run(arguments, context).await,
+        Command::Export(arguments) => context.within(export::run(arguments, context)).await,
+        Command::Create(arguments) => create::run(arguments, context).await,
+        Command::Delete(arguments) => delete::run(arguments, context).await,
+        Command::Tree(arguments) => context.within(tree::run(arguments, context)).await,
+        Command::Events(arguments) => events::run(arguments, context).await,
+        Command::Build(arguments) => build::run(arguments, context).await,
+        Command::Kustomize(arguments) => kustomize::run(&arguments, context),
+        Command::Install(arguments) => install::run(arguments, context).await,
+        Command::Uninstall(arguments) => uninstall::run(arguments, context).await,
+        Command::Check(arguments) => check::run(&arguments, context).await,
+        Command::Version(arguments) => context.within(version::run(&arguments, context)).await,
+        Command::Completion(arguments) => completion::run(&arguments, context),
+    }
+}
