@@ -7,12 +7,13 @@ use kube::Api;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sluice_apis::k8s::Secret;
-use sluice_apis::kustomize::v1::{Decryption, Kustomization};
+use sluice_apis::kustomize::v1::{self as apis, Decryption, Kustomization};
 use sluice_apply::{Object, read};
 use sluice_artifact::Unpacked;
 use sluice_expr::envsubst::{Missing, Variables};
-use sluice_kustomize::flux;
 use sluice_kustomize::fs::{FileSystem, Jail, clean};
+use sluice_kustomize::kustomization::{Image, Patch, Selector};
+use sluice_kustomize::{Options, ResId, flux};
 use tokio::sync::Semaphore;
 
 use super::failure::{Failure, Then};
@@ -141,8 +142,8 @@ fn manifests(
     let files = Jail::new(unpacked.path()).map_err(|error| fail(error.to_string()))?;
     let recorder = Recorder::new(&files, files.root());
     let directory = files.canonical(directory).map_err(|error| fail(error.to_string()))?;
-    let build =
-        flux::build(&recorder, files.root(), &directory, spec).map_err(|error| fail(error.to_string()))?;
+    let build = flux::build(&recorder, &directory, spec, &Options::flux())
+        .map_err(|error| fail(error.to_string()))?;
     let mut manifests = Vec::with_capacity(build.resources.len());
     for resource in &build.resources {
         let value = resource.to_json().map_err(|error| fail(format!("kustomize build failed: {error}")))?;
@@ -210,41 +211,46 @@ fn shown(text: &str, root: &Path) -> String {
 /// The part of the spec that changes the build.
 fn flux_spec(object: &Kustomization) -> flux::Spec {
     let spec = &object.spec;
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
     flux::Spec {
-        target_namespace: spec.target_namespace.clone(),
-        name_prefix: spec.name_prefix.clone(),
-        name_suffix: spec.name_suffix.clone(),
+        target_namespace: text(&spec.target_namespace),
+        name_prefix: text(&spec.name_prefix),
+        name_suffix: text(&spec.name_suffix),
         patches: spec
             .patches
             .iter()
-            .map(|patch| flux::Patch {
+            .map(|patch| Patch {
                 patch: patch.patch.clone(),
-                target: patch.target.as_ref().map(|target| {
-                    let text = |field: &Option<String>| field.clone().unwrap_or_default();
-                    flux::Selector {
-                        group: text(&target.group),
-                        version: text(&target.version),
-                        kind: text(&target.kind),
-                        name: text(&target.name),
-                        namespace: text(&target.namespace),
-                        label_selector: text(&target.label_selector),
-                        annotation_selector: text(&target.annotation_selector),
-                    }
-                }),
+                target: patch.target.as_ref().map(selector),
+                ..Patch::default()
             })
             .collect(),
         images: spec
             .images
             .iter()
-            .map(|image| flux::Image {
+            .map(|image| Image {
                 name: image.name.clone(),
-                new_name: image.new_name.clone().unwrap_or_default(),
-                new_tag: image.new_tag.clone().unwrap_or_default(),
-                digest: image.digest.clone().unwrap_or_default(),
+                new_name: text(&image.new_name),
+                new_tag: text(&image.new_tag),
+                digest: text(&image.digest),
+                ..Image::default()
             })
             .collect(),
         components: spec.components.clone(),
         ignore_missing_components: spec.ignore_missing_components,
         build_metadata: spec.build_metadata.iter().map(|option| option.as_str().to_owned()).collect(),
+    }
+}
+
+fn selector(target: &apis::Selector) -> Selector {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let mut id = ResId { name: text(&target.name), namespace: text(&target.namespace), ..ResId::default() };
+    id.gvk.group = text(&target.group);
+    id.gvk.version = text(&target.version);
+    id.gvk.kind = text(&target.kind);
+    Selector {
+        id,
+        annotation_selector: text(&target.annotation_selector),
+        label_selector: text(&target.label_selector),
     }
 }

@@ -35,7 +35,6 @@ use sluice_runtime::{Action, EventType, Pass, ReconcileError, Reconciler, Store}
 
 use self::failure::{Failure, Then};
 use self::memory::{Memory, Passed};
-use self::source::{Source, SourceKey};
 use crate::clusters::Clusters;
 use crate::metrics::Metrics;
 
@@ -74,7 +73,7 @@ pub struct Kustomizer {
     fetcher: Fetcher,
     builder: build::Builder,
     kustomizations: Store<Kustomization>,
-    sources: BTreeMap<&'static str, Store<Source>>,
+    sources: BTreeMap<&'static str, source::Lookup>,
     memory: Arc<Memory>,
     metrics: Metrics,
     options: Options,
@@ -245,16 +244,13 @@ impl Kustomizer {
     /// The artifact of the source.
     fn artifact(&self, object: &Kustomization) -> Result<Artifact, Failure> {
         let key = source::check_access(object, self.options.access)?;
-        let source = self.source(&key).ok_or_else(|| source::not_found(&key))?;
-        source.status.artifact.clone().ok_or_else(|| {
+        let lookup = self.sources.get(key.kind.as_str());
+        let status = lookup.and_then(|lookup| lookup(&key.key)).ok_or_else(|| source::not_found(&key))?;
+        status.artifact.ok_or_else(|| {
             let wait = self.options.look_again;
             let message = format!("Source artifact not found, retrying in {}", format_duration(wait));
             Failure::source(message, Then::Await(wait))
         })
-    }
-
-    fn source(&self, key: &SourceKey) -> Option<Arc<Source>> {
-        self.sources.get(key.kind.as_str())?.get(&key.key)
     }
 
     fn check_dependencies(&self, object: &Kustomization, artifact: &Artifact) -> Result<(), Failure> {

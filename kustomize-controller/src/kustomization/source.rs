@@ -1,9 +1,9 @@
 //! The sources that Kustomizations build from, as far as they matter here: their artifact.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use kube::Resource;
-use kube::core::{ApiResource, DynamicResourceScope};
 use serde::Deserialize;
 use sluice_apis::k8s::ObjectMeta;
 use sluice_apis::kustomize::reasons;
@@ -13,14 +13,17 @@ use sluice_runtime::ObjectKey;
 
 use super::failure::{Failure, Then};
 
-/// A source of any kind. Everything but the artifact is left out when it is read.
+/// A source of the kind `K`. Everything but the artifact is left out when it is read.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Source {
+#[serde(bound = "")]
+pub struct Source<K> {
     /// Name, namespace, version.
     pub metadata: ObjectMeta,
     /// What the source has produced.
     #[serde(default)]
     pub status: SourceStatus,
+    #[serde(skip)]
+    kind: PhantomData<K>,
 }
 
 /// The part of a source's status that matters here.
@@ -30,28 +33,24 @@ pub struct SourceStatus {
     pub artifact: Option<Artifact>,
 }
 
-impl Resource for Source {
-    type DynamicType = ApiResource;
-    type Scope = DynamicResourceScope;
+impl<K: Resource<DynamicType = ()>> Resource for Source<K> {
+    type DynamicType = ();
+    type Scope = K::Scope;
 
-    fn kind(kind: &ApiResource) -> Cow<'_, str> {
-        kind.kind.as_str().into()
+    fn kind((): &()) -> Cow<'_, str> {
+        K::kind(&())
     }
 
-    fn group(kind: &ApiResource) -> Cow<'_, str> {
-        kind.group.as_str().into()
+    fn group((): &()) -> Cow<'_, str> {
+        K::group(&())
     }
 
-    fn version(kind: &ApiResource) -> Cow<'_, str> {
-        kind.version.as_str().into()
+    fn version((): &()) -> Cow<'_, str> {
+        K::version(&())
     }
 
-    fn plural(kind: &ApiResource) -> Cow<'_, str> {
-        kind.plural.as_str().into()
-    }
-
-    fn api_version(kind: &ApiResource) -> Cow<'_, str> {
-        kind.api_version.as_str().into()
+    fn plural((): &()) -> Cow<'_, str> {
+        K::plural(&())
     }
 
     fn meta(&self) -> &ObjectMeta {
@@ -63,24 +62,8 @@ impl Resource for Source {
     }
 }
 
-/// The kinds of sources, with their plural names.
-pub const KINDS: [(&str, &str); 4] = [
-    ("Bucket", "buckets"),
-    ("ExternalArtifact", "externalartifacts"),
-    ("GitRepository", "gitrepositories"),
-    ("OCIRepository", "ocirepositories"),
-];
-
-/// How the API serves a kind of source.
-pub fn api_resource(kind: &str, plural: &str) -> ApiResource {
-    ApiResource {
-        group: sluice_apis::source::GROUP.to_owned(),
-        version: "v1".to_owned(),
-        api_version: format!("{}/v1", sluice_apis::source::GROUP),
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
-    }
-}
+/// Looks the status of a source up; `None` if there is no such source.
+pub type Lookup = Box<dyn Fn(&ObjectKey) -> Option<SourceStatus> + Send + Sync>;
 
 /// Which source: kind, namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,17 +1,21 @@
 //! What makes Kustomizations due besides themselves: their sources, dependencies and variables.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use kube::api::PartialObjectMeta;
-use kube::{Api, runtime::watcher};
+use kube::Resource;
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::runtime::watcher;
 use sluice_apis::conditions;
 use sluice_apis::k8s::{ConfigMap, Secret};
 use sluice_apis::kustomize::condition_types::READY;
 use sluice_apis::kustomize::reasons;
 use sluice_apis::kustomize::v1::{Kustomization, SubstituteReferenceKind};
+use sluice_apis::source::v1::{Bucket, ExternalArtifact, GitRepository, OciRepository};
 use sluice_artifact::Fetcher;
-use sluice_runtime::{Cause, Change, Index, Manager, ObjectKey, Store, Task, Trigger};
+use sluice_runtime::{Cause, Change, Controller, Index, Manager, ObjectKey, Store, Task, Trigger};
 
 use super::memory::Memory;
 use super::source::{self, Source, SourceKey};
@@ -46,23 +50,15 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
         .field_manager(FIELD_MANAGER)
         .owned_conditions(status::OWNED_CONDITIONS);
     let kustomizations = controller.store();
-    let client = manager.client().clone();
+    let client = manager.client();
 
     // Sources: a new revision makes those who use it due, dependencies first.
     let by_source = controller.index(|object: &Kustomization| vec![SourceKey::of(object)]);
     let mut sources = BTreeMap::new();
-    for (kind, plural) in source::KINDS {
-        let resource = source::api_resource(kind, plural);
-        let api: Api<Source> = manager.watched_namespace().map_or_else(
-            || Api::all_with(client.clone(), &resource),
-            |namespace| Api::namespaced_with(client.clone(), namespace, &resource),
-        );
-        let (index, known) = (Arc::clone(&by_source), kustomizations.clone());
-        let store = controller.watch(api, watcher::Config::default(), move |change| {
-            dependents_of_source(kind, change, &index, &known)
-        });
-        sources.insert(kind, store);
-    }
+    watch_source::<Bucket>(manager, &mut controller, &by_source, &mut sources);
+    watch_source::<ExternalArtifact>(manager, &mut controller, &by_source, &mut sources);
+    watch_source::<GitRepository>(manager, &mut controller, &by_source, &mut sources);
+    watch_source::<OciRepository>(manager, &mut controller, &by_source, &mut sources);
 
     // Dependencies: whatever happens to one is looked at by those who wait for it.
     let by_dependency = controller.index(dependencies::dependency_keys);
@@ -101,15 +97,32 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
     })
 }
 
+/// Watches a kind of source. Those who use one are due when it has a new revision.
+fn watch_source<K>(
+    manager: &Manager,
+    controller: &mut Controller<Kustomization>,
+    index: &Arc<Index<SourceKey>>,
+    sources: &mut BTreeMap<&'static str, source::Lookup>,
+) where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static,
+{
+    let Cow::Borrowed(kind) = K::kind(&()) else { return };
+    let (index, known) = (Arc::clone(index), controller.store());
+    let store = controller.watch(manager.api::<Source<K>>(), watcher::Config::default(), move |change| {
+        dependents_of_source(kind, change, &index, &known)
+    });
+    sources.insert(kind, Box::new(move |key| store.get(key).map(|source| source.status.clone())));
+}
+
 /// Those who use a source whose artifact is new, in the order of their dependencies.
-fn dependents_of_source(
+fn dependents_of_source<K: Resource<DynamicType = ()>>(
     kind: &'static str,
-    change: &Change<Source>,
+    change: &Change<Source<K>>,
     index: &Index<SourceKey>,
     known: &Store<Kustomization>,
 ) -> Vec<(ObjectKey, Trigger)> {
     let revision =
-        |source: &Arc<Source>| source.status.artifact.as_ref().map(|artifact| artifact.revision.clone());
+        |source: &Arc<Source<K>>| source.status.artifact.as_ref().map(|artifact| artifact.revision.clone());
     let Some(new) = change.new().and_then(revision) else { return Vec::new() };
     if change.old().and_then(revision).as_ref() == Some(&new) {
         return Vec::new();
@@ -192,23 +205,15 @@ fn waiting_for(
 
 fn watch_configs<K>(
     manager: &Manager,
-    controller: &mut sluice_runtime::Controller<Kustomization>,
+    controller: &mut Controller<Kustomization>,
     selector: &str,
     kind: &'static str,
     references: fn(&Kustomization) -> Vec<ObjectKey>,
 ) where
-    K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + Send
-        + Sync
-        + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static,
 {
     let index = controller.index(references);
-    let api: Api<PartialObjectMeta<K>> = manager.watched_namespace().map_or_else(
-        || Api::all(manager.client().clone()),
-        |namespace| Api::namespaced(manager.client().clone(), namespace),
-    );
+    let api = manager.api::<PartialObjectMeta<K>>();
     controller.watch(api, watcher::Config::default().labels(selector), move |change| {
         let key = ObjectKey::of(&**change.latest());
         let trigger = Trigger::new(Cause::Related, kind, key.clone());
