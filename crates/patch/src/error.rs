@@ -8,7 +8,7 @@ pub enum Error {
     #[error("invalid JSON patch: {0}")]
     Patch(String),
     /// An operation of a JSON patch has no `path`, or needs a `from` and has none.
-    #[error("{operation} operation failed to decode {field}: missing value")]
+    #[error("{operation} operation failed to decode {field}: operation missing {field} field: missing value")]
     Incomplete {
         /// `add`, `remove`, …
         operation: &'static str,
@@ -19,7 +19,7 @@ pub enum Error {
     #[error("Unexpected kind: {0}")]
     Operation(String),
     /// A place that an operation needs is not there.
-    #[error("{operation} operation does not apply: doc is missing {what}: {path}: missing value")]
+    #[error("{operation} operation does not apply: {}is missing {what}: {path}: missing value", if *.operation == "test" { "" } else { "doc " })]
     Missing {
         /// `add`, `remove`, …
         operation: &'static str,
@@ -29,7 +29,7 @@ pub enum Error {
         path: String,
     },
     /// An operation fails at a place that is there.
-    #[error("error in {operation} for path: '{path}': {cause}")]
+    #[error("error in {operation} for {}: '{path}': {cause}", if *.operation == "copy" { "from" } else { "path" })]
     Apply {
         /// `add`, `remove`, …
         operation: &'static str,

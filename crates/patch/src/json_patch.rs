@@ -57,6 +57,9 @@ impl JsonPatch {
     pub fn apply_to_node(&self, node: &mut Node) -> Result<(), Error> {
         let mut json = node.to_json(Version::V3)?;
         self.apply(&mut json)?;
+        if !json.is_object() {
+            return Err(Error::Patch("it replaces the object by something else".to_owned()));
+        }
         as_floats(&mut json);
         *node = Node::from_json(&json);
         Ok(())

@@ -175,7 +175,8 @@ fn further(schema: &Json) -> Option<&Json> {
     schema.get("additionalProperties").filter(|further| further.is_object())
 }
 
-fn attributes(property: &Json) -> String {
+/// Strategy, keys and list type of a field, as its shape's marks.
+pub(super) fn attributes(property: &Json) -> String {
     let text = |key: &str| property.get(key).and_then(Json::as_str);
     let mut words = String::new();
     if let Some(strategy) = text("x-kubernetes-patch-strategy") {

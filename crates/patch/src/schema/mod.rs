@@ -99,14 +99,11 @@ impl Schema {
             start += line.len();
             let Some((head, _)) = line.trim_end().split_once('\t') else { continue };
             let body = range.start + head.len() + 1..range.end;
-            match head.strip_prefix("kind ") {
-                Some(kind) => {
-                    kinds.insert(kind.to_owned(), body);
-                }
-                None => {
-                    names.insert(head.to_owned(), types.len());
-                    types.push(body);
-                }
+            if let Some(kind) = head.strip_prefix("kind ") {
+                kinds.insert(kind.to_owned(), body);
+            } else {
+                names.insert(head.to_owned(), types.len());
+                types.push(body);
             }
         }
         Self { text, kinds, types, names, base }
@@ -153,6 +150,17 @@ impl Schema {
             let (group, version) = api_version.split_once('/')?;
             Some((group, version, kind))
         })
+    }
+
+    /// The list type that a comment on a field declares, as kustomize reads it:
+    /// `# {"type": "array", "x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": "name"}`.
+    pub fn of_comment(&self, comment: &str) -> Option<Type<'_>> {
+        let text = comment.trim_start_matches('#').trim();
+        if !text.starts_with('{') || !text.contains("x-kubernetes-patch-strategy") {
+            return None;
+        }
+        let declared: serde_json::Value = serde_json::from_str(text).ok()?;
+        Some(Type { schema: self, shape: Cow::Owned(format!("[o{}", compile::attributes(&declared))) })
     }
 
     fn named(&self, name: &str) -> Option<Type<'_>> {

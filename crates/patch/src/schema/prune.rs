@@ -12,34 +12,34 @@ impl Schema {
         let (api_version, kind) = (text("apiVersion"), text("kind"));
         let mut removed = Vec::new();
         if let Some(of) = self.kind_of(&api_version, &kind) {
-            prune(object, &of, String::new(), &mut removed);
+            prune(object, &of, "", &mut removed);
         }
         removed
     }
 }
 
-fn prune(value: &mut Json, of: &Type<'_>, path: String, removed: &mut Vec<String>) {
+fn prune(value: &mut Json, of: &Type<'_>, path: &str, removed: &mut Vec<String>) {
     match value {
         Json::Object(map) => {
             if of.is_object() {
                 map.retain(|key, _| {
                     let known = of.field(key).is_some();
                     if !known {
-                        removed.push(join(&path, key));
+                        removed.push(join(path, key));
                     }
                     known
                 });
             }
             for (key, value) in map {
                 if let Some(field) = of.field(key) {
-                    prune(value, &field, join(&path, key), removed);
+                    prune(value, &field, &join(path, key), removed);
                 }
             }
         }
         Json::Array(items) => {
             if let Some(item) = of.items() {
                 for (index, value) in items.iter_mut().enumerate() {
-                    prune(value, &item, format!("{path}[{index}]"), removed);
+                    prune(value, &item, &format!("{path}[{index}]"), removed);
                 }
             }
         }

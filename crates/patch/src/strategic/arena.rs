@@ -168,6 +168,15 @@ impl Arena {
         self.entries(id).iter().find(|(name, _)| name.as_str() == Some(key)).map(|(_, value)| *value)
     }
 
+    /// The line and head comments of a field: of its value, then of its key.
+    pub(super) fn field_comments(&self, id: Id, key: &str) -> Vec<&str> {
+        let entry = self.entries(id).iter().find(|(name, _)| name.as_str() == Some(key));
+        let Some((name, value)) = entry else { return Vec::new() };
+        let value = self.slots.get(value.0).and_then(|slot| slot.shell.comments.as_deref());
+        let all = [value, name.comments.as_deref()].into_iter().flatten();
+        all.flat_map(|comments| [comments.line.as_str(), comments.head.as_str()]).collect()
+    }
+
     pub(super) fn clear_field(&mut self, id: Id, key: &str) {
         if let Some(Slot { content: Content::Map(entries), .. }) = self.slots.get_mut(id.0)
             && let Some(index) = entries.iter().position(|(name, _)| name.as_str() == Some(key))

@@ -129,13 +129,12 @@ impl<'s> Walk<'s> {
             let mut values = Vec::new();
             for key in keys {
                 self.expect(item, "MappingNode")?;
-                match self.arena.field(item, key) {
-                    Some(field) => values.push(self.arena.text(field).to_owned()),
-                    None => {
-                        let mut items = self.arena.items(list).to_vec();
-                        items.push(item);
-                        self.arena.set_items(list, items);
-                    }
+                if let Some(field) = self.arena.field(item, key) {
+                    values.push(self.arena.text(field).to_owned());
+                } else {
+                    let mut items = self.arena.items(list).to_vec();
+                    items.push(item);
+                    self.arena.set_items(list, items);
                 }
             }
             if keys.len() > 1 {

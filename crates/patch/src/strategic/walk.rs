@@ -66,6 +66,12 @@ impl<'s> Walk<'s> {
         self.schema.kind_of(text("apiVersion")?, text("kind")?)
     }
 
+    /// The type that a comment on a field declares.
+    fn declared(&self, map: Id, key: &str) -> Option<Type<'s>> {
+        let schema = self.schema;
+        self.arena.field_comments(map, key).into_iter().find_map(|comment| schema.of_comment(comment))
+    }
+
     /// An error if the node is neither null nor of that kind.
     pub(super) fn expect(&self, id: Id, expected: &'static str) -> Result<(), Error> {
         let got = self.arena.kind(id);
@@ -90,7 +96,9 @@ impl<'s> Walk<'s> {
             .filter_map(|(key, _)| key.as_str().map(str::to_owned))
             .collect();
         for key in keys {
-            let below = of.and_then(|of| of.field(&key));
+            let declared =
+                self.declared(dest, &key).or_else(|| patch.and_then(|patch| self.declared(patch, &key)));
+            let below = declared.or_else(|| of.and_then(|of| of.field(&key)));
             let (old, new) =
                 (self.arena.field(dest, &key), patch.and_then(|patch| self.arena.field(patch, &key)));
             self.path.push(key.clone());
@@ -98,7 +106,7 @@ impl<'s> Walk<'s> {
             self.path.pop();
             match merged {
                 Some(id) if !self.arena.is_null(id) || self.arena.is_kept(id) => {
-                    self.arena.set_field(dest, &key, id)
+                    self.arena.set_field(dest, &key, id);
                 }
                 _ => self.arena.clear_field(dest, &key),
             }
