@@ -36,7 +36,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<()> {
         Command::Events(arguments) => events::run(arguments, context).await,
         Command::Build(arguments) => build::run(arguments, context).await,
         Command::Kustomize(arguments) => kustomize::run(&arguments, context),
-        Command::Install(arguments) => install::run(arguments, context).await,
+        Command::Install(arguments) => Box::pin(install::run(arguments, context)).await,
         Command::Uninstall(arguments) => uninstall::run(arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,
         Command::Version(arguments) => context.within(version::run(&arguments, context)).await,

@@ -9,9 +9,11 @@ use crate::object::{self, condition, some_text, text};
 use crate::text::{title, truncate_hex};
 
 /// A kind and how it is shown.
+#[allow(clippy::struct_field_names)] // `kind` is what the API calls it
 pub(crate) struct Kind {
     pub(crate) group: &'static str,
     pub(crate) version: &'static str,
+    /// The name of the kind, in CamelCase.
     pub(crate) kind: &'static str,
     pub(crate) plural: &'static str,
     /// The kind in messages about changes to an object.

@@ -1,5 +1,8 @@
 //! The subcommands that name a kind, shared by all commands on objects.
 
+// The first lines of the documentation are help texts: backticks would show.
+#![allow(clippy::doc_markdown)]
+
 use clap::{Args, Subcommand};
 
 use crate::kinds::{self, Kind};

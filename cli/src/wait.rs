@@ -113,16 +113,16 @@ mod tests {
     use super::*;
     use crate::object::tests::object;
 
-    fn judged(status: serde_json::Value) -> Verdict {
+    fn judged(status: &serde_json::Value) -> Verdict {
         judge(&object(json!({ "status": status })))
     }
 
     #[test]
     fn ready_counts_only_for_the_present_spec() {
         let ready = json!([{"type": "Ready", "status": "True", "reason": "Succeeded", "message": "ok"}]);
-        assert_eq!(judged(json!({"observedGeneration": 2, "conditions": ready})), Verdict::Done);
+        assert_eq!(judged(&json!({"observedGeneration": 2, "conditions": ready})), Verdict::Done);
         assert_eq!(
-            judged(json!({"observedGeneration": 1, "conditions": ready})),
+            judged(&json!({"observedGeneration": 1, "conditions": ready})),
             Verdict::Pending("ok".into())
         );
     }
@@ -135,8 +135,8 @@ mod tests {
                 {"type": "Reconciling", "status": "True", "reason": reason, "message": "busy"},
             ]})
         };
-        assert_eq!(judged(status("ProgressingWithRetry")), Verdict::Failed("no such file".into()));
-        assert_eq!(judged(status("Progressing")), Verdict::Pending("busy".into()));
+        assert_eq!(judged(&status("ProgressingWithRetry")), Verdict::Failed("no such file".into()));
+        assert_eq!(judged(&status("Progressing")), Verdict::Pending("busy".into()));
     }
 
     #[test]
@@ -144,11 +144,11 @@ mod tests {
         let stalled =
             json!([{"type": "Stalled", "status": "True", "reason": "InvalidURL", "message": "no host"}]);
         assert_eq!(
-            judged(json!({"observedGeneration": 2, "conditions": stalled})),
+            judged(&json!({"observedGeneration": 2, "conditions": stalled})),
             Verdict::Failed("no host".into())
         );
         assert!(matches!(
-            judged(json!({"observedGeneration": 1, "conditions": stalled})),
+            judged(&json!({"observedGeneration": 1, "conditions": stalled})),
             Verdict::Pending(_)
         ));
     }

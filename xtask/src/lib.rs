@@ -2,6 +2,7 @@
 
 mod crds;
 mod layers;
+mod schema;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,13 @@ enum Task {
     },
     /// Check that crates use only their own layer and those below.
     Layers,
+    /// Write crates/patch/data/kubernetes-VERSION.txt from an OpenAPI v2 document (`kubectl get --raw /openapi/v2`).
+    Schema {
+        /// The document.
+        openapi: PathBuf,
+        /// The minor version, as in `1.36`.
+        version: String,
+    },
 }
 
 /// Runs the task that the command line names.
@@ -34,6 +42,7 @@ pub fn run() -> Result<()> {
     match Arguments::parse().task {
         Task::Crds { check } => crds::run(&root.join("config/crd"), check),
         Task::Layers => layers::run(&root),
+        Task::Schema { openapi, version } => schema::run(&root, &openapi, &version),
     }
 }
 

@@ -68,7 +68,7 @@ async fn kubernetes(client: &Client, context: &Context) -> Result<bool> {
 
 /// Whether a version such as `1.33.2+k3s1` is new enough.
 fn is_supported(version: &str) -> bool {
-    let mut parts = version.split('.').map(|part| part.parse::<u64>());
+    let mut parts = version.split('.').map(str::parse::<u64>);
     match (parts.next(), parts.next()) {
         (Some(Ok(1)), Some(Ok(minor))) => minor >= OLDEST_MINOR,
         (Some(Ok(major)), _) => major > 1,

@@ -88,7 +88,7 @@ async fn put(
     object["metadata"]["namespace"] = context.namespace().into();
     if !common.labels.is_empty() {
         object["metadata"]["labels"] =
-            serde_json::to_value(BTreeMap::from_iter(common.labels.iter().cloned()))?;
+            serde_json::to_value(common.labels.iter().cloned().collect::<BTreeMap<_, _>>())?;
     }
     if common.export {
         return output.data(&document(&object));
@@ -130,7 +130,7 @@ fn object(kind: &Kind, name: &str, spec: impl serde::Serialize) -> Result<Value>
         "apiVersion": format!("{}/{}", kind.group, kind.version),
         "kind": kind.kind,
         "metadata": { "name": name },
-        "spec": spec,
+        "spec": serde_json::to_value(spec)?,
     }))
 }
 

@@ -72,11 +72,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         table.push(row(event, with_namespace, Timestamp::now()));
     }
     if table.is_empty() {
-        match arguments.all_namespaces {
-            true => context.output.failure("No events found."),
-            false => {
-                context.output.failure(format_args!("No events found in {} namespace.", context.namespace()))
-            }
+        if arguments.all_namespaces {
+            context.output.failure("No events found.");
+        } else {
+            context.output.failure(format_args!("No events found in {} namespace.", context.namespace()));
         }
         return Ok(());
     }
@@ -190,9 +189,9 @@ async fn watch(
 /// Whether the event is about one of Flux's kinds and of one of the types.
 fn is_shown(event: &Event, types: &[String]) -> bool {
     let kind = event.involved_object.kind.as_deref().unwrap_or_default();
-    let type_ = event.type_.as_deref().unwrap_or_default();
+    let actual = event.type_.as_deref().unwrap_or_default();
     kinds::find(kind).is_some()
-        && (types.is_empty() || types.iter().any(|wanted| wanted.eq_ignore_ascii_case(type_)))
+        && (types.is_empty() || types.iter().any(|wanted| wanted.eq_ignore_ascii_case(actual)))
 }
 
 /// When the event last happened.
@@ -255,7 +254,7 @@ mod tests {
 
     use super::*;
 
-    fn event(content: serde_json::Value) -> Event {
+    fn event(content: &serde_json::Value) -> Event {
         let mut value = json!({
             "metadata": { "name": "a", "namespace": "apps" },
             "type": "Normal",
@@ -276,17 +275,17 @@ mod tests {
     #[test]
     fn rows_read_as_kubectls() {
         assert_eq!(
-            row(&event(json!({})), true, now()),
+            row(&event(&json!({})), true, now()),
             ["apps", "2m5s", "Normal", "Progressing", "Kustomization/app", "ConfigMap/apps/a created"]
         );
-        assert_eq!(row(&event(json!({"count": 3})), false, now())[0], "5s (x3 over 2m5s)");
+        assert_eq!(row(&event(&json!({"count": 3})), false, now())[0], "5s (x3 over 2m5s)");
     }
 
     #[test]
     fn only_flux_kinds_of_the_wanted_types_are_shown() {
-        let pod = event(json!({"involvedObject": {"kind": "Pod", "name": "p"}}));
+        let pod = event(&json!({"involvedObject": {"kind": "Pod", "name": "p"}}));
         assert!(!is_shown(&pod, &[]));
-        assert!(is_shown(&event(json!({})), &["normal".to_owned()]));
-        assert!(!is_shown(&event(json!({})), &["Warning".to_owned()]));
+        assert!(is_shown(&event(&json!({})), &["normal".to_owned()]));
+        assert!(!is_shown(&event(&json!({})), &["Warning".to_owned()]));
     }
 }

@@ -283,9 +283,11 @@ fn age(item: &DynamicObject) -> String {
 /// Prints the objects, then each one that changes, until the watch is interrupted.
 async fn watch(kind: &Kind, selection: &Selection, context: &Context) -> Result<()> {
     let client = context.client().await?;
-    let mut config = watcher::Config::default();
-    config.field_selector = selection.name.as_ref().map(|name| format!("metadata.name={name}"));
-    config.label_selector.clone_from(&selection.label_selector);
+    let config = watcher::Config {
+        field_selector: selection.name.as_ref().map(|name| format!("metadata.name={name}")),
+        label_selector: selection.label_selector.clone(),
+        ..watcher::Config::default()
+    };
     let events = watcher(api(&client, kind, selection, context), config).default_backoff();
     pin_mut!(events);
     let mut table = table(kind, selection);

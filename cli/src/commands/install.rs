@@ -141,11 +141,11 @@ async fn install(client: &Client, objects: Vec<Object>, context: &Context) -> Re
     let applier = Applier::new(cluster, options, Vec::new());
     let progress = Progress::start(output);
     progress.show("applying manifests");
-    let applied = context
+    let outcome = context
         .within(async { applier.apply_staged(objects, &NoMemory).await.map_err(anyhow::Error::new) })
         .await;
     drop(progress);
-    let changes = applied.map_err(|error| anyhow!("install failed: {error:#}"))?;
+    let changes = outcome.map_err(|error| anyhow!("install failed: {error:#}"))?;
     for change in &changes.entries {
         if change.action == Action::Unchanged {
             continue;

@@ -19,12 +19,12 @@ use crate::wait::{self, Verdict};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    object: ObjectCommand<Names>,
+    object: ObjectCommand<Targets>,
 }
 
 /// Which objects, and whether to wait for them.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Names {
+pub(crate) struct Targets {
     /// Names of objects
     names: Vec<String>,
     /// All objects of the namespace

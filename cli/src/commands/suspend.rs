@@ -15,12 +15,12 @@ use crate::objects::ObjectCommand;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    object: ObjectCommand<Names>,
+    object: ObjectCommand<Targets>,
 }
 
 /// Which objects.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Names {
+pub(crate) struct Targets {
     /// Names of objects
     names: Vec<String>,
     /// All objects of the namespace

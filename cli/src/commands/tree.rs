@@ -137,7 +137,7 @@ impl Tree {
         for (index, child) in self.children.iter().enumerate() {
             let is_last = index + 1 == self.children.len();
             let (branch, below) = if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
-            text.push_str(&format!("{indent}{branch}{}\n", child.id.subject()));
+            text.extend([indent, branch, &child.id.subject(), "\n"]);
             child.render_children(&format!("{indent}{below}"), text);
         }
     }

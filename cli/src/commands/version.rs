@@ -49,8 +49,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
     }
     match arguments.output {
         Format::Yaml => {
-            let text: String = lines.iter().map(|(name, version)| format!("{name}: {version}\n")).collect();
-            context.output.data(&text)
+            for (name, version) in lines {
+                context.output.data_line(format_args!("{name}: {version}"))?;
+            }
+            Ok(())
         }
         Format::Json => {
             let map: Map<String, Value> =
