@@ -29,6 +29,7 @@ pub struct Endpoint {
     client: Client,
     base: Url,
     authorization: Option<HeaderValue>,
+    proxy: Option<String>,
 }
 
 /// Asks for the advertisement, following redirects.
@@ -43,12 +44,13 @@ pub async fn open(remote: &Remote) -> Result<(Endpoint, Body), Cause> {
         client: client(&remote.tls, remote.proxy.as_ref())?,
         base,
         authorization: authorization(remote)?,
+        proxy: remote.proxy.as_ref().map(|proxy| authority(&proxy.url)),
     };
     let mut url = endpoint.url(DISCOVERY)?;
     for _ in 0..=MAX_REDIRECTS {
         let response = endpoint.send(Method::GET, url.clone(), None).await?;
         if !is_redirect(response.status()) {
-            let body = accept(response, ADVERTISEMENT, &describe("Get", &url)).await?;
+            let body = endpoint.accept(response, ADVERTISEMENT, &url, &describe("Get", &url)).await?;
             return Ok((endpoint, body));
         }
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
@@ -75,12 +77,12 @@ impl Endpoint {
     pub async fn post(&self, body: Bytes) -> Result<Body, Cause> {
         let url = self.url("git-upload-pack")?;
         let request = describe("Post", &url);
-        let response = self.send(Method::POST, url, Some(body)).await?;
+        let response = self.send(Method::POST, url.clone(), Some(body)).await?;
         if is_redirect(response.status()) {
             // Git itself follows redirects of the first request only, as a request body may hold secrets.
             return Err(Cause::Redirect(format!("{request} was redirected")));
         }
-        accept(response, RESULT, &request).await
+        self.accept(response, RESULT, &url, &request).await
     }
 
     fn url(&self, suffix: &str) -> Result<Url, Cause> {
@@ -91,7 +93,7 @@ impl Endpoint {
     async fn send(&self, method: Method, url: Url, body: Option<Bytes>) -> Result<Response, Cause> {
         let verb = if method == Method::GET { "Get" } else { "Post" };
         let text = describe(verb, &url);
-        let target = authority(&url);
+        let route = self.route(&url);
         let mut request = Request::new(method, url);
         let headers = request.headers_mut();
         headers.insert("git-protocol", HeaderValue::from_static("version=2"));
@@ -105,7 +107,51 @@ impl Endpoint {
             headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         }
         *request.body_mut() = body.map(Into::into);
-        self.client.execute(request).await.map_err(|err| net::classify(&err.without_url(), &text, &target))
+        self.client.execute(request).await.map_err(|err| net::classify(&err.without_url(), &text, &route))
+    }
+
+    fn route(&self, url: &Url) -> net::Route {
+        net::Route { target: authority(url), proxy: self.proxy.clone() }
+    }
+
+    /// Turns an answer into its body, or into the cause that its status means.
+    async fn accept(
+        &self,
+        response: Response,
+        expected: &str,
+        url: &Url,
+        request: &str,
+    ) -> Result<Body, Cause> {
+        let status = response.status();
+        let content_type =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
+        if status != StatusCode::OK {
+            let body = if content_type == "text/plain" { start_of(response).await } else { String::new() };
+            let with_body =
+                |text: &str| if body.is_empty() { text.to_owned() } else { format!("{text}: {body}") };
+            return Err(match status.as_u16() {
+                401 => Cause::Authentication(with_body("authentication required")),
+                403 => Cause::Authentication(with_body("authorization failed")),
+                404 => Cause::RepositoryNotFound(body),
+                407 => Cause::Proxy {
+                    request: request.to_owned(),
+                    reason: "the proxy requires authentication".to_owned(),
+                },
+                code => Cause::Status { request: request.to_owned(), status: code, body },
+            });
+        }
+        if content_type != expected {
+            return Err(Cause::Protocol(format!(
+                "{request} was answered with content type '{}' instead of '{expected}': no Git repository is served there",
+                clean(content_type.as_bytes())
+            )));
+        }
+        let (request, route) = (request.to_owned(), self.route(url));
+        let stream = response
+            .bytes_stream()
+            .map_err(move |err| std::io::Error::other(net::classify(&err.without_url(), &request, &route)));
+        Ok(Box::new(StreamReader::new(Box::pin(stream))))
     }
 }
 
@@ -143,40 +189,6 @@ async fn check_address(original: &Url, url: &Url) -> Result<(), Cause> {
         return Err(Cause::Redirect(format!("{host} resolves to a loopback or link-local address")));
     }
     Ok(())
-}
-
-/// Turns an answer into its body, or into the cause that its status means.
-async fn accept(response: Response, expected: &str, request: &str) -> Result<Body, Cause> {
-    let status = response.status();
-    let content_type =
-        response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
-    if status != StatusCode::OK {
-        let body = if content_type == "text/plain" { start_of(response).await } else { String::new() };
-        let with_body =
-            |text: &str| if body.is_empty() { text.to_owned() } else { format!("{text}: {body}") };
-        return Err(match status.as_u16() {
-            401 => Cause::Authentication(with_body("authentication required")),
-            403 => Cause::Authentication(with_body("authorization failed")),
-            404 => Cause::RepositoryNotFound(body),
-            407 => Cause::Proxy {
-                request: request.to_owned(),
-                reason: "the proxy requires authentication".to_owned(),
-            },
-            code => Cause::Status { request: request.to_owned(), status: code, body },
-        });
-    }
-    if content_type != expected {
-        return Err(Cause::Protocol(format!(
-            "{request} was answered with content type '{}' instead of '{expected}': no Git repository is served there",
-            clean(content_type.as_bytes())
-        )));
-    }
-    let request = request.to_owned();
-    let stream = response
-        .bytes_stream()
-        .map_err(move |err| std::io::Error::other(net::classify(&err.without_url(), &request, "the server")));
-    Ok(Box::new(StreamReader::new(Box::pin(stream))))
 }
 
 /// At most the first chunk of a response, as one line.

@@ -5,31 +5,56 @@ use std::io;
 
 use crate::Cause;
 
+/// Who is being talked to, as `host:port`.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The server.
+    pub target: String,
+    /// The proxy in between, when the remote has one of its own.
+    pub proxy: Option<String>,
+}
+
 /// Classifies an error by what lies at the bottom of its chain.
 ///
-/// `request` is what was being asked, such as `Get "https://…"`; `target` is `host:port`.
-pub fn classify(err: &(dyn StdError + 'static), request: &str, target: &str) -> Cause {
+/// `request` is what was being asked, such as `Get "https://…"`.
+pub fn classify(err: &(dyn StdError + 'static), request: &str, route: &Route) -> Cause {
     let request = request.to_owned();
     let mut text = err.to_string();
     let mut link = Some(err);
     while let Some(current) = link {
         text = current.to_string();
-        if let Some(tls) = find_tls(current) {
+        if let Some(tls) = current.downcast_ref::<rustls::Error>() {
             return Cause::Tls { request, reason: describe_tls(tls) };
         }
         let lower = text.to_ascii_lowercase();
-        if lower.contains("tunnel") || lower.contains("proxy") || lower.contains("socks") {
-            return Cause::Proxy { request, reason: deepest(current) };
+        let io = current.downcast_ref::<io::Error>().filter(|io| io.raw_os_error().is_some());
+        match (io, &route.proxy) {
+            // Without a connection to the proxy there is none to the server either.
+            (Some(io), Some(proxy)) => return Cause::Proxy { request, reason: connect_failed(io, proxy) },
+            (Some(io), None) => return Cause::Connect { request, reason: connect_failed(io, &route.target) },
+            (None, _) if source(current).is_none() && PROXY_WORDS.iter().any(|word| lower.contains(word)) => {
+                return Cause::Proxy { request, reason: text };
+            }
+            (None, _) if lower.contains("dns error") || lower.contains("failed to lookup address") => {
+                let unresolved = route.proxy.as_deref().unwrap_or(&route.target);
+                return Cause::Connect { request, reason: lookup_failed(unresolved) };
+            }
+            _ => {}
         }
-        if lower.contains("dns error") || lower.contains("failed to lookup address") {
-            return Cause::Connect { request, reason: lookup_failed(target) };
-        }
-        if let Some(io) = current.downcast_ref::<io::Error>().filter(|io| io.raw_os_error().is_some()) {
-            return Cause::Connect { request, reason: connect_failed(io, target) };
-        }
-        link = current.source();
+        link = source(current);
     }
     Cause::Connect { request, reason: text }
+}
+
+/// How the HTTP client's errors about proxies can be told from others.
+const PROXY_WORDS: [&str; 3] = ["tunnel", "proxy", "socks"];
+
+/// The next error in a chain. An `io::Error` that wraps another error does not count that one as its source.
+fn source<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match err.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => err.source(),
+    }
 }
 
 /// `dial tcp <target>: connect: connection refused` and the like.
@@ -51,16 +76,11 @@ fn lookup_failed(target: &str) -> String {
     format!("dial tcp: lookup {host}: no such host")
 }
 
-fn find_tls<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    err.downcast_ref::<rustls::Error>()
-        .or_else(|| err.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>())
-}
-
 /// Adds Go's words for the common cases to rustls's.
 pub fn describe_tls(err: &rustls::Error) -> String {
     use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
     match err {
-        Error::InvalidCertificate(Bad::UnknownIssuer) => {
+        Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => {
             "failed to verify certificate: x509: certificate signed by unknown authority".to_owned()
         }
         Error::InvalidCertificate(
@@ -76,12 +96,4 @@ pub fn describe_tls(err: &rustls::Error) -> String {
         }
         _ => err.to_string(),
     }
-}
-
-fn deepest(err: &(dyn StdError + 'static)) -> String {
-    let mut err = err;
-    while let Some(source) = err.source() {
-        err = source;
-    }
-    err.to_string()
 }

@@ -123,6 +123,11 @@ fn private_key(pem: &[u8], password: Option<&str>) -> Result<Arc<PrivateKey>, Ca
     let text = std::str::from_utf8(pem).map_err(|_| invalid("it is not PEM".to_owned()))?;
     // Carriage returns and outer blanks are common in Secrets made by hand.
     let text = text.replace('\r', "");
+    let encrypted =
+        ["BEGIN ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED"].iter().any(|mark| text.contains(mark));
+    if encrypted && password.is_none() {
+        return Err(Cause::EncryptedIdentity);
+    }
     match decode_secret_key(text.trim(), password) {
         Ok(key) if key.is_encrypted() => Err(Cause::EncryptedIdentity),
         Ok(key) => Ok(Arc::new(key)),
