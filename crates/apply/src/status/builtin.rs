@@ -18,7 +18,7 @@ pub(super) fn rule(group: &str, kind: &str) -> Option<Rule> {
         ("apps" | "extensions", "DaemonSet") => daemon_set,
         ("apps" | "extensions", "Deployment") => deployment,
         ("apps" | "extensions", "ReplicaSet") => replica_set,
-        ("batch", "Job") => started_job,
+        ("batch", "Job") => job,
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definition,
         _ => return None,
     })
@@ -155,42 +155,26 @@ fn replica_set(object: &Value) -> Status {
         .unwrap_or_else(|| Status::current(""))
 }
 
-/// What a finished job's conditions say.
-fn finished_job(object: &Value) -> Option<Status> {
-    conditions(object).filter(|condition| condition.status == "True").find_map(|condition| {
-        match condition.kind {
-            "Complete" => Some(Status::current("the job is complete")),
-            "Failed" => Some(Status::failed(condition.explanation())),
-            _ => None,
-        }
-    })
-}
-
-/// A job is ready when it has started.
-fn started_job(object: &Value) -> Status {
-    finished_job(object).unwrap_or_else(|| match text(object, "/status/startTime") {
-        "" => Status::in_progress("the job has not started"),
-        _ => Status::current("the job is running"),
-    })
-}
-
-/// A job is ready when it is complete or suspended.
-pub(super) fn job(object: &Value) -> Status {
+/// A job is ready when it is complete or suspended; one that runs isn't.
+fn job(object: &Value) -> Status {
     if object.pointer("/spec/suspend") == Some(&Value::Bool(true)) {
         return Status::current("the job is suspended");
     }
-    finished_job(object).unwrap_or_else(|| {
-        let count = |field: &str| number(object, &format!("/status/{field}"), 0);
-        match text(object, "/status/startTime") {
-            "" => Status::in_progress("the job has not started"),
-            _ => Status::in_progress(format!(
-                "the job is running: {} active, {} succeeded, {} failed",
-                count("active"),
-                count("succeeded"),
-                count("failed")
-            )),
+    for condition in conditions(object).filter(|condition| condition.status == "True") {
+        match condition.kind {
+            "Complete" => return Status::current("the job is complete"),
+            "Failed" => return Status::failed(condition.explanation()),
+            _ => {}
         }
-    })
+    }
+    if text(object, "/status/startTime").is_empty() {
+        return Status::in_progress("the job has not started");
+    }
+    let count = |field: &str| number(object, &format!("/status/{field}"), 0);
+    let (active, succeeded, failed) = (count("active"), count("succeeded"), count("failed"));
+    Status::in_progress(format!(
+        "the job is running: {active} active, {succeeded} succeeded, {failed} failed"
+    ))
 }
 
 fn definition(object: &Value) -> Status {

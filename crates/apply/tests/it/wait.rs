@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use sluice_apply::{
     Object, ObjectId,
-    status::{JobReader, State, Status, StatusReader},
+    status::{State, Status, StatusReader},
     wait::{WaitError, WaitOptions, Waiter},
 };
 
@@ -123,7 +123,7 @@ async fn jobs_that_vanish_when_done_are_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_must_complete_for_the_strict_reader() {
+async fn jobs_must_complete() {
     let test = Fixture::new("jobs").await;
     let mut job = test.job("j", "one");
     job["spec"]["suspend"] = false.into();
@@ -137,9 +137,8 @@ async fn jobs_must_complete_for_the_strict_reader() {
         "failed",
     );
     test.applied(&[job.clone(), failing.clone()]).await;
-    let strict = Waiter::new(test.cluster.clone(), vec![Arc::new(JobReader)]);
-    strict.wait(&[id(&job)], &options(30)).await.unwrap();
-    let error = strict.wait(&[id(&failing)], &options(30)).await.unwrap_err();
+    waiter(&test).wait(&[id(&job)], &options(30)).await.unwrap();
+    let error = waiter(&test).wait(&[id(&failing)], &options(30)).await.unwrap_err();
     assert!(matches!(error, WaitError::Failed(_)), "{error}");
     assert!(error.to_string().starts_with(&format!(
         "failed early due to stalled resources: [Job/{}/f status: 'Failed']",
