@@ -1,0 +1,169 @@
+//! What happens to a store between fetches.
+
+use sluice_git::{Commit, Error, Walk, fetch};
+
+use crate::support::http::Server;
+use crate::support::repo::{Repo, run};
+use crate::support::{branch, commit, options, remote, tag};
+
+fn content(commit: &Commit, path: &str) -> Vec<u8> {
+    commit.lookup(path.as_bytes(), |entry| entry.read(1 << 20)).unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn nothing_is_transferred_twice() {
+    let repo = Repo::new();
+    let first = repo.git(&["rev-parse", "HEAD"]);
+    repo.git(&["tag", "-a", "-m", "t", "v1"]);
+    repo.push("refs/tags/v1");
+    let server = Server::plain(repo.root()).await;
+    let store = tempfile::tempdir().unwrap();
+    let remote = remote(&server.url());
+    fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    let posts = server.posts();
+    fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    assert_eq!(server.posts(), posts + 1, "a listing only");
+    fetch(&remote, &commit(&first, None), store.path(), &options()).await.unwrap();
+    assert_eq!(server.posts(), posts + 1);
+    let tagged = fetch(&remote, &tag("v1"), store.path(), &options()).await.unwrap();
+    assert!(tagged.tag.is_some());
+}
+
+#[tokio::test]
+async fn only_what_changed_is_transferred() {
+    let repo = Repo::empty();
+    for number in 0..50 {
+        std::fs::write(repo.work().join(format!("file{number}")), format!("{number}").repeat(100)).unwrap();
+    }
+    repo.commit_all("many");
+    repo.push("main");
+    let server = Server::plain(repo.root()).await;
+    let store = tempfile::tempdir().unwrap();
+    let remote = remote(&server.url());
+    fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    repo.commit("between", "not seen");
+    repo.git(&["rm", "-q", "between"]);
+    repo.commit("file7", "changed");
+    repo.push("main");
+    let before = packs(store.path());
+    let head = fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    assert_eq!(content(&head, "file7"), b"changed");
+    assert_eq!(content(&head, "file8"), "8".repeat(100).as_bytes());
+    let new: Vec<_> = packs(store.path()).into_iter().filter(|pack| !before.contains(pack)).collect();
+    assert_eq!(new.len(), 1);
+    let listing = run(store.path(), &["verify-pack", "-v", new[0].to_str().unwrap()]);
+    let objects = listing
+        .lines()
+        .filter(|line| [" commit ", " tree ", " blob "].iter().any(|kind| line.contains(kind)))
+        .count();
+    // A thin pack is completed with its bases: at most the old tree and blob more.
+    assert!(objects <= 5, "{listing}");
+    run(store.path(), &["fsck", "--strict"]);
+}
+
+fn packs(store: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(store.join("objects/pack")).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "idx"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_rewritten_branch() {
+    let repo = Repo::new();
+    let server = Server::plain(repo.root()).await;
+    let store = tempfile::tempdir().unwrap();
+    let remote = remote(&server.url());
+    fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    repo.git(&["checkout", "-q", "--orphan", "new"]);
+    repo.commit("app.yaml", "rewritten: true\n");
+    repo.push("new:main");
+    // The server forgets what we tell it to have.
+    run(&repo.bare(), &["reflog", "expire", "--expire=now", "--all"]);
+    run(&repo.bare(), &["gc", "-q", "--prune=now"]);
+    let head = fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    assert_eq!(content(&head, "app.yaml"), b"rewritten: true\n");
+}
+
+#[tokio::test]
+async fn a_damaged_store_heals() {
+    let repo = Repo::new();
+    let big: String = (0..20_000)
+        .map(|number: u64| format!("{}\n", number.wrapping_mul(2_654_435_761) % 1_000_003))
+        .collect();
+    repo.commit("big", &big);
+    repo.push("main");
+    let server = Server::plain(repo.root()).await;
+    let remote = remote(&server.url());
+    let walk = |commit: &Commit| {
+        commit.walk(|entry| {
+            if entry.size()? > 0 {
+                entry.read(1 << 20)?;
+            }
+            Ok::<_, Error>(Walk::Continue)
+        })
+    };
+
+    // Bytes of an object have changed: reading says so, and the next fetch starts anew.
+    let store = tempfile::tempdir().unwrap();
+    let commit = fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    walk(&commit).unwrap();
+    let pack = packs(store.path())[0].with_extension("pack");
+    let mut bytes = std::fs::read(&pack).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 64].fill(0x55);
+    std::fs::remove_file(&pack).unwrap();
+    std::fs::write(&pack, bytes).unwrap();
+    assert!(matches!(walk(&commit), Err(Error::Object { .. })));
+    let again = fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    walk(&again).unwrap();
+
+    // A pack is gone, an index is cut short, the head is missing: noticed by the fetch itself.
+    for damage in ["remove", "truncate", "head"] {
+        let idx = packs(store.path())[0].clone();
+        match damage {
+            "remove" => std::fs::remove_file(idx.with_extension("pack")).unwrap(),
+            "truncate" => {
+                std::fs::remove_file(&idx).unwrap();
+                std::fs::write(&idx, b"\xfftOc").unwrap();
+            }
+            _ => std::fs::remove_file(store.path().join("HEAD")).unwrap(),
+        }
+        let commit = fetch(&remote, &branch("main"), store.path(), &options())
+            .await
+            .unwrap_or_else(|err| panic!("{damage}: {err}"));
+        walk(&commit).unwrap_or_else(|err| panic!("{damage}: {err}"));
+    }
+}
+
+#[tokio::test]
+async fn stores_do_not_grow_without_bound() {
+    let repo = Repo::new();
+    let server = Server::plain(repo.root()).await;
+    let store = tempfile::tempdir().unwrap();
+    for number in 0..40 {
+        repo.commit("app.yaml", number.to_string());
+        repo.push("main");
+        fetch(&remote(&server.url()), &branch("main"), store.path(), &options()).await.unwrap();
+        assert!(packs(store.path()).len() <= 34);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_whose_history_was_needed() {
+    let repo = Repo::new();
+    let old = repo.git(&["rev-parse", "HEAD"]);
+    repo.commit("app.yaml", "new");
+    repo.push("main");
+    let config =
+        crate::support::http::Config { version_2: false, ..crate::support::http::Config::new(repo.root()) };
+    let server = Server::start(config).await;
+    let store = tempfile::tempdir().unwrap();
+    let remote = remote(&server.url());
+    fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    let commit = fetch(&remote, &commit(&old, Some("main")), store.path(), &options()).await.unwrap();
+    assert_eq!(content(&commit, "app.yaml"), b"replicas: 1\n");
+    let head = fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    assert_eq!(content(&head, "app.yaml"), b"new");
+}
