@@ -33,6 +33,9 @@ func (l layout) scratch() []string      { return []string{"etcd", "pki", "logs",
 
 // prepare empties what an earlier run left and writes keys, certificates and configuration.
 func (l layout) prepare(server string) error {
+	if err := l.checkOurs(); err != nil {
+		return err
+	}
 	for _, name := range l.scratch() {
 		if err := os.RemoveAll(l.path(name)); err != nil {
 			return err
@@ -76,6 +79,19 @@ func (l layout) prepare(server string) error {
 		return err
 	}
 	return writeKubeconfig(l.kubeconfig(), server, ca.Cert, admin)
+}
+
+// checkOurs refuses a folder in which something else has the name of what would be removed.
+func (l layout) checkOurs() error {
+	if _, err := os.Stat(l.auditPolicy()); err == nil {
+		return nil
+	}
+	for _, name := range l.scratch() {
+		if _, err := os.Lstat(l.path(name)); err == nil {
+			return fmt.Errorf("%s exists and is not from an earlier run: choose another --dir", l.path(name))
+		}
+	}
+	return nil
 }
 
 // auditPolicy records writes with their bodies, and reads by verb and path only.

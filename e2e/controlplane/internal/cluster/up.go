@@ -25,6 +25,7 @@ type upOptions struct {
 	dir, auditLog string
 	port, nodes   int
 	withParent    bool
+	temporary     bool
 }
 
 // announcement is the line printed once the control plane is ready.
@@ -46,6 +47,7 @@ func Up(args []string) error {
 	flags.StringVar(&o.auditLog, "audit-log", "", "file for audit events: writes with bodies, reads by path")
 	flags.IntVar(&o.port, "port", 0, "port of the API server on 127.0.0.1; 0 takes a free one")
 	flags.IntVar(&o.nodes, "nodes", 2, "fake nodes on which pods become ready; with 0 no scheduler and no kwok are started")
+	flags.BoolVar(&o.temporary, "temporary", false, "remove --dir at the end")
 	flags.BoolVar(&o.withParent, "exit-with-parent", false, "stop when the process that started this one dies")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -58,8 +60,10 @@ func Up(args []string) error {
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
-		o.dir = dir
+		o.dir, o.temporary = dir, true
+	}
+	if o.temporary {
+		defer os.RemoveAll(o.dir)
 	}
 	return up(o)
 }

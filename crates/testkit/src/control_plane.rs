@@ -1,0 +1,180 @@
+//! A Kubernetes control plane with fake nodes.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tokio::{io::AsyncWriteExt, process::Command, sync::OnceCell};
+
+use crate::{
+    Namespace,
+    binary::{e2e_binary, project_root},
+    server::{Server, arguments},
+};
+
+/// How a control plane of one's own is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Fake nodes. With none there is no scheduler either, and pods stay pending.
+    pub nodes: u32,
+    /// Whether requests are recorded, writes with their bodies: see [`ControlPlane::audit_events`].
+    pub audit: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { nodes: 2, audit: false }
+    }
+}
+
+/// A running control plane, or the one that the environment variable `SLUICE_E2E_KUBECONFIG` names.
+pub struct ControlPlane {
+    kubeconfig: PathBuf,
+    /// `None` for one that somebody else started.
+    server: Option<Server>,
+    crds: OnceCell<()>,
+}
+
+impl ControlPlane {
+    /// The control plane that all tests of a run share: the one that `SLUICE_E2E_KUBECONFIG` names,
+    /// else one for this process. Blocks for about three seconds when it has to be started.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Result<ControlPlane, String>> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| match std::env::var_os("SLUICE_E2E_KUBECONFIG") {
+            Some(kubeconfig) => Ok(Self::at(kubeconfig.into())),
+            None => Self::start(Options::default()).map_err(|error| format!("{error:#}")),
+        });
+        shared.as_ref().map_err(|message| anyhow!("{message}"))
+    }
+
+    /// Starts one of its own, which ends when this handle is dropped or the process ends.
+    pub fn start(options: Options) -> Result<Self> {
+        // Removed by the control plane when it ends: the shared one outlives every handle.
+        let folder = tempfile::Builder::new().prefix("sluice-e2e-").tempdir()?.keep();
+        let nodes = options.nodes.to_string();
+        let mut arguments = arguments!["--dir", &folder, "--temporary", "--nodes", nodes];
+        if options.audit {
+            arguments.extend(arguments!["--audit-log", folder.join("audit.log")]);
+        }
+        let server = Server::start("up", &arguments, &folder.join("up.log"))?;
+        let kubeconfig = server.address("kubeconfig").context("no kubeconfig was announced")?.into();
+        Ok(Self { kubeconfig, server: Some(server), crds: OnceCell::new() })
+    }
+
+    fn at(kubeconfig: PathBuf) -> Self {
+        Self { kubeconfig, server: None, crds: OnceCell::new() }
+    }
+
+    /// The administrator's kubeconfig file.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The process to signal, for one that this process started.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::pid)
+    }
+
+    /// A client with all rights. Make one per test: its connections belong to the test's runtime.
+    pub async fn client(&self) -> Result<Client> {
+        self.client_as(None).await
+    }
+
+    /// A client that impersonates a user, such as `system:serviceaccount:NAMESPACE:NAME`.
+    pub async fn client_as(&self, user: Option<&str>) -> Result<Client> {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig)?;
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        config.auth_info.impersonate = user.map(ToOwned::to_owned);
+        Ok(Client::try_from(config)?)
+    }
+
+    /// Runs kubectl and returns what it printed; fails with its error output when it fails.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        self.kubectl_with(arguments, "").await
+    }
+
+    /// Like [`Self::kubectl`], with text on its standard input.
+    pub async fn kubectl_with(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let mut child = Command::new(e2e_binary()?)
+            .arg("kubectl")
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut stdin = child.stdin.take().context("standard input is not piped")?;
+        // A kubectl that reads nothing may have ended before.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let output = child.wait_with_output().await?;
+        let command = arguments.join(" ");
+        ensure!(
+            output.status.success(),
+            "kubectl {command}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Applies YAML documents on the server's side as manager `test`.
+    pub async fn apply_yaml(&self, yaml: &str) -> Result<()> {
+        self.kubectl_with(&["apply", "--server-side", "--field-manager=test", "-f", "-"], yaml).await?;
+        Ok(())
+    }
+
+    /// Installs the project's CRDs, once per process, and waits until they are served.
+    pub async fn install_crds(&self) -> Result<()> {
+        let install = || async {
+            let folder = project_root().join("config/crd");
+            let mut files = Vec::new();
+            for entry in std::fs::read_dir(folder)? {
+                let path = entry?.path().into_os_string().into_string();
+                let path = path.map_err(|path| anyhow!("{}: not UTF-8", path.display()))?;
+                if !path.ends_with("kustomization.yaml") {
+                    files.push(format!("--filename={path}"));
+                }
+            }
+            let files = files.iter().map(String::as_str);
+            let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=test"];
+            self.kubectl(&apply.into_iter().chain(files.clone()).collect::<Vec<_>>()).await?;
+            let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
+            self.kubectl(&wait.into_iter().chain(files).collect::<Vec<_>>()).await?;
+            anyhow::Ok(())
+        };
+        self.crds.get_or_try_init(install).await.copied()
+    }
+
+    /// Makes a namespace whose name starts with the prefix and is used nowhere else.
+    pub async fn namespace(&self, prefix: &str) -> Result<Namespace<'_>> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{prefix}-{:x}-{count}", std::process::id());
+        Namespace::create(self, name).await
+    }
+
+    /// What the API server was asked so far, oldest first; empty unless started with [`Options::audit`].
+    ///
+    /// An event is written when its request ends: one for a watch comes late.
+    pub fn audit_events(&self) -> Result<Vec<serde_json::Value>> {
+        let Some(path) = self.server.as_ref().and_then(|server| server.address("auditLog")) else {
+            return Ok(Vec::new());
+        };
+        let text = std::fs::read_to_string(path)?;
+        // The last line may be half written.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    }
+}
