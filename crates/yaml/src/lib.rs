@@ -15,6 +15,18 @@
 //! assert_eq!(sluice_yaml::to_yaml(&json), "a:\n  x: 1\nb:\n- true\n- 511\n");
 //! # Ok::<(), sluice_yaml::Error>(())
 //! ```
+//!
+//! Where Go's libraries lose data or give no answer, this crate differs from them:
+//! - a null key at a document's root is an error for [`Version::V3`] too (go-yaml drops the entry), and so are `[]`
+//!   and `{}` as keys (go-yaml drops the entry and what follows);
+//! - errors name the right line, on line 1 too; `"could not find expected ':'"` and open quotes name the line where
+//!   the key or quote starts;
+//! - control characters are written escaped (Go's encoder refuses them), and a U+0085 as `\N` (it becomes a space);
+//! - keys that the natural order puts in a circle (`v10`, `v1alpha1`, `v2`) come in one order (Go's changes from run
+//!   to run);
+//! - collections nest to a depth of 256 (Go: 10,000), see [`Limits`];
+//! - `<<: *alias` may name a list of mappings, which Go refuses where it takes the same list written out;
+//! - anchors end with their document (go-yaml v3 keeps them for the next one).
 
 mod document;
 pub mod emit;

@@ -447,12 +447,12 @@ impl<'t> Documents<'t> {
                 self.separator(start, "did not find expected ',' or '}'", "mapping")?;
             }
             let token = self.scanner.peek()?;
-            let (at, kind) = (token.start, token.kind.clone());
-            if kind == Kind::FlowMappingEnd {
+            let (at, explicit) = (token.start, token.kind == Kind::Key);
+            if token.kind == Kind::FlowMappingEnd {
                 break;
             }
             let head = self.scanner.take_head(at);
-            let (mut key, value) = if kind == Kind::Key {
+            let (mut key, value) = if explicit {
                 self.scanner.next()?;
                 let ends = [Kind::Value, Kind::FlowEntry, Kind::FlowMappingEnd];
                 let next = self.scanner.peek()?.start;

@@ -71,12 +71,18 @@ impl<'t> Scanner<'t> {
 
     /// The next token. After the end of the stream there are only further ends.
     pub(super) fn next(&mut self) -> Result<Token<'t>, Error> {
-        let token = self.peek()?.clone();
-        if token.kind != Kind::StreamEnd {
-            self.queue.pop_front();
-            self.taken += 1;
+        self.peek()?;
+        match self.queue.pop_front() {
+            Some(end @ Token { kind: Kind::StreamEnd, .. }) => {
+                self.queue.push_front(end.clone());
+                Ok(end)
+            }
+            Some(token) => {
+                self.taken += 1;
+                Ok(token)
+            }
+            None => Err(self.error("did not find expected node content")),
         }
-        Ok(token)
     }
 
     /// An error at the cursor.
