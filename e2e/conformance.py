@@ -1,0 +1,94 @@
+"""Runs the shared conformance suites and compares what fails with what is known to fail.
+
+A list in known-failures/ has one case a line: its name, then the reason. A case that fails outside the
+list is an error, and so is one that is listed and passes: lists only shrink.
+"""
+import json, os, pathlib, re, subprocess, sys
+
+import servers
+
+HERE = pathlib.Path(__file__).resolve().parent
+SUITES = servers.ROOT.parent / "shared" / "conformance"
+TRACES = "^(git-|ks-)"
+
+
+def available():
+    return SUITES.is_dir()
+
+
+def known(name):
+    """The cases of a list, with their reasons."""
+    cases = {}
+    for number, line in enumerate((HERE / "known-failures" / f"{name}.txt").read_text().splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            case, _, why = line.partition(" ")
+            if not why.strip():
+                sys.exit(f"known-failures/{name}.txt:{number}: {case} has no reason")
+            cases[case] = why.strip()
+    return cases
+
+
+def verdict(name, ran, failed):
+    """Prints how a suite went; true if it went as the list says."""
+    listed = known(name)
+    surprising = sorted(failed - listed.keys())
+    mended = sorted((listed.keys() & ran) - failed)
+    gone = sorted(listed.keys() - ran)
+    for case in surprising:
+        print(f"{name}: {case} FAILED and is not known to")
+    for case in mended:
+        print(f"{name}: {case} passes now: remove it from e2e/known-failures/{name}.txt")
+    for case in gone:
+        print(f"{name}: {case} is listed in e2e/known-failures/{name}.txt but there is no such case")
+    print(f"{name}: {len(ran) - len(failed)} passed, {len(failed)} failed, of which {len(failed & listed.keys())} are known", flush=True)
+    return not (surprising or mended or gone)
+
+
+def kustomize(binaries, work):
+    """Builds every case of the kustomize corpus with the CLI."""
+    out = work / "kustomize.json"
+    cases = SUITES / "kustomize" / "cases"
+    command = [sys.executable, SUITES / "kustomize" / "run_conformance.py", "--cases", cases, "--out", out,
+               "--cmd", f"{binaries / 'sluice'} kustomize build --flux --root {{input}} {{dir}}"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if not out.exists():
+        print(done.stdout)
+        print("kustomize: the runner itself failed")
+        return False
+    result = json.loads(out.read_text())
+    failed = {case["name"] for case in result["failures"]}
+    ran = {path.parent.name for path in cases.glob("*/options.json")}
+    return verdict("kustomize", ran, failed)
+
+
+def traces(binaries, work):
+    """Drives the controllers through the scenarios and compares with what Flux's own did."""
+    ran = {path.stem for path in (SUITES / "traces" / "scenarios").glob("*.json") if re.search(TRACES, path.name)}
+    with servers.control_plane(work / "traces", nodes=0) as cluster, servers.server("registry", "--addr", "127.0.0.1:0") as registry:
+        servers.install_crds(cluster["kubeconfig"])
+        failed, report = run_traces(binaries, cluster, registry, TRACES, jobs=8)
+        # A scenario has time limits, which a machine with other work may miss: what failed by surprise is
+        # run again on its own. A real failure fails again.
+        again = failed - known("traces").keys()
+        if again and failed != ran:
+            print(f"traces: again, with less at once: {' '.join(sorted(again))}", flush=True)
+            pattern = "^(" + "|".join(re.escape(name) for name in sorted(again)) + r")\.json$"
+            failed_again, report = run_traces(binaries, cluster, registry, pattern, jobs=2)
+            failed = (failed - again) | (failed_again & again)
+    (work / "traces.log").write_text(report)
+    if failed - known("traces").keys():
+        print(report)
+    return verdict("traces", ran, failed)
+
+
+def run_traces(binaries, cluster, registry, pattern, jobs):
+    runner = SUITES / "traces"
+    command = [sys.executable, runner / "trace.py", "check", "--bin-dir", binaries, "--kubeconfig", cluster["kubeconfig"],
+               "--scenarios", runner / "scenarios", "--golden", runner / "golden", "--registry", registry["registry"],
+               "--filter", pattern, "--jobs", str(jobs)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    report = done.stdout
+    failed = set(re.findall(r"^FAIL ([^\s:]+)", report, re.MULTILINE))
+    if not re.search(r"^\d+ passed, \d+ failed", report, re.MULTILINE):
+        raise servers.StartFailed("traces: the runner itself failed:\n" + report)
+    return failed, report

@@ -1,0 +1,70 @@
+"""Starts the servers that tests need, and stops each by its process id."""
+import contextlib, json, os, pathlib, signal, subprocess, tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class StartFailed(Exception):
+    """A server that did not come up."""
+
+
+def e2e_binary():
+    """The binary with control plane, kubectl, registry and Git server, built first if need be."""
+    done = subprocess.run([ROOT / "scripts" / "build-controlplane"], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise StartFailed("the control plane could not be built: see above")
+    return pathlib.Path(done.stdout.strip())
+
+
+@contextlib.contextmanager
+def server(program, *arguments, log=None):
+    """Runs a program of that binary; gives the addresses that it announced and its process."""
+    with contextlib.ExitStack() as stack:
+        errors = stack.enter_context(open(log, "ab") if log else tempfile.TemporaryFile())
+        command = [e2e_binary(), program, *arguments, "--exit-with-parent"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+        stack.callback(stop, process)
+        line = process.stdout.readline()
+        if not line:
+            process.wait()
+            raise StartFailed(f"{program} did not start; " + (f"see {log}" if log else reason(errors)))
+        yield json.loads(line) | {"process": process}
+
+
+def reason(errors):
+    errors.seek(0)
+    return errors.read().decode(errors="replace").strip()
+
+
+def control_plane(directory, nodes=2):
+    return server("up", "--dir", str(directory), "--nodes", str(nodes))
+
+
+def stop(process, grace=15):
+    """Ends a process that this one started: politely, then for good."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def install_crds(kubeconfig):
+    files = [f"--filename={path}" for path in sorted((ROOT / "config/crd").glob("*.yaml")) if path.name != "kustomization.yaml"]
+    kubectl = [e2e_binary(), "kubectl", "--kubeconfig", str(kubeconfig)]
+    quiet = {"check": True, "stdout": subprocess.DEVNULL}
+    subprocess.run([*kubectl, "apply", "--server-side", "--force-conflicts", *files], **quiet)
+    subprocess.run([*kubectl, "wait", "--for=condition=Established", "--timeout=60s", *files], **quiet)
+
+
+def link_binaries(directory, profile="debug"):
+    """Fills a folder with the programs as users have them: one name for each controller, and the CLI."""
+    built = pathlib.Path(os.environ["CARGO_TARGET_DIR"]) / profile
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, target in [("source-controller", "sluice-controllers"), ("kustomize-controller", "sluice-controllers"), ("sluice", "sluice")]:
+        link = directory / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(built / target)
+    return directory
