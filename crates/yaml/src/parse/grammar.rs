@@ -13,21 +13,21 @@ use crate::resolve::tag;
 
 /// A finished node, with what a copy of it adds to a document.
 #[derive(Clone, Debug)]
-struct Built {
-    node: Node,
+pub(super) struct Built {
+    pub(super) node: Node,
     nodes: usize,
     bytes: usize,
     depth: usize,
 }
 
 impl Built {
-    fn leaf(node: Node) -> Self {
+    pub(super) fn leaf(node: Node) -> Self {
         let bytes = node.as_str().map_or(0, str::len);
         Self { node, nodes: 1, bytes, depth: 1 }
     }
 
     /// Counts a child in and hands its node out.
-    fn adopt(&mut self, child: Self) -> Node {
+    pub(super) fn adopt(&mut self, child: Self) -> Node {
         self.nodes += child.nodes;
         self.bytes += child.bytes;
         self.depth = self.depth.max(child.depth + 1);
@@ -35,7 +35,7 @@ impl Built {
     }
 }
 
-type Parsed = Result<Built, Error>;
+pub(super) type Parsed = Result<Built, Error>;
 
 /// What may stand before a node's content.
 #[derive(Default)]
@@ -48,7 +48,7 @@ struct Properties {
 /// An iterator over the documents of a text.
 #[derive(Debug)]
 pub(crate) struct Documents<'t> {
-    scanner: Scanner<'t>,
+    pub(super) scanner: Scanner<'t>,
     limits: Limits,
     /// An error found before parsing started.
     pending: Option<Error>,
@@ -167,7 +167,7 @@ impl<'t> Documents<'t> {
     }
 
     /// A node. `block`: in block context; `indentless`: a list may stand at the column of the mapping around it.
-    fn node(&mut self, block: bool, indentless: bool, depth: usize) -> Parsed {
+    pub(super) fn node(&mut self, block: bool, indentless: bool, depth: usize) -> Parsed {
         if let Kind::Alias(name) = self.scanner.peek()?.kind {
             let token = self.scanner.next()?;
             return self.alias(name, &token, depth);
@@ -266,7 +266,7 @@ impl<'t> Documents<'t> {
         Ok(Built::leaf(node))
     }
 
-    fn deeper(&self, mark: Mark, depth: usize) -> Result<usize, Error> {
+    pub(super) fn deeper(&self, mark: Mark, depth: usize) -> Result<usize, Error> {
         if depth > self.limits.depth {
             let message = format!("exceeded max depth of {}", self.limits.depth);
             return Err(Error::Limit { position: mark.to(mark), message });
@@ -274,7 +274,7 @@ impl<'t> Documents<'t> {
         Ok(depth + 1)
     }
 
-    fn is_next(&mut self, kinds: &[Kind<'static>]) -> Result<bool, Error> {
+    pub(super) fn is_next(&mut self, kinds: &[Kind<'static>]) -> Result<bool, Error> {
         Ok(kinds.contains(&self.scanner.peek()?.kind))
     }
 
@@ -388,132 +388,14 @@ impl<'t> Documents<'t> {
         }
         if empty { Ok(Built::leaf(empty_at(colon.end))) } else { self.node(true, true, depth) }
     }
-
-    fn flow_sequence(&mut self, start: Mark, depth: usize) -> Parsed {
-        let depth = self.deeper(start, depth)?;
-        self.scanner.next()?;
-        let mut built = Built::leaf(Node::default());
-        let mut items = Vec::new();
-        while self.scanner.peek()?.kind != Kind::FlowSequenceEnd {
-            if !items.is_empty() {
-                self.separator(start, "did not find expected ',' or ']'", "list")?;
-            }
-            let token = self.scanner.peek()?;
-            let at = token.start;
-            match token.kind {
-                Kind::FlowSequenceEnd => break,
-                Kind::Key => {
-                    let pair = self.flow_pair(at, depth)?;
-                    items.push(built.adopt(pair));
-                }
-                _ => {
-                    let head = self.scanner.take_head(at);
-                    let mut item = self.node(false, false, depth)?;
-                    prepend_head(&mut item.node, head);
-                    items.push(built.adopt(item));
-                }
-            }
-        }
-        let end = self.scanner.next()?.end;
-        let mut sequence = Sequence::from(items);
-        sequence.flow = true;
-        self.finish_flow(built, sequence.into(), start, end)
-    }
-
-    /// `a: b` inside `[]`: a mapping of one entry.
-    fn flow_pair(&mut self, start: Mark, depth: usize) -> Parsed {
-        let depth = self.deeper(start, depth)?;
-        let ends = [Kind::Value, Kind::FlowEntry, Kind::FlowSequenceEnd];
-        let mark = self.scanner.next()?.end;
-        let mut built = Built::leaf(Node::default());
-        let key =
-            if self.is_next(&ends)? { Built::leaf(empty_at(mark)) } else { self.node(false, false, depth)? };
-        let value = self.flow_value(&[Kind::FlowEntry, Kind::FlowSequenceEnd], depth)?;
-        let end = value.node.position.end.max(key.node.position.end);
-        let mut mapping = Mapping::from(vec![Entry { key: built.adopt(key), value: built.adopt(value) }]);
-        mapping.flow = true;
-        built.node = mapping.into();
-        built.node.position = start.to(Mark { pos: end, ..start });
-        Ok(built)
-    }
-
-    fn flow_mapping(&mut self, start: Mark, depth: usize) -> Parsed {
-        let depth = self.deeper(start, depth)?;
-        self.scanner.next()?;
-        let mut built = Built::leaf(Node::default());
-        let mut entries: Vec<Entry> = Vec::new();
-        while self.scanner.peek()?.kind != Kind::FlowMappingEnd {
-            if !entries.is_empty() {
-                self.separator(start, "did not find expected ',' or '}'", "mapping")?;
-            }
-            let token = self.scanner.peek()?;
-            let (at, explicit) = (token.start, token.kind == Kind::Key);
-            if token.kind == Kind::FlowMappingEnd {
-                break;
-            }
-            let head = self.scanner.take_head(at);
-            let (mut key, value) = if explicit {
-                self.scanner.next()?;
-                let ends = [Kind::Value, Kind::FlowEntry, Kind::FlowMappingEnd];
-                let next = self.scanner.peek()?.start;
-                let key = if self.is_next(&ends)? {
-                    Built::leaf(empty_at(next))
-                } else {
-                    self.node(false, false, depth)?
-                };
-                (key, self.flow_value(&[Kind::FlowEntry, Kind::FlowMappingEnd], depth)?)
-            } else {
-                let key = self.node(false, false, depth)?;
-                let next = self.scanner.peek()?.start;
-                (key, Built::leaf(empty_at(next)))
-            };
-            prepend_head(&mut key.node, head);
-            entries.push(Entry { key: built.adopt(key), value: built.adopt(value) });
-        }
-        let end = self.scanner.next()?.end;
-        let mut mapping = Mapping::from(entries);
-        mapping.flow = true;
-        self.finish_flow(built, mapping.into(), start, end)
-    }
-
-    fn flow_value(&mut self, ends: &[Kind<'static>], depth: usize) -> Parsed {
-        let mut next = self.scanner.peek()?.start;
-        if self.is_next(&[Kind::Value])? {
-            self.scanner.next()?;
-            if !self.is_next(ends)? {
-                return self.node(false, false, depth);
-            }
-            next = self.scanner.peek()?.start;
-        }
-        Ok(Built::leaf(empty_at(next)))
-    }
-
-    /// The comma between the entries of a flow collection.
-    fn separator(&mut self, start: Mark, message: &str, what: &str) -> Result<(), Error> {
-        let token = self.scanner.peek()?;
-        if token.kind != Kind::FlowEntry {
-            let message = format!("{message} in the {what} that starts at line {}", start.line + 1);
-            return Err(error_at(token.start, &message));
-        }
-        self.scanner.next()?;
-        Ok(())
-    }
-
-    fn finish_flow(&mut self, mut built: Built, node: Node, start: Mark, end: Mark) -> Parsed {
-        built.node = node;
-        built.node.position = start.to(end);
-        self.scanner.peek()?;
-        self.scanner.take_line(&mut built.node, end, end);
-        Ok(built)
-    }
 }
 
 /// A null that stands where nothing does.
-fn empty_at(mark: Mark) -> Node {
+pub(super) fn empty_at(mark: Mark) -> Node {
     Node { position: mark.to(mark), ..Node::plain("") }
 }
 
-fn prepend_head(node: &mut Node, head: String) {
+pub(super) fn prepend_head(node: &mut Node, head: String) {
     if !head.is_empty() {
         node.comments_mut().head = head;
     }

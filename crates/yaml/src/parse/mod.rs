@@ -2,6 +2,7 @@
 
 mod comments;
 mod cursor;
+mod flow;
 mod grammar;
 mod scalars;
 mod scan;
