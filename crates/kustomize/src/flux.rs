@@ -32,14 +32,25 @@ pub struct Spec {
     pub build_metadata: Vec<String>,
 }
 
+/// Why Flux's build fails, and in which half.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The kustomization could not be made from the directory and the object.
+    #[error(transparent)]
+    Generate(Error),
+    /// The kustomization could not be built.
+    #[error("kustomize build failed: {0}")]
+    Build(Error),
+}
+
 /// Builds a directory as Flux does: without a kustomization file, all manifests below it are its resources; a file
 /// is read leniently, and says what the object says besides. Nothing is written.
-pub fn build(fs: &dyn FileSystem, directory: &Path, spec: &Spec, options: &Options) -> Result<Build, Error> {
+pub fn build(fs: &dyn FileSystem, directory: &Path, spec: &Spec, options: &Options) -> Result<Build, BuildError> {
     let context = Context::new(fs, options);
-    let loader = Loader::at(&context, directory)?;
-    let (file, kustomization) = generate(&loader, spec)?;
-    let target = Target::with(loader, file, kustomization)?;
-    let resources = finish::resources(&target)?;
+    let loader = Loader::at(&context, directory).map_err(BuildError::Generate)?;
+    let (file, kustomization) = generate(&loader, spec).map_err(BuildError::Generate)?;
+    let target = Target::with(loader, file, kustomization).map_err(BuildError::Build)?;
+    let resources = finish::resources(&target).map_err(BuildError::Build)?;
     drop(target);
     let (inputs, warnings) = context.into_notes();
     Ok(Build { resources, inputs, warnings })

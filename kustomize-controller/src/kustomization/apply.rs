@@ -163,14 +163,10 @@ impl Kustomizer {
             .await?;
         let took = format_duration(began.elapsed());
         if let Err(error) = outcome {
-            conditions::mark_false(
-                &mut pass.object,
-                HEALTHY,
-                reasons::HEALTH_CHECK_FAILED,
-                error.to_string(),
-            );
-            let message = format!("health check failed after {took}: {error}");
-            return Err(Failure::retry(reasons::HEALTH_CHECK_FAILED, message).into());
+            let failure = |message| Failure::retry(reasons::HEALTH_CHECK_FAILED, message).with_detail(error.detail());
+            let message = failure(error.to_string()).condition_message();
+            conditions::mark_false(&mut pass.object, HEALTHY, reasons::HEALTH_CHECK_FAILED, message);
+            return Err(failure(format!("health check failed after {took}: {error}")).into());
         }
         let message = format!("Health check passed in {took}");
         if !was_healthy || (is_new_revision && applied.changes.has_changes()) {

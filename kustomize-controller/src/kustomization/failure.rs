@@ -29,6 +29,8 @@ pub struct Failure {
     pub reason: &'static str,
     /// The message of the conditions, and of the event if that has none of its own.
     pub message: String,
+    /// What the conditions say beyond the message: the cause of the cause, the place, the remedy.
+    pub detail: Option<String>,
     /// The message of the event, where it differs.
     pub event: Option<String>,
     /// What happens then.
@@ -38,7 +40,7 @@ pub struct Failure {
 impl Failure {
     /// A failure that is tried again.
     pub fn retry(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), event: None, then: Then::Retry }
+        Self { reason, message: message.into(), detail: None, event: None, then: Then::Retry }
     }
 
     /// The source can't be used; `then` says what its return needs.
@@ -78,6 +80,21 @@ impl Failure {
     pub fn with_event(mut self, message: impl Into<String>) -> Self {
         self.event = Some(message.into());
         self
+    }
+
+    /// Adds what the conditions say beyond the message.
+    #[must_use]
+    pub fn with_detail(mut self, detail: Option<String>) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// The message of the conditions.
+    pub fn condition_message(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}: {detail}", self.message.trim_end()),
+            None => self.message.clone(),
+        }
     }
 
     /// The message of the event.

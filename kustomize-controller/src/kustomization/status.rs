@@ -53,9 +53,9 @@ pub fn progress(object: &mut Kustomization, phase: &str, revision: &str) {
 
 /// The pass failed.
 pub fn fail(object: &mut Kustomization, failure: &Failure) {
-    conditions::mark_false(object, READY, failure.reason, &failure.message);
+    conditions::mark_false(object, READY, failure.reason, failure.condition_message());
     if failure.is_terminal() {
-        conditions::mark_stalled(object, failure.reason, &failure.message);
+        conditions::mark_stalled(object, failure.reason, failure.condition_message());
     }
     if failure.then == Then::Stall {
         object.set_observed_generation(object.generation());

@@ -46,7 +46,7 @@ impl fmt::Display for Pending {
     }
 }
 
-/// Why a wait failed. Displays the objects in brackets, and after them what explains their state.
+/// Why a wait failed. Displays the objects in brackets; [`WaitError::detail`] explains their states.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WaitError {
     /// Time was up.
@@ -57,16 +57,23 @@ pub enum WaitError {
     Failed(Vec<Pending>),
 }
 
+impl WaitError {
+    /// What explains the states of the first objects, where anything does: a pod's own reason, what is missing.
+    pub fn detail(&self) -> Option<String> {
+        let (Self::Timeout(pending) | Self::Failed(pending)) = self;
+        let details: Vec<_> = pending
+            .iter()
+            .filter(|pending| !pending.detail.is_empty() && pending.state != Some(State::NotFound))
+            .take(DETAILS)
+            .map(|pending| format!("{}: {}", pending.id.subject(), shorten(&pending.detail)))
+            .collect();
+        (!details.is_empty()).then(|| details.join("; "))
+    }
+}
+
 fn list(pending: &[Pending]) -> String {
     let objects: Vec<_> = pending.iter().map(ToString::to_string).collect();
-    let details: Vec<_> = pending
-        .iter()
-        .filter(|pending| !pending.detail.is_empty() && pending.state != Some(State::NotFound))
-        .take(DETAILS)
-        .map(|pending| format!("{}: {}", pending.id.subject(), shorten(&pending.detail)))
-        .collect();
-    let objects = format!("[{}]", objects.join(", "));
-    if details.is_empty() { objects } else { format!("{objects}: {}", details.join("; ")) }
+    format!("[{}]", objects.join(", "))
 }
 
 fn shorten(text: &str) -> String {
@@ -137,9 +144,9 @@ mod tests {
         assert_eq!(
             timeout.to_string(),
             "timeout waiting for: [Deployment/ns/a status: 'InProgress', Deployment/ns/b status: 'Unknown': no such key: x, \
-             can't determine status for Deployment/ns/c, Deployment/ns/d status: 'NotFound']: \
-             Deployment/ns/a: 0 of 1 replicas are ready"
+             can't determine status for Deployment/ns/c, Deployment/ns/d status: 'NotFound']"
         );
+        assert_eq!(timeout.detail().as_deref(), Some("Deployment/ns/a: 0 of 1 replicas are ready"));
         let failed = WaitError::Failed(vec![pending("a", Some(State::Failed), None, "")]);
         assert_eq!(
             failed.to_string(),
