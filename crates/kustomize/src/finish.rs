@@ -8,15 +8,13 @@ use crate::error::Error;
 use crate::fieldspec::FieldSpec;
 use crate::generate::name_hash;
 use crate::origin;
-use crate::resource::Resource;
+use crate::resource::{ORIGIN, Resource, TRANSFORMATIONS};
 use crate::target::Target;
 use crate::transform::{self, Transformer};
 use crate::{Build, Reorder, order};
 
 /// Resources for tools that never reach the cluster.
 const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
-const ORIGIN: &str = "config.kubernetes.io/origin";
-const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
 /// The version in the managed-by label: that of the kustomize release this is like. (A program that only links
 /// kustomize writes its own version there.)
 const VERSION: &str = "v5.8.1";

@@ -10,6 +10,13 @@ use crate::ids::{Gvk, ResId, split_api_version};
 use crate::nodes;
 use crate::origin::Origin;
 
+/// The annotation with a resource's origin.
+pub(crate) const ORIGIN: &str = "config.kubernetes.io/origin";
+/// The annotation with the transformers that changed a resource.
+pub(crate) const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
+/// Stands for all annotations that kustomize keeps its other notes in.
+const NOTES: &str = "internal.config.kubernetes.io/previousNames";
+
 /// What a generator does when the resource exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Behavior {
@@ -56,6 +63,7 @@ pub(crate) struct Memory {
     pub(crate) suffixes: Vec<String>,
     pub(crate) behavior: Behavior,
     pub(crate) needs_hash: bool,
+    pub(crate) is_generated: bool,
     pub(crate) allow_name_change: bool,
     pub(crate) allow_kind_change: bool,
     pub(crate) origin: Option<Origin>,
@@ -260,6 +268,49 @@ impl Resource {
         fieldspec::visit(&mut self.node, spec, create, set).map_err(|source| {
             source.within(format!("considering field '{}' of object {}", spec.path, self.id()))
         })
+    }
+
+    /// Changes the object as it looks in kustomize, which keeps its notes in annotations: a patch can rely on there
+    /// being annotations, and a patch that drops all of them drops the origin with them. Other notes survive if
+    /// `keeps_notes` says so.
+    pub(crate) fn with_annotated_notes(
+        &mut self,
+        keeps_notes: bool,
+        change: impl FnOnce(&mut Node) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let memory = &self.memory;
+        let notes = !memory.previous.is_empty()
+            || memory.behavior != Behavior::Unspecified
+            || memory.needs_hash
+            || memory.is_generated;
+        let present = [
+            (NOTES, notes),
+            (ORIGIN, memory.origin.is_some()),
+            (TRANSFORMATIONS, !memory.transformations.is_empty()),
+        ];
+        for (key, _) in present.into_iter().filter(|(_, present)| *present) {
+            if let Some(metadata) = self.node.get_mut("metadata")
+                && let Some(annotations) = nodes::mapping_at(metadata, "annotations")
+            {
+                nodes::set_field(annotations, key, Node::string("noted"));
+            }
+        }
+        change(&mut self.node)?;
+        let mut lost = |key| {
+            let annotations = self.node.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
+            annotations.and_then(Node::as_mapping_mut).and_then(|annotations| annotations.remove(key)).is_none()
+        };
+        if lost(NOTES) && notes && !keeps_notes {
+            let (origin, transformations) = (self.memory.origin.take(), std::mem::take(&mut self.memory.transformations));
+            self.memory = Memory { origin, transformations, ..Memory::default() };
+        }
+        if lost(ORIGIN) {
+            self.memory.origin = None;
+        }
+        if lost(TRANSFORMATIONS) {
+            self.memory.transformations.clear();
+        }
+        Ok(())
     }
 
     /// Takes over name, labels, annotations and memory of the resource that this one replaces.

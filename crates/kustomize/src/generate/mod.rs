@@ -59,6 +59,7 @@ fn finish(mut mapping: Mapping, args: &GeneratorArgs) -> Resource {
     }
     let mut resource = Resource::new(mapping.into());
     set_metadata(&mut resource, &options);
+    resource.memory.is_generated = true;
     resource.memory.needs_hash = !options.disable_name_suffix_hash;
     resource.memory.behavior = Behavior::parse(&args.behavior);
     resource

@@ -63,7 +63,7 @@ impl Operations {
 
     pub(crate) fn apply(&self, resource: &mut Resource) -> Result<(), Error> {
         let id = resource.id();
-        let applied = self.0.apply_to_node(&mut resource.node);
-        applied.map_err(|source| Error::Patch(source).within(format!("patching {id}")))
+        let applied = resource.with_annotated_notes(true, |node| Ok(self.0.apply_to_node(node)?));
+        applied.map_err(|source| source.within(format!("patching {id}")))
     }
 }

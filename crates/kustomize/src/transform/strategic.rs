@@ -101,9 +101,11 @@ pub(super) fn merge(resource: &mut Resource, patch: &Resource, schema: &Schema) 
         resource.store_previous_id();
     }
     let id = resource.id();
-    let merged = schema.merge(&patch.node, &resource.node);
-    resource.node =
-        merged.map_err(|source| source.within(format!("patching {id}")))?.unwrap_or_else(Node::null);
+    let merged = resource.with_annotated_notes(false, |node| {
+        *node = schema.merge(&patch.node, node)?.unwrap_or_else(Node::null);
+        Ok(())
+    });
+    merged.map_err(|source| source.within(format!("patching {id}")))?;
     if resource.is_empty() {
         resource.node = Node::null();
         return Ok(());
