@@ -14,4 +14,4 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     Condition, LabelSelector, LabelSelectorRequirement, ManagedFieldsEntry, MicroTime, ObjectMeta,
     OwnerReference, Time,
 };
-pub use k8s_openapi::{ByteString, api, apimachinery};
+pub use k8s_openapi::{ByteString, api, apiextensions_apiserver, apimachinery};
