@@ -15,19 +15,31 @@ pub(super) enum ArchiveError {
     /// An object of the commit cannot be read.
     #[error(transparent)]
     Git(#[from] sluice_git::Error),
+    /// A file of ignore patterns cannot be read.
+    #[error("'{path}': {source}")]
+    Ignore {
+        /// The file.
+        path: String,
+        /// Why.
+        source: sluice_git::Error,
+    },
     /// The archive cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
 }
 
 /// The rules for what belongs to the archive: those of ignore files in the commit, then those of the spec.
-pub(super) fn matcher(commit: &Commit, ignore: Option<&str>) -> Result<Matcher, sluice_git::Error> {
+pub(super) fn matcher(commit: &Commit, ignore: Option<&str>) -> Result<Matcher, ArchiveError> {
     let mut files: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    commit.walk(|entry| -> Result<Walk, sluice_git::Error> {
+    commit.walk(|entry| -> Result<Walk, ArchiveError> {
         let (dir, name) = split(entry.path);
         // A link is no file of patterns, wherever it leads.
         if name == IGNORE_FILE.as_bytes() && matches!(entry.kind, Kind::File | Kind::Executable) {
-            files.push((dir.to_vec(), entry.read(MAX_IGNORE_FILE)?));
+            let text = entry.read(MAX_IGNORE_FILE).map_err(|source| ArchiveError::Ignore {
+                path: String::from_utf8_lossy(entry.path).into_owned(),
+                source,
+            })?;
+            files.push((dir.to_vec(), text));
         }
         Ok(Walk::Continue)
     })?;

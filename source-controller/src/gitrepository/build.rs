@@ -12,7 +12,7 @@ use sluice_git::Commit;
 use sluice_runtime::{EventType, Pass};
 
 use super::status::{config_changed, has_revision, mark_stored, record_artifact};
-use super::{GitReconciler, archive};
+use super::{GitReconciler, archive, archive::ArchiveError};
 use crate::conditions::reasons;
 use crate::conditions::types::{ARTIFACT_OUTDATED, STORAGE_OPERATION_FAILED};
 use crate::failure::Failure;
@@ -55,12 +55,16 @@ fn store(
         let message = format!("failed to create artifact directory: {error}");
         Failure::retry(reasons::DIRECTORY_CREATION_FAILED, message).with_condition(STORAGE_OPERATION_FAILED)
     })?;
-    let _lock = storage
-        .lock(path)
-        .map_err(|error| Failure::retry(FAILED, format!("failed to acquire lock for artifact: {error}")))?;
-    let matcher = archive::matcher(commit, ignore).map_err(|error| {
-        let message = format!("failed to load source ignore patterns from repository: {error}");
-        Failure::retry(reasons::SOURCE_IGNORE_ERROR, message)
+    let _lock = storage.lock(path).map_err(|error| {
+        let message = format!("failed to acquire lock for artifact: {error}");
+        Failure::retry(FAILED, message).with_condition(STORAGE_OPERATION_FAILED)
+    })?;
+    let matcher = archive::matcher(commit, ignore).map_err(|error| match error {
+        ArchiveError::Ignore { .. } => {
+            let message = format!("failed to load source ignore patterns from repository: {error}");
+            Failure::retry(reasons::SOURCE_IGNORE_ERROR, message).with_condition(STORAGE_OPERATION_FAILED)
+        }
+        error => not_archived(&error),
     })?;
     let staged = storage.stage(path).map_err(|error| not_archived(&error))?;
     let (staged, summary) = archive::write(commit, &matcher, storage.algorithm(), staged)

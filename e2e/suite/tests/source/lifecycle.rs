@@ -1,0 +1,186 @@
+//! From creation over failures and recoveries to deletion.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use sluice_apis::conditions::{self, ConditionedObject, is_reconciling, is_stalled};
+use sluice_apis::source::v1::GitRepository;
+use tokio::net::TcpListener;
+
+use crate::support::{Controller, GitServer, World, files_below, message, reason};
+
+/// A server that takes connections and never answers.
+async fn silent_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            open.push(stream);
+        }
+    });
+    format!("http://{address}/repo.git")
+}
+
+#[tokio::test]
+async fn bad_credentials_are_told_and_good_ones_recover() {
+    let world = World::new().await;
+    let server = GitServer::with(&["--http", "127.0.0.1:0", "--user", "me", "--password", "s3cret-word"]);
+    let repo = server.repo("app");
+    let sha = repo.commit("a.yaml", "a: 1\n");
+    let controller = Controller::start(&world, &[]);
+
+    let spec = json!({"url": server.url(&repo), "ref": {"branch": "main"}, "secretRef": {"name": "creds"}});
+    world.create("app", spec).await;
+    let object = world.failed("app", "AuthenticationFailed").await;
+    assert!(message(&object, "FetchFailed").ends_with("secrets \"creds\" not found"), "{object:?}");
+
+    world.secret("creds", &[("password", "s3cret-word")]).await;
+    let wanted = "failed to configure authentication options: invalid 'http' auth option: 'password' requires \
+                  'username' to be set";
+    world.until("app", "the half secret", |o| message(o, "Ready") == wanted).await;
+
+    world.secret("creds", &[("username", "me"), ("password", "wr0ng-word")]).await;
+    let object = world.failed("app", "GitOperationFailed").await;
+    assert!(message(&object, "Ready").contains("authentication required"), "{}", message(&object, "Ready"));
+    assert_eq!(object.observed_generation(), -1, "a failure is not an observation");
+
+    world.secret("creds", &[("username", "me"), ("password", "s3cret-word")]).await;
+    let artifact = world.ready("app").await;
+    assert_eq!(artifact.revision, format!("main@sha1:{sha}"));
+    let object = world.get("app").await.unwrap();
+    assert!(conditions::get(&object, "FetchFailed").is_none() && !is_reconciling(&object));
+    let told = format!("{}{object:?}", controller.log());
+    assert!(!told.contains("s3cret-word") && !told.contains("wr0ng-word"), "a password was told");
+}
+
+#[tokio::test]
+async fn an_empty_repository_becomes_ready_with_its_first_commit() {
+    let world = World::new().await;
+    let server = GitServer::start();
+    let repo = server.repo("app");
+    let _controller = Controller::start(&world, &[]);
+    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    let object = world.failed("app", "EmptyGitRepository").await;
+    assert_eq!(message(&object, "Ready"), "git repository is empty");
+    let sha = repo.commit("a.yaml", "a: 1\n");
+    world.revision("app", &format!("main@sha1:{sha}")).await;
+    world.event("app", "EmptyGitRepository").await;
+}
+
+#[tokio::test]
+async fn a_silent_server_costs_its_timeout_and_nothing_else() {
+    let world = World::new().await;
+    let server = GitServer::start();
+    let repo = server.repo("app");
+    repo.commit("a.yaml", "a: 1\n");
+    let _controller = Controller::start(&world, &[]);
+    world.create("dead", json!({"url": silent_server().await, "timeout": "1s"})).await;
+    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    world.ready("app").await;
+    let object = world.failed("dead", "GitOperationFailed").await;
+    assert!(message(&object, "Ready").contains("context deadline exceeded"), "{}", message(&object, "Ready"));
+}
+
+#[tokio::test]
+async fn a_corrected_address_does_not_wait_for_the_old_ones_timeout() {
+    let world = World::new().await;
+    let server = GitServer::start();
+    let repo = server.repo("app");
+    repo.commit("a.yaml", "a: 1\n");
+    let _controller = Controller::start(&world, &[]);
+    world
+        .create("app", json!({"url": silent_server().await, "timeout": "10m", "ref": {"branch": "main"}}))
+        .await;
+    world.until("app", "the attempt", is_reconciling).await;
+    let start = Instant::now();
+    world.patch("app", json!({"spec": {"url": server.url(&repo)}})).await;
+    world.ready("app").await;
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+
+    // Nor does deletion.
+    world.create("gone", json!({"url": silent_server().await, "timeout": "10m"})).await;
+    world.until("gone", "the attempt", is_reconciling).await;
+    world.delete("gone").await;
+    world.gone("gone").await;
+}
+
+#[tokio::test]
+async fn a_suspended_object_is_left_alone_and_served_on() {
+    let world = World::new().await;
+    let server = GitServer::start();
+    let repo = server.repo("app");
+    repo.commit("a.yaml", "a: 1\n");
+    let _controller = Controller::start(&world, &[]);
+    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    let artifact = world.ready("app").await;
+    world.patch("app", json!({"spec": {"suspend": true}})).await;
+    world.until("app", "the suspension", |o| o.observed_generation() == 2).await;
+    let sha = repo.commit("a.yaml", "a: 2\n");
+    let object = world.request("app").await;
+    assert_eq!(object.status.unwrap().artifact.as_ref(), Some(&artifact));
+    assert!(reqwest::get(&artifact.url).await.unwrap().status().is_success());
+    world.patch("app", json!({"spec": {"suspend": false}})).await;
+    world.revision("app", &format!("main@sha1:{sha}")).await;
+}
+
+#[tokio::test]
+async fn deletion_removes_everything() {
+    let world = World::new().await;
+    let server = GitServer::start();
+    let repo = server.repo("app");
+    repo.commit("a.yaml", "a: 1\n");
+    let controller = Controller::start(&world, &[]);
+    for name in ["app", "other"] {
+        world.create(name, json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+        world.ready(name).await;
+    }
+    let of = |name: &str| -> Vec<_> {
+        let mut files = files_below(&controller.storage());
+        files.extend(files_below(&controller.temporary()));
+        let store = format!("{name}.git");
+        files.retain(|file| file.iter().any(|part| part == name || *part == *store));
+        files
+    };
+    assert!(!of("app").is_empty());
+    // Also while suspended.
+    world.patch("app", json!({"spec": {"suspend": true}})).await;
+    world.delete("app").await;
+    world.gone("app").await;
+    assert_eq!(of("app"), Vec::<std::path::PathBuf>::new());
+    assert!(!of("other").is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_honoured_stalls() {
+    let world = World::new().await;
+    let server = GitServer::start();
+    let repo = server.repo("app");
+    repo.commit("a.yaml", "a: 1\n");
+    let _controller = Controller::start(&world, &[]);
+    let url = server.url(&repo);
+    for (name, spec) in [
+        ("include", json!({"include": [{"repository": {"name": "x"}}]})),
+        ("submodules", json!({"recurseSubmodules": true})),
+        ("sparse", json!({"sparseCheckout": ["a"]})),
+        ("verify", json!({"verify": {"mode": "HEAD", "secretRef": {"name": "x"}}})),
+        ("azure", json!({"provider": "azure"})),
+    ] {
+        let mut spec = spec;
+        spec["url"] = url.clone().into();
+        spec["ref"] = json!({"branch": "main"});
+        world.create(name, spec).await;
+        let observed = |object: &GitRepository| is_stalled(object) && object.observed_generation() == 1;
+        let object = world.until(name, "the stall", observed).await;
+        assert!(!is_reconciling(&object), "{name}");
+        assert_eq!(reason(&object, "Ready"), "UnsupportedField", "{name}");
+        assert_eq!(reason(&object, "FetchFailed"), "UnsupportedField", "{name}");
+    }
+    world.patch("sparse", json!({"spec": {"sparseCheckout": null}})).await;
+    world.ready("sparse").await;
+    assert!(!is_stalled(&world.get("sparse").await.unwrap()));
+
+    world.create("github", json!({"url": url, "provider": "github"})).await;
+    let object = world.failed("github", "InvalidProviderConfiguration").await;
+    assert!(is_stalled(&object));
+}
