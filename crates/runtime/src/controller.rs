@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     future::Future,
     hash::Hash,
     panic::AssertUnwindSafe,
@@ -11,13 +12,14 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 use kube::{Api, Client, Resource, runtime::watcher};
+use sluice_apis::k8s::ObjectMeta;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    Backoff, BoxError, Cause, Change, EventRecorder, Index, Jitter, Metrics, ObjectKey, Pass, ReconcileError,
-    Store, Task, Trigger, dispatch,
+    Backoff, BoxError, Cause, Change, EventRecorder, EventType, Index, Jitter, Metrics, ObjectKey, Pass,
+    ReconcileError, Store, Task, Trigger, dispatch,
     metrics::Outcome,
     pass::Object,
     patch::Patcher,
@@ -128,7 +130,13 @@ impl<K: Object> Controller<K> {
         };
         enqueue_changes(&shared);
         let mut controller = Self { shared, concurrency: 4, watches: Vec::new(), synced: Vec::new() };
-        controller.reflect(parts.api, parts.watch, store);
+        let events = controller.shared.events.clone();
+        let complain = move |object: &ObjectMeta, error: &str| {
+            let message = format!("the object cannot be read and is left alone until it is changed: {error}");
+            tell_unreadable::<K>(object, error);
+            events.record_for::<K>(object, EventType::Warning, "InvalidObject", &message, &BTreeMap::new());
+        };
+        controller.reflect(parts.api, parts.watch, store, complain);
         controller
     }
 
@@ -195,7 +203,7 @@ impl<K: Object> Controller<K> {
     ) -> Store<S> {
         let store = Store::default();
         self.watch_store(&store, map);
-        self.reflect(api, config, store.clone());
+        self.reflect(api, config, store.clone(), tell_unreadable::<S>);
         store
     }
 
@@ -215,10 +223,17 @@ impl<K: Object> Controller<K> {
         self.synced.push(async move { store.wait_until_ready().await }.boxed());
     }
 
-    fn reflect<S: Watched>(&mut self, api: Api<S>, config: watcher::Config, store: Store<S>) {
+    fn reflect<S: Watched>(
+        &mut self,
+        api: Api<S>,
+        config: watcher::Config,
+        store: Store<S>,
+        unreadable: impl Fn(&ObjectMeta, &str) + Send + Sync + 'static,
+    ) {
         let synced = store.clone();
         self.synced.push(async move { synced.wait_until_ready().await }.boxed());
-        self.watches.push(Box::new(move |cancel| reflector::run(api, config, store, cancel).boxed()));
+        self.watches
+            .push(Box::new(move |cancel| reflector::run(api, config, store, unreadable, cancel).boxed()));
     }
 
     /// The running part, to be given to [`Manager::run`](crate::Manager::run).
@@ -271,6 +286,16 @@ async fn work<R: Reconciler>(
     let queue = Arc::clone(&shared.queue);
     let turn = move |turn, slot| one_turn(Arc::clone(&shared), Arc::clone(&reconciler), turn, slot);
     dispatch::run(queue, slots, turn, cancel, GRACE).await;
+}
+
+fn tell_unreadable<S>(object: &ObjectMeta, error: &str) {
+    tracing::error!(
+        "controllerKind" = reflector::kind_name::<S>(),
+        namespace = object.namespace,
+        name = object.name,
+        error,
+        "the object cannot be read and is left alone until it is changed"
+    );
 }
 
 /// Makes objects due when they change, and forgets those that are gone.

@@ -21,6 +21,7 @@ mod error;
 mod events;
 mod feature_gates;
 pub mod flags;
+mod guard;
 mod index;
 mod jitter;
 mod key;

@@ -8,20 +8,21 @@ use kube::{
     runtime::{WatchStreamExt, watcher},
 };
 use serde::de::DeserializeOwned;
+use sluice_apis::k8s::ObjectMeta;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Store, store::Origin};
+use crate::{Store, guard::Guarded, store::Origin};
 
 /// Dropped before objects are stored: large, and nothing here reads it.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What a reflector needs of a kind. A lean struct with only the fields that are read will do.
 pub trait Watched:
-    Resource<DynamicType: Clone> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
+    Resource<DynamicType: Clone + Default> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
 {
 }
 impl<K> Watched for K where
-    K: Resource<DynamicType: Clone> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
+    K: Resource<DynamicType: Clone + Default> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
 {
 }
 
@@ -38,9 +39,11 @@ pub(crate) async fn run<K: Watched>(
     api: Api<K>,
     config: watcher::Config,
     store: Store<K>,
+    unreadable: impl Fn(&ObjectMeta, &str),
     cancel: CancellationToken,
 ) -> Result<(), WatchError> {
     let kind = kind_name::<K>();
+    let api = guarded(api);
     let events = watcher(api, config).backoff(watcher::DefaultBackoff::default());
     pin_mut!(events);
     let mut complained = None;
@@ -52,7 +55,7 @@ pub(crate) async fn run<K: Watched>(
         match event {
             Some(Ok(event)) => {
                 complained = None;
-                take(&store, event);
+                take(&store, event, &unreadable);
             }
             Some(Err(error)) => {
                 match list_status(&error) {
@@ -75,12 +78,36 @@ pub(crate) async fn run<K: Watched>(
     }
 }
 
-fn take<K: Watched>(store: &Store<K>, event: watcher::Event<K>) {
-    match event.modify(strip) {
+fn guarded<K: Watched>(api: Api<K>) -> Api<Guarded<K>> {
+    let namespace = api.namespace().map(str::to_owned);
+    let api = Api::all_with(api.into_client(), &K::DynamicType::default());
+    match namespace {
+        Some(namespace) => api.constrain(&namespace),
+        None => api,
+    }
+}
+
+fn take<K: Watched>(
+    store: &Store<K>,
+    event: watcher::Event<Guarded<K>>,
+    unreadable: &impl Fn(&ObjectMeta, &str),
+) {
+    let apply = |object: Guarded<K>, origin| match object {
+        Guarded::Readable(mut object) => {
+            strip(&mut object);
+            store.apply(object, origin);
+        }
+        // Going on with an older state would do what nobody asks for any more.
+        Guarded::Unreadable { ref meta, ref error } => {
+            unreadable(meta, error);
+            store.delete(&object);
+        }
+    };
+    match event {
         watcher::Event::Init => store.begin_list(),
-        watcher::Event::InitApply(object) => store.apply(object, Origin::List),
+        watcher::Event::InitApply(object) => apply(object, Origin::List),
         watcher::Event::InitDone => store.end_list(),
-        watcher::Event::Apply(object) => store.apply(object, Origin::Event),
+        watcher::Event::Apply(object) => apply(object, Origin::Event),
         watcher::Event::Delete(object) => store.delete(&object),
     }
 }
@@ -103,7 +130,7 @@ fn list_status(error: &watcher::Error) -> Option<&kube::core::Status> {
 }
 
 /// The last part of the type's name: the kind, or that of the lean struct that stands in for it.
-fn kind_name<K>() -> String {
+pub(crate) fn kind_name<K>() -> String {
     let name = std::any::type_name::<K>();
     let bare = name.split('<').next().unwrap_or(name);
     bare.rsplit("::").next().unwrap_or(bare).to_owned()

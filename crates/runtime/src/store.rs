@@ -195,7 +195,7 @@ impl<K: Resource> Store<K> {
     }
 
     /// Drops an object that was deleted, unless a newer one of that name is known already.
-    pub(crate) fn delete(&self, object: &K) {
+    pub(crate) fn delete(&self, object: &impl Resource) {
         let key = ObjectKey::of(object);
         let _in_order = lock(&self.inner.notifying);
         let removed = {

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kube::{Client, Resource};
 use serde::Serialize;
-use sluice_apis::k8s::{ObjectReference, Time};
+use sluice_apis::k8s::{ObjectMeta, ObjectReference, Time};
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -110,8 +110,20 @@ impl EventRecorder {
         message: &str,
         metadata: &BTreeMap<String, String>,
     ) {
+        self.record_for::<K>(object.meta(), kind, reason, message, metadata);
+    }
+
+    /// As [`record`](Self::record), about an object of which only the metadata is known.
+    pub(crate) fn record_for<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &ObjectMeta,
+        kind: EventType,
+        reason: &str,
+        message: &str,
+        metadata: &BTreeMap<String, String>,
+    ) {
         let event = Recorded {
-            object: reference(object),
+            object: reference::<K>(object),
             kind,
             reason: reason.to_owned(),
             message: message.to_owned(),
@@ -143,8 +155,7 @@ impl EventRecorder {
     }
 }
 
-fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectReference {
-    let meta = object.meta();
+fn reference<K: Resource<DynamicType = ()>>(meta: &ObjectMeta) -> ObjectReference {
     ObjectReference {
         api_version: Some(K::api_version(&()).into_owned()),
         kind: Some(K::kind(&()).into_owned()),
@@ -158,10 +169,10 @@ fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectReference {
 
 fn with_object_metadata(
     metadata: &BTreeMap<String, String>,
-    object: &impl Resource,
+    object: &ObjectMeta,
 ) -> BTreeMap<String, String> {
     let mut all = metadata.clone();
-    let annotations = object.meta().annotations.iter().flatten();
+    let annotations = object.annotations.iter().flatten();
     all.extend(
         annotations
             .filter(|(key, _)| key.starts_with(OBJECT_METADATA_PREFIX))
@@ -184,7 +195,7 @@ mod tests {
             ("other".to_owned(), "b".to_owned()),
         ]));
         let given = BTreeMap::from([("g/revision".to_owned(), "1".to_owned())]);
-        let all = with_object_metadata(&given, &object);
+        let all = with_object_metadata(&given, &object.metadata);
         assert_eq!(all.into_keys().collect::<Vec<_>>(), ["event.toolkit.fluxcd.io/cluster", "g/revision"]);
     }
 }

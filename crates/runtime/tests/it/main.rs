@@ -11,3 +11,4 @@ mod receiver;
 mod status;
 mod support;
 mod turns;
+mod unreadable;

@@ -73,12 +73,25 @@ impl Env {
     }
 
     pub async fn create_with(&self, name: &str, annotations: Value) -> GitRepository {
-        let body = json!({
+        let object = self.object(name, &annotations, &json!({}));
+        self.repos().create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap()
+    }
+
+    pub async fn create_spec(&self, name: &str, spec: Value) {
+        let object = self.object(name, &json!({}), &spec);
+        self.repos().create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+    }
+
+    fn object(&self, name: &str, annotations: &Value, spec: &Value) -> Value {
+        let mut object = json!({
             "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
             "metadata": {"name": name, "labels": {"test": self.namespace}, "annotations": annotations},
             "spec": {"url": "https://example.com/x", "interval": "1h"},
         });
-        self.repos().create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await.unwrap()
+        for (key, value) in spec.as_object().unwrap() {
+            object["spec"][key] = value.clone();
+        }
+        object
     }
 
     pub async fn merge(&self, name: &str, patch: Value) -> GitRepository {
