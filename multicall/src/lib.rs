@@ -1,1 +1,0 @@
-//! All controllers in one binary, chosen by its name.
