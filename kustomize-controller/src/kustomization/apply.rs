@@ -83,7 +83,7 @@ impl Kustomizer {
         let changes = applier
             .apply_staged(objects, &last)
             .await
-            .map_err(|failure| Failure::apply(failure.to_string()))?;
+            .map_err(|failure| Failure::apply(failure.to_string()).with_detail(failure.detail()))?;
         self.memory.apply(&uid, &changes);
         tracing::info!(
             objects = changes.entries.len(),
@@ -163,7 +163,8 @@ impl Kustomizer {
             .await?;
         let took = format_duration(began.elapsed());
         if let Err(error) = outcome {
-            let failure = |message| Failure::retry(reasons::HEALTH_CHECK_FAILED, message).with_detail(error.detail());
+            let failure =
+                |message| Failure::retry(reasons::HEALTH_CHECK_FAILED, message).with_detail(error.detail());
             let message = failure(error.to_string()).condition_message();
             conditions::mark_false(&mut pass.object, HEALTHY, reasons::HEALTH_CHECK_FAILED, message);
             return Err(failure(format!("health check failed after {took}: {error}")).into());

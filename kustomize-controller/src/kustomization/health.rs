@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sluice_apis::kustomize::v1::CustomHealthCheck;
 use sluice_apply::Object;
-use sluice_apply::status::{State, Status, StatusReader};
+use sluice_apply::status::{JobReader, State, Status, StatusReader};
 use sluice_expr::cel::{self, Condition};
 
 /// Why the expressions can't be used.
@@ -42,8 +42,12 @@ pub enum Error {
     },
 }
 
-/// The readers for these expressions, to be asked before the built-in rules.
-pub fn readers(checks: &[CustomHealthCheck]) -> Result<Vec<Arc<dyn StatusReader>>, Error> {
+/// The readers for these expressions, to be asked before the built-in rules. With the controller's own identity the
+/// built-in rules for Jobs come before the expressions; with another one after them, as in Flux.
+pub fn readers(
+    checks: &[CustomHealthCheck],
+    own_identity: bool,
+) -> Result<Vec<Arc<dyn StatusReader>>, Error> {
     if checks.is_empty() {
         return Ok(Vec::new());
     }
@@ -72,7 +76,8 @@ pub fn readers(checks: &[CustomHealthCheck]) -> Result<Vec<Arc<dyn StatusReader>
         let rules = [(State::InProgress, in_progress), (State::Failed, failed), (State::Current, current)];
         kinds.insert(key, rules.into_iter().filter_map(|(state, rule)| Some((state, rule?))).collect());
     }
-    Ok(vec![Arc::new(Expressions { kinds })])
+    let expressions: Arc<dyn StatusReader> = Arc::new(Expressions { kinds });
+    Ok(if own_identity { vec![Arc::new(JobReader), expressions] } else { vec![expressions] })
 }
 
 /// Expressions by group and kind; an empty kind stands for the whole group.
@@ -142,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_first_expression_that_holds_decides() {
-        let readers = readers(&[check("Widget", "status.phase == 'Done'")]).unwrap();
+        let readers = readers(&[check("Widget", "status.phase == 'Done'")], false).unwrap();
         assert!(readers[0].supports("example.com", "Widget") && !readers[0].supports("example.com", "Other"));
         for (status, expected) in [
             (json!({"phase": "Done"}), State::Current),
@@ -159,15 +164,31 @@ mod tests {
 
     #[test]
     fn an_exact_kind_wins_over_its_group() {
-        let readers = readers(&[check("", "false"), check("Widget", "true")]).unwrap();
+        let readers = readers(&[check("", "false"), check("Widget", "true")], false).unwrap();
         assert!(readers[0].supports("example.com", "Anything"));
         assert_eq!(state(&readers, &json!({})), Ok(State::Current));
     }
 
     #[test]
+    fn jobs_are_judged_by_expressions_only_with_another_identity() {
+        let jobs = CustomHealthCheck { api_version: "batch/v1".to_owned(), ..check("Job", "true") };
+        let running = Object::new(
+            json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "status": {}}),
+        )
+        .unwrap();
+        for (own_identity, expected) in [(true, State::InProgress), (false, State::Current)] {
+            let readers = readers(std::slice::from_ref(&jobs), own_identity).unwrap();
+            let first = readers.iter().find(|reader| reader.supports("batch", "Job")).unwrap();
+            let state = first.status(&running).map(|status| status.state);
+            assert_eq!(state, Ok(expected), "{own_identity}");
+        }
+    }
+
+    #[test]
     fn mistakes_name_the_entry() {
-        let message =
-            |checks: &[CustomHealthCheck]| readers(checks).err().map(|e| e.to_string()).unwrap_or_default();
+        let message = |checks: &[CustomHealthCheck]| {
+            readers(checks, true).err().map(|e| e.to_string()).unwrap_or_default()
+        };
         assert_eq!(
             message(&[check("Widget", "true"), check("Widget", "true")]),
             "duplicate custom health check for GroupKind Widget.example.com at healthchecks[1]"

@@ -127,7 +127,8 @@ impl Kustomizer {
 
         // 2. What it needs: a valid spec, a source with an artifact, ready dependencies.
         let mut metadata = BTreeMap::new();
-        let readers = match health::readers(&pass.object.spec.health_check_exprs) {
+        let own_identity = self.clusters.is_own_identity(&pass.object);
+        let readers = match health::readers(&pass.object.spec.health_check_exprs, own_identity) {
             Ok(readers) => readers,
             Err(error) => return give_up(pass, Failure::expression(error.to_string()), &metadata),
         };
