@@ -9,8 +9,9 @@ use std::{
 use clap::Parser;
 use sluice_apis::{conditions, source::v1::GitRepository};
 use sluice_runtime::{Action, CommonArgs, Manager, Pass, ReconcileError, Reconciler, RuntimeError};
+use sluice_testkit::ControlPlane;
 
-use crate::support::{Env, kubeconfig, soon};
+use crate::support::{Env, soon};
 
 const ARGS: &str = "SLUICE_TEST_CHILD_ARGS";
 
@@ -112,7 +113,7 @@ fn spawn(env: &Env, args: &[String]) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child::child_main", "--ignored", "--nocapture"])
         .env(ARGS, args.join("\n"))
-        .env("KUBECONFIG", kubeconfig())
+        .env("KUBECONFIG", ControlPlane::shared().unwrap().kubeconfig())
         .env("RUNTIME_NAMESPACE", &env.namespace)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -1,20 +1,17 @@
 //! A namespace of one's own on the shared control plane, and controllers that see nothing else.
 
-use std::{fmt::Debug, future::Future, path::PathBuf, time::Duration};
+use std::{fmt::Debug, future::Future, time::Duration};
 
 use clap::Parser;
 use kube::{
-    Api, Client, Config, CustomResourceExt,
+    Api, Client,
     api::{Patch, PatchParams, PostParams},
-    config::{KubeConfigOptions, Kubeconfig},
-    runtime::{conditions::is_crd_established, wait::await_condition},
+    runtime::wait::await_condition,
 };
 use serde_json::{Value, json};
-use sluice_apis::{
-    k8s::{CustomResourceDefinition, Namespace},
-    source::v1::GitRepository,
-};
+use sluice_apis::source::v1::GitRepository;
 use sluice_runtime::{CommonArgs, Manager, RuntimeError, Task};
+use sluice_testkit::{ControlPlane, Namespace};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,16 +21,14 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Env {
     pub client: Client,
     pub namespace: String,
+    /// Deletes the namespace at the end.
+    _owned: Namespace<'static>,
 }
 
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
     common: CommonArgs,
-}
-
-pub fn kubeconfig() -> PathBuf {
-    std::env::var_os("SLUICE_TEST_KUBECONFIG").expect("SLUICE_TEST_KUBECONFIG").into()
 }
 
 pub fn parse(args: &[&str]) -> CommonArgs {
@@ -43,20 +38,10 @@ pub fn parse(args: &[&str]) -> CommonArgs {
 
 impl Env {
     pub async fn new() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let kubeconfig = Kubeconfig::read_from(kubeconfig()).unwrap();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-        let client = Client::try_from(config).unwrap();
-        let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-        let crd = GitRepository::crd();
-        let name = crd.metadata.name.clone().unwrap();
-        crds.patch(&name, &PatchParams::apply("sluice-test").force(), &Patch::Apply(&crd)).await.unwrap();
-        soon("the CRD", await_condition(crds, &name, is_crd_established())).await.unwrap();
-        let namespace = format!("runtime-{:08x}", rand::random::<u32>());
-        let body = json!({"metadata": {"name": namespace}});
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        namespaces.create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await.unwrap();
-        Self { client, namespace }
+        let cluster = ControlPlane::shared().unwrap();
+        cluster.install_crds().await.unwrap();
+        let owned = cluster.namespace("runtime").await.unwrap();
+        Self { client: owned.client(), namespace: owned.name().to_owned(), _owned: owned }
     }
 
     pub fn repos(&self) -> Api<GitRepository> {
