@@ -4,7 +4,7 @@ use std::fmt;
 
 use kube::core::Status;
 
-use crate::{change::ChangeSet, ignore::InvalidRule, object::ObjectId, wait::WaitError};
+use crate::{change::ChangeSet, object::ObjectId, wait::WaitError};
 
 /// Why a request to a cluster failed.
 #[derive(Debug, thiserror::Error)]
@@ -214,15 +214,12 @@ impl fmt::Display for ObjectError {
 /// Why a set wasn't applied in full.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyFailureCause {
-    /// Objects failed: all that did in the stage, in apply order.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    /// Objects failed: all that did in the stage, in apply order. Displays the first.
+    #[error("{}", .0.first().map(ToString::to_string).unwrap_or_default())]
     Objects(Vec<ObjectError>),
     /// The definitions of a stage didn't become ready, so the next one wasn't tried.
     #[error(transparent)]
     Stage(#[from] WaitError),
-    /// A rule of fields to ignore is not valid.
-    #[error(transparent)]
-    IgnoreRule(#[from] InvalidRule),
 }
 
 /// A set of objects that wasn't applied in full, with what had been done before.
@@ -236,13 +233,33 @@ pub struct ApplyFailure {
     pub cause: ApplyFailureCause,
 }
 
+impl ApplyFailure {
+    /// What there is to say beyond the text: the other objects that failed, why definitions
+    /// aren't ready, what the failing stage has changed already.
+    pub fn detail(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        match &self.cause {
+            ApplyFailureCause::Objects(errors) if errors.len() > 1 => {
+                let others: Vec<_> = errors.iter().skip(1).map(ToString::to_string).collect();
+                parts.push(format!("{} more failed: {}", others.len(), others.join("; ")));
+            }
+            ApplyFailureCause::Objects(_) => {}
+            ApplyFailureCause::Stage(error) => parts.extend(error.detail()),
+        }
+        if self.partial.has_changes() {
+            parts.push(format!("changed before that: {}", self.partial.change_log().replace('\n', ", ")));
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
 impl fmt::Display for ApplyFailure {
-    /// The errors, a newline, and one line (ended by a newline) for each change of the earlier
-    /// stages and of the failing one: the text of the condition and of the event.
+    /// The error, a newline, and one line (ended by a newline) for each change of the earlier
+    /// stages: Flux's text for the condition and the event.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.cause)?;
-        let changes = self.changes.entries.iter().chain(&self.partial.entries);
-        changes.filter(|change| change.action.is_change()).try_for_each(|change| writeln!(f, "{change}"))
+        let mut changes = self.changes.entries.iter().filter(|change| change.action.is_change());
+        changes.try_for_each(|change| writeln!(f, "{change}"))
     }
 }
 

@@ -223,3 +223,17 @@ fn pods_tell_why() {
     assert_eq!(failure, Some(PodFailure { message: "pod a: Unschedulable: m".into(), is_final: false }));
     assert_eq!(pod(unscheduled(&jiff::Timestamp::now().to_string())).0, State::InProgress);
 }
+
+#[test]
+fn what_holds_a_deleted_object_is_named() {
+    let deleted = |rest: Value| {
+        let mut object = object("v1", "Namespace", rest);
+        object.set_metadata("deletionTimestamp", "2026-01-01T00:00:00Z".into());
+        compute(&object).message
+    };
+    assert_eq!(deleted(json!({})), "it is being deleted");
+    let held = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+    assert_eq!(deleted(held), "it is being deleted, held by its finalizers [example.com/hold]");
+    let remaining = with_condition("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain");
+    assert_eq!(deleted(remaining), "it is being deleted: m");
+}

@@ -143,15 +143,14 @@ mod tests {
         ]);
         assert_eq!(
             timeout.to_string(),
-            "timeout waiting for: [Deployment/ns/a status: 'InProgress', Deployment/ns/b status: 'Unknown': no such key: x, \
+            "timeout waiting for: [Deployment/ns/a status: 'InProgress', \
+             Deployment/ns/b status: 'Unknown': no such key: x, \
              can't determine status for Deployment/ns/c, Deployment/ns/d status: 'NotFound']"
         );
-        assert_eq!(timeout.detail().as_deref(), Some("Deployment/ns/a: 0 of 1 replicas are ready"));
+        assert_eq!(timeout.detail().unwrap(), "Deployment/ns/a: 0 of 1 replicas are ready");
         let failed = WaitError::Failed(vec![pending("a", Some(State::Failed), None, "")]);
-        assert_eq!(
-            failed.to_string(),
-            "failed early due to stalled resources: [Deployment/ns/a status: 'Failed']"
-        );
+        let text = "failed early due to stalled resources: [Deployment/ns/a status: 'Failed']";
+        assert_eq!((failed.to_string().as_str(), failed.detail()), (text, None));
     }
 
     #[test]

@@ -49,11 +49,10 @@ async fn all_failures_of_a_set_are_reported() {
         .apply(&[test.bad_service("one"), test.config_map("a", json!({})), test.bad_service("two")])
         .await
         .unwrap_err();
-    let text = failure.to_string();
-    assert!(
-        text.contains("/one dry-run failed (Invalid)") && text.contains("/two dry-run failed (Invalid)"),
-        "{text}"
-    );
+    let one = format!("Service/{}/one dry-run failed (Invalid): ", test.namespace);
+    assert!(failure.to_string().starts_with(&one), "{failure}");
+    let two = format!("1 more failed: Service/{}/two dry-run failed (Invalid): ", test.namespace);
+    assert!(failure.detail().unwrap().starts_with(&two), "{:?}", failure.detail());
     assert!(test.live(&test.config_map("a", json!({}))).await.is_none());
 }
 

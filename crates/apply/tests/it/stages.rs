@@ -45,11 +45,13 @@ async fn a_terminating_namespace_blocks_the_rest() {
     let other = test.config_map("a", json!({}));
     let options = ApplyOptions { stage_timeout: Duration::from_secs(2), ..options() };
     let failure = test.apply_with(options, &[namespace, other.clone()]).await.unwrap_err();
-    let text = failure.to_string();
-    assert!(
-        text.starts_with(&format!("timeout waiting for: [Namespace/{held} status: 'Terminating']")),
-        "{text}"
+    assert_eq!(
+        failure.to_string(),
+        format!(
+            "timeout waiting for: [Namespace/{held} status: 'Terminating']\nNamespace/{held} configured\n"
+        )
     );
+    assert!(failure.detail().unwrap().contains("it is being deleted"), "{:?}", failure.detail());
     assert!(test.live(&other).await.is_none());
     test.patch_as("test", &holder, "", json!({"metadata": {"finalizers": null}})).await;
 }

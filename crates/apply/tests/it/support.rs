@@ -1,17 +1,10 @@
 //! A namespace of its own for each test, on one control plane for all of them.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::HashMap, time::Duration};
 
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-    core::{
-        Request,
-        params::{Patch, PatchParams},
-    },
+use kube::core::{
+    Request,
+    params::{Patch, PatchParams},
 };
 use serde_json::{Value, json};
 use sluice_apply::{
@@ -24,35 +17,23 @@ use sluice_apply::{
     prune::{PruneOutcome, prune},
     read::{self, Owner},
 };
+use sluice_testkit::{ControlPlane, Namespace};
 
 pub const GROUP: &str = "kustomize.toolkit.fluxcd.io";
 
 pub struct Fixture {
     pub cluster: Cluster,
     pub namespace: String,
-}
-
-/// A client of the shared control plane, as this user.
-pub async fn client(user: Option<&str>) -> Client {
-    let kubeconfig =
-        std::env::var("SLUICE_TEST_KUBECONFIG").expect("SLUICE_TEST_KUBECONFIG names a test cluster");
-    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    config.auth_info.impersonate = user.map(ToOwned::to_owned);
-    Client::try_from(config).unwrap()
+    /// Deletes the namespace when it is dropped.
+    _guard: Option<Namespace<'static>>,
 }
 
 impl Fixture {
-    /// A fresh namespace that starts with the test's name.
+    /// A fresh namespace whose name starts with the test's.
     pub async fn new(test: &str) -> Self {
-        let client = client(None).await;
-        let cluster = Cluster::new(client.clone(), ClusterCache::new(client));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-        let fixture = Self { cluster, namespace: format!("{test}-{now:x}") };
-        let namespace =
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": fixture.namespace}});
-        fixture.apply_as("test", &namespace).await;
-        fixture
+        let guard = ControlPlane::shared().unwrap().namespace(test).await.unwrap();
+        let cluster = Cluster::new(guard.client(), ClusterCache::new(guard.client()));
+        Self { cluster, namespace: guard.name().to_owned(), _guard: Some(guard) }
     }
 
     pub fn owner(&self) -> Owner {
@@ -61,9 +42,9 @@ impl Fixture {
 
     /// The same cluster as another user.
     pub async fn as_user(&self, user: &str) -> Self {
-        let client = client(Some(user)).await;
+        let client = ControlPlane::shared().unwrap().client_as(Some(user)).await.unwrap();
         let cluster = Cluster::new(client.clone(), ClusterCache::new(client));
-        Self { cluster, namespace: self.namespace.clone() }
+        Self { cluster, namespace: self.namespace.clone(), _guard: None }
     }
 
     /// The objects as a deployer prepares them.

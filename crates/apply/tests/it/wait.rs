@@ -45,13 +45,11 @@ async fn a_stuck_rollout_is_reported_with_its_pods_reason() {
     let ns = &test.namespace;
     let web = with_pods(test.deployment("web", 1, "registry.example/app:1"), "image-pull-backoff");
     test.applied(std::slice::from_ref(&web)).await;
-    let text = waiter(&test).wait(&[id(&web)], &options(4)).await.unwrap_err().to_string();
-    let flux =
-        format!("timeout waiting for: [Deployment/{ns}/web status: 'InProgress']: Deployment/{ns}/web: ");
-    assert!(
-        text.starts_with(&flux) && text.contains("pod web-") && text.contains("ImagePullBackOff"),
-        "{text}"
-    );
+    let error = waiter(&test).wait(&[id(&web)], &options(4)).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("timeout waiting for: [Deployment/{ns}/web status: 'InProgress']"));
+    let detail = error.detail().unwrap();
+    assert!(detail.starts_with(&format!("Deployment/{ns}/web: ")), "{detail}");
+    assert!(detail.contains("pod web-") && detail.contains("ImagePullBackOff"), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,12 +59,14 @@ async fn a_stateful_set_whose_pods_crash_fails_early() {
     set["kind"] = "StatefulSet".into();
     set["spec"]["serviceName"] = "set".into();
     test.applied(std::slice::from_ref(&set)).await;
-    let text = waiter(&test).wait(&[id(&set)], &options(60)).await.unwrap_err().to_string();
-    let flux = format!(
-        "failed early due to stalled resources: [StatefulSet/{}/set status: 'Failed']",
-        test.namespace
+    let error = waiter(&test).wait(&[id(&set)], &options(60)).await.unwrap_err();
+    let ns = &test.namespace;
+    assert_eq!(
+        error.to_string(),
+        format!("failed early due to stalled resources: [StatefulSet/{ns}/set status: 'Failed']")
     );
-    assert!(text.starts_with(&flux) && text.contains("pod set-0: container app: CrashLoopBackOff"), "{text}");
+    let detail = error.detail().unwrap();
+    assert!(detail.contains("pod set-0: container app: CrashLoopBackOff"), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
