@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, anyhow};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::Status;
 use kube::{Client, Config};
 
 use crate::args::Global;
@@ -57,6 +58,9 @@ async fn config(global: &Global) -> Result<Config> {
 /// An error of the client as one line: what the API server says, or why it cannot be asked.
 pub(crate) fn explain(error: kube::Error) -> anyhow::Error {
     match error {
+        kube::Error::Api(status) if is_unknown_kind(&status) => anyhow!(
+            "the cluster does not know this kind: install the controllers and their definitions with `sluice install`"
+        ),
         kube::Error::Api(status) if !status.message.is_empty() => anyhow!("{}", status.message),
         kube::Error::Api(status) => anyhow!("the API server answered {} {}", status.code, status.reason),
         other => {
@@ -76,6 +80,11 @@ pub(crate) fn explain(error: kube::Error) -> anyhow::Error {
             anyhow!("{line}")
         }
     }
+}
+
+/// A missing object is named in the answer; a missing kind is not.
+fn is_unknown_kind(status: &Status) -> bool {
+    status.code == 404 && status.details.as_ref().is_none_or(|details| details.name.is_empty())
 }
 
 /// Whether the object, or the whole kind, does not exist.
