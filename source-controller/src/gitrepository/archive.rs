@@ -21,7 +21,7 @@ pub(super) enum ArchiveError {
         /// The file.
         path: String,
         /// Why.
-        source: sluice_git::Error,
+        source: Box<sluice_git::Error>,
     },
     /// The archive cannot be written.
     #[error(transparent)]
@@ -37,7 +37,7 @@ pub(super) fn matcher(commit: &Commit, ignore: Option<&str>) -> Result<Matcher, 
         if name == IGNORE_FILE.as_bytes() && matches!(entry.kind, Kind::File | Kind::Executable) {
             let text = entry.read(MAX_IGNORE_FILE).map_err(|source| ArchiveError::Ignore {
                 path: String::from_utf8_lossy(entry.path).into_owned(),
-                source,
+                source: Box::new(source),
             })?;
             files.push((dir.to_vec(), text));
         }

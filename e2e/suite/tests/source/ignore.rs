@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Controller, GitServer, World, paths};
+use crate::support::{World, commit, git_server, main_of, paths};
 
 const TREE: [&str; 9] = [
     ".github/ci.yaml",
@@ -77,18 +77,14 @@ const CASES: [Case; 9] = [
 #[tokio::test]
 async fn ignore_rules_decide_what_is_archived() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let _controller = Controller::start(&world, &["--concurrent=8"]);
+    let server = git_server();
+    let _controller = world.controller(&["--concurrent=8"]).await;
     for (name, files, ignore, _) in CASES {
-        let repo = server.repo(name);
-        for path in TREE {
-            repo.write(path, path);
-        }
-        for (path, text) in files {
-            repo.write(path, text);
-        }
-        repo.push("main", "all files");
-        let mut spec = json!({"url": server.url(&repo), "ref": {"branch": "main"}});
+        let repo = server.repository(name).unwrap();
+        let tree = TREE.iter().map(|path| (*path, Some(*path)));
+        let tree: Vec<_> = tree.chain(files.iter().map(|(path, text)| (*path, Some(*text)))).collect();
+        repo.commit("all files", &tree).unwrap();
+        let mut spec = main_of(&server, name);
         if let Some(ignore) = ignore {
             spec["ignore"] = ignore.into();
         }
@@ -103,21 +99,21 @@ async fn ignore_rules_decide_what_is_archived() {
 #[tokio::test]
 async fn a_change_of_the_rules_rebuilds_the_same_revision() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.write("docs/readme.md", "x");
-    repo.commit("a.yaml", "a: 1\n");
-    let _controller = Controller::start(&world, &[]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "docs/readme.md", "x");
+    commit(&repo, "a.yaml", "a: 1\n");
+    let _controller = world.controller(&[]).await;
+    world.create("app", main_of(&server, "app")).await;
     let all = world.ready("app").await;
     world.patch("app", json!({"spec": {"ignore": "/docs\n"}})).await;
     let some = world.ready("app").await;
     assert_eq!(some.revision, all.revision);
     assert_ne!(some.digest, all.digest);
     assert_eq!(paths(&some).await, ["a.yaml"]);
-    let status = world.get("app").await.unwrap().status.unwrap();
+    let status = world.get("app").await.status.unwrap();
     assert_eq!(status.observed_ignore.as_deref(), Some("/docs\n"));
     world.patch("app", json!({"spec": {"ignore": null}})).await;
     assert_eq!(world.ready("app").await.digest, all.digest);
-    assert_eq!(world.get("app").await.unwrap().status.unwrap().observed_ignore, None);
+    assert_eq!(world.get("app").await.status.unwrap().observed_ignore, None);
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sluice_apis::conditions::{self, ConditionedObject, is_reconciling, is_stalled};
 use sluice_apis::source::v1::GitRepository;
+use sluice_testkit::{GitOptions, GitServer};
 use tokio::net::TcpListener;
 
-use crate::support::{Controller, GitServer, World, files_below, message, reason};
+use crate::support::{World, artifact, commit, files_below, git_server, main_of, message, reason};
 
 /// A server that takes connections and never answers.
 async fn silent_server() -> String {
@@ -25,12 +26,13 @@ async fn silent_server() -> String {
 #[tokio::test]
 async fn bad_credentials_are_told_and_good_ones_recover() {
     let world = World::new().await;
-    let server = GitServer::with(&["--http", "127.0.0.1:0", "--user", "me", "--password", "s3cret-word"]);
-    let repo = server.repo("app");
-    let sha = repo.commit("a.yaml", "a: 1\n");
-    let controller = Controller::start(&world, &[]);
+    let server = GitServer::start(&GitOptions::default().basic("me", "s3cret-word")).unwrap();
+    let repo = server.repository("app").unwrap();
+    let sha = commit(&repo, "a.yaml", "a: 1\n");
+    let controller = world.controller(&[]).await;
 
-    let spec = json!({"url": server.url(&repo), "ref": {"branch": "main"}, "secretRef": {"name": "creds"}});
+    let mut spec = main_of(&server, "app");
+    spec["secretRef"] = json!({"name": "creds"});
     world.create("app", spec).await;
     let object = world.failed("app", "AuthenticationFailed").await;
     assert!(message(&object, "FetchFailed").ends_with("secrets \"creds\" not found"), "{object:?}");
@@ -38,7 +40,7 @@ async fn bad_credentials_are_told_and_good_ones_recover() {
     world.secret("creds", &[("password", "s3cret-word")]).await;
     let wanted = "failed to configure authentication options: invalid 'http' auth option: 'password' requires \
                   'username' to be set";
-    world.until("app", "the half secret", |o| message(o, "Ready") == wanted).await;
+    world.until("app", |o| message(o, "Ready") == wanted).await;
 
     world.secret("creds", &[("username", "me"), ("password", "wr0ng-word")]).await;
     let object = world.failed("app", "GitOperationFailed").await;
@@ -46,9 +48,8 @@ async fn bad_credentials_are_told_and_good_ones_recover() {
     assert_eq!(object.observed_generation(), -1, "a failure is not an observation");
 
     world.secret("creds", &[("username", "me"), ("password", "s3cret-word")]).await;
-    let artifact = world.ready("app").await;
-    assert_eq!(artifact.revision, format!("main@sha1:{sha}"));
-    let object = world.get("app").await.unwrap();
+    assert_eq!(world.ready("app").await.revision, format!("main@sha1:{sha}"));
+    let object = world.get("app").await;
     assert!(conditions::get(&object, "FetchFailed").is_none() && !is_reconciling(&object));
     let told = format!("{}{object:?}", controller.log());
     assert!(!told.contains("s3cret-word") && !told.contains("wr0ng-word"), "a password was told");
@@ -57,13 +58,13 @@ async fn bad_credentials_are_told_and_good_ones_recover() {
 #[tokio::test]
 async fn an_empty_repository_becomes_ready_with_its_first_commit() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    let _controller = Controller::start(&world, &[]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    let _controller = world.controller(&[]).await;
+    world.create("app", main_of(&server, "app")).await;
     let object = world.failed("app", "EmptyGitRepository").await;
     assert_eq!(message(&object, "Ready"), "git repository is empty");
-    let sha = repo.commit("a.yaml", "a: 1\n");
+    let sha = commit(&repo, "a.yaml", "a: 1\n");
     world.revision("app", &format!("main@sha1:{sha}")).await;
     world.event("app", "EmptyGitRepository").await;
 }
@@ -71,12 +72,12 @@ async fn an_empty_repository_becomes_ready_with_its_first_commit() {
 #[tokio::test]
 async fn a_silent_server_costs_its_timeout_and_nothing_else() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let _controller = Controller::start(&world, &[]);
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    let _controller = world.controller(&[]).await;
     world.create("dead", json!({"url": silent_server().await, "timeout": "1s"})).await;
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    world.create("app", main_of(&server, "app")).await;
     world.ready("app").await;
     let object = world.failed("dead", "GitOperationFailed").await;
     assert!(message(&object, "Ready").contains("context deadline exceeded"), "{}", message(&object, "Ready"));
@@ -85,22 +86,22 @@ async fn a_silent_server_costs_its_timeout_and_nothing_else() {
 #[tokio::test]
 async fn a_corrected_address_does_not_wait_for_the_old_ones_timeout() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let _controller = Controller::start(&world, &[]);
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    let _controller = world.controller(&[]).await;
     world
         .create("app", json!({"url": silent_server().await, "timeout": "10m", "ref": {"branch": "main"}}))
         .await;
-    world.until("app", "the attempt", is_reconciling).await;
+    world.until("app", is_reconciling).await;
     let start = Instant::now();
-    world.patch("app", json!({"spec": {"url": server.url(&repo)}})).await;
+    world.patch("app", json!({"spec": {"url": server.http_url("app").unwrap()}})).await;
     world.ready("app").await;
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 
     // Nor does deletion.
     world.create("gone", json!({"url": silent_server().await, "timeout": "10m"})).await;
-    world.until("gone", "the attempt", is_reconciling).await;
+    world.until("gone", is_reconciling).await;
     world.delete("gone").await;
     world.gone("gone").await;
 }
@@ -108,18 +109,18 @@ async fn a_corrected_address_does_not_wait_for_the_old_ones_timeout() {
 #[tokio::test]
 async fn a_suspended_object_is_left_alone_and_served_on() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let _controller = Controller::start(&world, &[]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
-    let artifact = world.ready("app").await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    let _controller = world.controller(&[]).await;
+    world.create("app", main_of(&server, "app")).await;
+    let stored = world.ready("app").await;
     world.patch("app", json!({"spec": {"suspend": true}})).await;
-    world.until("app", "the suspension", |o| o.observed_generation() == 2).await;
-    let sha = repo.commit("a.yaml", "a: 2\n");
+    world.until("app", |o| o.observed_generation() == 2).await;
+    let sha = commit(&repo, "a.yaml", "a: 2\n");
     let object = world.request("app").await;
-    assert_eq!(object.status.unwrap().artifact.as_ref(), Some(&artifact));
-    assert!(reqwest::get(&artifact.url).await.unwrap().status().is_success());
+    assert_eq!(artifact(&object), Some(&stored));
+    assert!(reqwest::get(&stored.url).await.unwrap().status().is_success());
     world.patch("app", json!({"spec": {"suspend": false}})).await;
     world.revision("app", &format!("main@sha1:{sha}")).await;
 }
@@ -127,17 +128,17 @@ async fn a_suspended_object_is_left_alone_and_served_on() {
 #[tokio::test]
 async fn deletion_removes_everything() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let controller = Controller::start(&world, &[]);
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    let controller = world.controller(&[]).await;
     for name in ["app", "other"] {
-        world.create(name, json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+        world.create(name, main_of(&server, "app")).await;
         world.ready(name).await;
     }
     let of = |name: &str| -> Vec<_> {
-        let mut files = files_below(&controller.storage());
-        files.extend(files_below(&controller.temporary()));
+        let mut files = files_below(&controller.storage_path());
+        files.extend(files_below(world.temporary()));
         let store = format!("{name}.git");
         files.retain(|file| file.iter().any(|part| part == name || *part == *store));
         files
@@ -154,11 +155,11 @@ async fn deletion_removes_everything() {
 #[tokio::test]
 async fn what_cannot_be_honoured_stalls() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let _controller = Controller::start(&world, &[]);
-    let url = server.url(&repo);
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    let _controller = world.controller(&[]).await;
+    let url = server.http_url("app").unwrap();
     for (name, spec) in [
         ("include", json!({"include": [{"repository": {"name": "x"}}]})),
         ("submodules", json!({"recurseSubmodules": true})),
@@ -171,14 +172,14 @@ async fn what_cannot_be_honoured_stalls() {
         spec["ref"] = json!({"branch": "main"});
         world.create(name, spec).await;
         let observed = |object: &GitRepository| is_stalled(object) && object.observed_generation() == 1;
-        let object = world.until(name, "the stall", observed).await;
+        let object = world.until(name, observed).await;
         assert!(!is_reconciling(&object), "{name}");
         assert_eq!(reason(&object, "Ready"), "UnsupportedField", "{name}");
         assert_eq!(reason(&object, "FetchFailed"), "UnsupportedField", "{name}");
     }
     world.patch("sparse", json!({"spec": {"sparseCheckout": null}})).await;
     world.ready("sparse").await;
-    assert!(!is_stalled(&world.get("sparse").await.unwrap()));
+    assert!(!is_stalled(&world.get("sparse").await));
 
     world.create("github", json!({"url": url, "provider": "github"})).await;
     let object = world.failed("github", "InvalidProviderConfiguration").await;

@@ -2,31 +2,34 @@
 
 use serde_json::json;
 
-use crate::support::{Controller, GitServer, World, download, message};
+use crate::support::{World, commit, download, git_server, main_of, message, push_head};
 
 #[tokio::test]
 async fn a_branch_is_followed_even_when_its_history_is_rewritten() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    repo.commit("a.yaml", "a: 2\n");
-    let _controller = Controller::start(&world, &[]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}, "interval": "1s"})).await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    commit(&repo, "a.yaml", "a: 2\n");
+    let _controller = world.controller(&[]).await;
+    let mut spec = main_of(&server, "app");
+    spec["interval"] = "1s".into();
+    world.create("app", spec).await;
     world.ready("app").await;
 
     // Another root, nothing in common.
-    repo.git(&["checkout", "--quiet", "--orphan", "rewritten"]);
-    let sha = repo.commit("a.yaml", "a: rewritten\n");
+    repo.git(&["checkout", "--quiet", "--orphan", "rewritten"]).unwrap();
+    let sha = commit(&repo, "a.yaml", "a: rewritten\n");
+    push_head(&repo, "refs/heads/main");
     let artifact = world.revision("app", &format!("main@sha1:{sha}")).await;
     assert_eq!(download(&artifact).await["a.yaml"].content, b"a: rewritten\n");
 
-    // And back to an older commit than the one before.
-    repo.git(&["reset", "--quiet", "--hard", &sha]);
-    let newer = repo.commit("a.yaml", "a: 3\n");
+    // And back to an older commit.
+    let newer = commit(&repo, "a.yaml", "a: 3\n");
+    push_head(&repo, "refs/heads/main");
     world.revision("app", &format!("main@sha1:{newer}")).await;
-    repo.git(&["reset", "--quiet", "--hard", &sha]);
-    repo.push_head("refs/heads/main");
+    repo.reset(&sha).unwrap();
+    push_head(&repo, "refs/heads/main");
     let back = world.revision("app", &format!("main@sha1:{sha}")).await;
     assert_eq!(back.digest, artifact.digest);
 }
@@ -34,20 +37,17 @@ async fn a_branch_is_followed_even_when_its_history_is_rewritten() {
 #[tokio::test]
 async fn a_moved_tag_is_noticed() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    let first = repo.commit("a.yaml", "a: 1\n");
-    repo.push_head("refs/tags/v1");
-    let _controller = Controller::start(&world, &[]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"tag": "v1"}})).await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    let first = commit(&repo, "a.yaml", "a: 1\n");
+    repo.tag("v1", None).unwrap();
+    let _controller = world.controller(&[]).await;
+    world.create("app", json!({"url": server.http_url("app").unwrap(), "ref": {"tag": "v1"}})).await;
     assert_eq!(world.ready("app").await.revision, format!("v1@sha1:{first}"));
-    let second = repo.commit("a.yaml", "a: 2\n");
+    let second = commit(&repo, "a.yaml", "a: 2\n");
     // Annotated this time: the revision is still the commit's.
-    repo.git(&["tag", "--annotate", "-m", "release", "v1"]);
-    let bare = repo.git(&["rev-parse", "refs/tags/v1"]);
-    assert_ne!(bare, second);
-    repo.git(&["checkout", "--quiet", "--detach", &second]);
-    repo.push_tag("v1");
+    repo.tag("v1", Some("release")).unwrap();
+    assert_ne!(repo.git(&["rev-parse", "refs/tags/v1"]).unwrap(), second);
     world.request("app").await;
     world.revision("app", &format!("v1@sha1:{second}")).await;
 }
@@ -55,16 +55,17 @@ async fn a_moved_tag_is_noticed() {
 #[tokio::test]
 async fn every_kind_of_reference_gives_its_form_of_revision() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    let first = repo.commit("a.yaml", "a: 1\n");
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    let first = commit(&repo, "a.yaml", "a: 1\n");
     for tag in ["1.0.0", "v1.1.0", "1.2.0-rc.1", "2.0.0", "1.9", "nightly"] {
-        repo.push_head(&format!("refs/tags/{tag}"));
+        repo.tag(tag, None).unwrap();
     }
-    let second = repo.commit("a.yaml", "a: 2\n");
-    repo.push_head("refs/heads/dev");
-    repo.push_head("refs/tags/v1.1.5");
-    let _controller = Controller::start(&world, &[]);
+    let second = commit(&repo, "a.yaml", "a: 2\n");
+    push_head(&repo, "refs/heads/dev");
+    repo.tag("v1.1.5", Some("annotated")).unwrap();
+    let url = server.http_url("app").unwrap();
+    let _controller = world.controller(&[]).await;
     for (name, reference, revision) in [
         ("branch", json!({"branch": "dev"}), format!("dev@sha1:{second}")),
         ("tag", json!({"tag": "v1.1.0"}), format!("v1.1.0@sha1:{first}")),
@@ -79,7 +80,7 @@ async fn every_kind_of_reference_gives_its_form_of_revision() {
             format!("2.0.0@sha1:{first}"),
         ),
     ] {
-        world.create(name, json!({"url": server.url(&repo), "ref": reference})).await;
+        world.create(name, json!({"url": url, "ref": reference})).await;
         assert_eq!(world.ready(name).await.revision, revision, "{name}");
     }
     for (name, reference, text) in [
@@ -89,7 +90,7 @@ async fn every_kind_of_reference_gives_its_form_of_revision() {
         ("no-semver", json!({"semver": ">9"}), "no match found for semver: >9"),
         ("no-name", json!({"name": "refs/x/y"}), "unable to resolve ref 'refs/x/y' to a specific commit"),
     ] {
-        world.create(name, json!({"url": server.url(&repo), "ref": reference})).await;
+        world.create(name, json!({"url": url, "ref": reference})).await;
         let object = world.failed(name, "GitOperationFailed").await;
         let message = message(&object, "Ready");
         assert!(message.starts_with("failed to checkout and determine revision: "), "{name}: {message}");
@@ -100,26 +101,23 @@ async fn every_kind_of_reference_gives_its_form_of_revision() {
 #[tokio::test]
 async fn nothing_is_transferred_while_nothing_changes() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let _controller = Controller::start(&world, &[]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    let _controller = world.controller(&[]).await;
+    world.create("app", main_of(&server, "app")).await;
     let artifact = world.ready("app").await;
 
-    let requests = async |ask: bool| {
-        let before = server.requests().len();
-        if ask {
-            world.request("app").await;
-        } else {
-            repo.commit("a.yaml", "a: 2\n");
-            world.request("app").await;
-        }
-        server.requests().len() - before
-    };
-    let unchanged = requests(true).await;
+    let before = server.fetches("app").unwrap();
+    world.request("app").await;
+    let unchanged = server.fetches("app").unwrap() - before;
     assert_eq!(world.ready("app").await, artifact, "not even its time");
     world.event("app", "GitOperationSucceeded").await;
-    let changed = requests(false).await;
+
+    commit(&repo, "a.yaml", "a: 2\n");
+    let before = server.fetches("app").unwrap();
+    world.request("app").await;
+    let changed = server.fetches("app").unwrap() - before;
+    // Protocol version 2 lists references by a request too, which is all that there is without a change.
     assert!(unchanged < changed, "{unchanged} requests without a change, {changed} with one");
 }

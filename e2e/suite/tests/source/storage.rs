@@ -1,53 +1,51 @@
 //! What is stored, served and thrown away.
 
-use serde_json::json;
+use std::time::Duration;
+
 use sluice_apis::conditions::ConditionedObject;
 
-use crate::support::{Controller, GitServer, World, download, files_below};
+use crate::support::{World, commit, download, files_below, git_server, main_of};
 
 #[tokio::test]
 async fn a_lost_storage_is_rebuilt_with_the_same_digest() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.write("b/c.yaml", "c: 1\n");
-    repo.commit("a.yaml", "a: 1\n");
-    let controller = Controller::start(&world, &[]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "b/c.yaml", "c: 1\n");
+    commit(&repo, "a.yaml", "a: 1\n");
+    let mut controller = world.controller(&[]).await;
+    world.create("app", main_of(&server, "app")).await;
     let before = world.ready("app").await;
     world.event("app", "NewArtifact").await;
-    let controller = controller.restart(&world, &[], |storage| {
-        std::fs::remove_dir_all(storage).unwrap();
-    });
-    let rebuilt = |object: &sluice_apis::source::v1::GitRepository| {
-        let artifact = object.status.as_ref().and_then(|status| status.artifact.as_ref());
-        artifact.is_some_and(|artifact| artifact.url != before.url)
-            && sluice_apis::conditions::is_ready(object)
+
+    controller.kill().unwrap();
+    std::fs::remove_dir_all(controller.storage_path()).unwrap();
+    controller.restart().await.unwrap();
+    let file = controller.storage_path().join(&before.path);
+    let rebuilt = async {
+        while !file.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     };
-    let object = world.until("app", "the rebuilt artifact", rebuilt).await;
-    let after = object.status.as_ref().unwrap().artifact.clone().unwrap();
-    assert_eq!(
-        (&after.digest, &after.revision, &after.path),
-        (&before.digest, &before.revision, &before.path)
-    );
-    assert_eq!(object.observed_generation(), 1);
+    tokio::time::timeout(Duration::from_secs(30), rebuilt).await.expect("the artifact is there again");
+    let after = world.ready("app").await;
+    assert_eq!((&after.digest, &after.revision, &after.url), (&before.digest, &before.revision, &before.url));
     download(&after).await;
+    assert_eq!(world.get("app").await.observed_generation(), 1);
     // Content that consumers have already is no news.
     assert_eq!(world.count_events("app", "NewArtifact").await, 1);
-    assert!(!files_below(&controller.storage()).is_empty());
 }
 
 #[tokio::test]
 async fn a_corrupt_artifact_is_replaced() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let controller = Controller::start(&world, &[]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    let controller = world.controller(&[]).await;
+    world.create("app", main_of(&server, "app")).await;
     let artifact = world.ready("app").await;
-    let file = controller.storage().join(&artifact.path);
-    std::fs::write(&file, "tampered").unwrap();
+    std::fs::write(controller.storage_path().join(&artifact.path), "tampered").unwrap();
     world.request("app").await;
     let again = world.ready("app").await;
     assert_eq!(again.digest, artifact.digest);
@@ -58,23 +56,23 @@ async fn a_corrupt_artifact_is_replaced() {
 #[tokio::test]
 async fn old_artifacts_are_removed() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 0\n");
-    let controller =
-        Controller::start(&world, &["--artifact-retention-records=2", "--artifact-retention-ttl=1h"]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 0\n");
+    let args = ["--artifact-retention-records=2", "--artifact-retention-ttl=1h"];
+    let controller = world.controller(&args).await;
+    world.create("app", main_of(&server, "app")).await;
     world.ready("app").await;
     let mut shas = Vec::new();
     for i in 1..5 {
-        let sha = repo.commit("a.yaml", &format!("a: {i}\n"));
+        let sha = commit(&repo, "a.yaml", &format!("a: {i}\n"));
         world.request("app").await;
         world.revision("app", &format!("main@sha1:{sha}")).await;
         shas.push(sha);
     }
     // Old ones go at the beginning of a turn.
     world.request("app").await;
-    let mut left: Vec<String> = files_below(&controller.storage())
+    let mut left: Vec<String> = files_below(&controller.storage_path())
         .iter()
         .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
         .filter(|name| name.ends_with(".tar.gz"))
@@ -89,11 +87,11 @@ async fn old_artifacts_are_removed() {
 #[tokio::test]
 async fn the_digest_algorithm_can_be_chosen() {
     let world = World::new().await;
-    let server = GitServer::start();
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let _controller = Controller::start(&world, &["--artifact-digest-algo=blake3"]);
-    world.create("app", json!({"url": server.url(&repo), "ref": {"branch": "main"}})).await;
+    let server = git_server();
+    let repo = server.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    let _controller = world.controller(&["--artifact-digest-algo=blake3"]).await;
+    world.create("app", main_of(&server, "app")).await;
     let artifact = world.ready("app").await;
     assert!(artifact.digest.starts_with("blake3:"), "{}", artifact.digest);
     download(&artifact).await;

@@ -3,40 +3,35 @@
 use std::process::Command;
 
 use serde_json::json;
+use sluice_testkit::{GitOptions, GitServer};
 
-use crate::support::{Controller, GitServer, World, message, run, temp_dir};
+use crate::support::{World, commit, main_of, message, run};
 
 #[tokio::test]
 async fn https_needs_the_authority_and_the_certificate_that_the_server_asks_for() {
     let world = World::new().await;
-    let certs = temp_dir();
-    let dir = certs.path().to_str().unwrap();
-    let program = std::env::var_os("SLUICE_E2E").unwrap();
-    run(Command::new(program).args(["certs", "--dir", dir]));
-    let file = |name: &str| format!("{dir}/{name}");
-    let text = |name: &str| std::fs::read_to_string(file(name)).unwrap();
-    let tls = ["--tls-cert", &file("server.crt"), "--tls-key", &file("server.key"), "--https", "127.0.0.1:0"];
-    let plain = GitServer::with(&tls);
-    let mutual = GitServer::with(&[&tls[..], &["--client-ca", &file("ca.crt")]].concat());
-    let _controller = Controller::start(&world, &[]);
-    let ca = text("ca.crt");
+    let plain = GitServer::start(&GitOptions::default().tls()).unwrap();
+    let mutual = GitServer::start(&GitOptions::default().mutual_tls()).unwrap();
+    let _controller = world.controller(&[]).await;
+    let (certificate, key) = mutual.client_certificate().unwrap();
+    let (ca, mutual_ca) = (plain.ca().unwrap(), mutual.ca().unwrap());
     world.secret("ca", &[("ca.crt", &ca)]).await;
     world.secret("old-ca", &[("caFile", &ca)]).await;
-    let (crt, key) = (text("client.crt"), text("client.key"));
-    world.secret("mutual", &[("ca.crt", &ca), ("tls.crt", &crt), ("tls.key", &key)]).await;
+    world.secret("mutual-ca", &[("ca.crt", &mutual_ca)]).await;
+    let identity = [("ca.crt", mutual_ca.as_str()), ("tls.crt", &certificate), ("tls.key", &key)];
+    world.secret("mutual", &identity).await;
 
     for (server, name, secret, good) in [
         (&plain, "no-ca", None, false),
         (&plain, "ca", Some("ca"), true),
         (&plain, "old-ca", Some("old-ca"), true),
-        (&mutual, "no-cert", Some("ca"), false),
+        (&plain, "other-ca", Some("mutual-ca"), false),
+        (&mutual, "no-cert", Some("mutual-ca"), false),
         (&mutual, "mutual", Some("mutual"), true),
     ] {
-        let repo = server.repo(name);
-        repo.commit("a.yaml", "a: 1\n");
-        let mut spec = json!({
-            "url": format!("{}/{name}.git", server.address("https")), "ref": {"branch": "main"}, "timeout": "10s",
-        });
+        commit(&server.repository(name).unwrap(), "a.yaml", "a: 1\n");
+        let mut spec =
+            json!({"url": server.https_url(name).unwrap(), "ref": {"branch": "main"}, "timeout": "10s"});
         if let Some(secret) = secret {
             spec["secretRef"] = json!({"name": secret});
         }
@@ -54,35 +49,23 @@ async fn https_needs_the_authority_and_the_certificate_that_the_server_asks_for(
 #[tokio::test]
 async fn ssh_takes_encrypted_keys_and_known_hosts_only() {
     let world = World::new().await;
-    let keys = temp_dir();
-    let path = |name: &str| keys.path().join(name).to_str().unwrap().to_owned();
-    let generate = |name: &str, passphrase: &str| {
-        let (file, comment) = (path(name), name.to_owned());
-        run(Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", passphrase, "-C", &comment, "-f", &file]));
-        std::fs::read_to_string(&file).unwrap()
-    };
-    let (_, other) = (generate("host", ""), generate("other-host", ""));
-    assert!(!other.is_empty());
-    let (open, locked) = (generate("open", ""), generate("locked", "open sesame"));
-    let public = |name: &str| std::fs::read_to_string(path(&format!("{name}.pub"))).unwrap();
-    std::fs::write(path("authorized"), public("open") + &public("locked")).unwrap();
-    let server = GitServer::with(&[
-        "--ssh",
-        "127.0.0.1:0",
-        "--ssh-host-key",
-        &path("host"),
-        "--ssh-authorized-keys",
-        &path("authorized"),
-    ]);
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let address = server.address("ssh");
-    let url = format!("{address}/app.git");
-    let port = address.rsplit(':').next().unwrap().to_owned();
-    let known = |name: &str| format!("[127.0.0.1]:{port} {}", public(name));
-    let (right, wrong) = (known("host"), known("other-host"));
-    let _controller = Controller::start(&world, &[]);
+    let server = GitServer::start(&GitOptions::default().ssh()).unwrap();
+    let other = GitServer::start(&GitOptions::default().ssh()).unwrap();
+    commit(&server.repository("app").unwrap(), "a.yaml", "a: 1\n");
+    let url = server.ssh_url("app").unwrap();
+    let open = server.ssh_identity().unwrap();
+    // The same key behind a passphrase.
+    let file = world.temporary().join("locked");
+    std::fs::write(&file, &open).unwrap();
+    run(Command::new("chmod").arg("600").arg(&file));
+    run(Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]).arg(&file));
+    let locked = std::fs::read_to_string(file).unwrap();
+    let right = server.known_hosts().unwrap();
+    // The host of this server with the key of the other.
+    let host = right.split(' ').next().unwrap();
+    let other_key = other.known_hosts().unwrap();
+    let wrong = format!("{host} {}", other_key.split_once(' ').unwrap().1);
+    let _controller = world.controller(&[]).await;
 
     for (name, data, failure) in [
         ("open", vec![("identity", open.as_str()), ("known_hosts", &right)], None),
@@ -107,12 +90,10 @@ async fn ssh_takes_encrypted_keys_and_known_hosts_only() {
         ),
     ] {
         world.secret(name, &data).await;
-        world
-            .create(
-                name,
-                json!({"url": url, "ref": {"branch": "main"}, "secretRef": {"name": name}, "timeout": "10s"}),
-            )
-            .await;
+        let spec = json!({
+            "url": url, "ref": {"branch": "main"}, "secretRef": {"name": name}, "timeout": "10s",
+        });
+        world.create(name, spec).await;
         match failure {
             None => drop(world.ready(name).await),
             Some((reason, text)) => {
@@ -126,37 +107,28 @@ async fn ssh_takes_encrypted_keys_and_known_hosts_only() {
 #[tokio::test]
 async fn tokens_and_proxies_are_used() {
     let world = World::new().await;
-    let server = GitServer::with(&["--http", "127.0.0.1:0", "--bearer", "t0ken"]);
-    let proxy = GitServer::with(&[
-        "--http",
-        "127.0.0.1:0",
-        "--proxy",
-        "127.0.0.1:0",
-        "--proxy-user",
-        "p",
-        "--proxy-password",
-        "pr0xy",
-    ]);
-    let repo = server.repo("app");
-    repo.commit("a.yaml", "a: 1\n");
-    let _controller = Controller::start(&world, &[]);
+    let server = GitServer::start(&GitOptions::default().bearer("t0ken")).unwrap();
+    let proxy = GitServer::start(&GitOptions::default().proxy_with("p", "pr0xy")).unwrap();
+    commit(&server.repository("app").unwrap(), "a.yaml", "a: 1\n");
+    let _controller = world.controller(&[]).await;
     world.secret("token", &[("bearerToken", "t0ken"), ("username", "ignored")]).await;
-    let address = proxy.address("proxy");
-    world.secret("proxy", &[("address", &address), ("username", "p"), ("password", "pr0xy")]).await;
+    let address = proxy.proxy_url().unwrap();
+    world.secret("proxy", &[("address", address), ("username", "p"), ("password", "pr0xy")]).await;
     world.secret("bad-proxy", &[("address", "ftp://proxy")]).await;
-    let spec = |extra: serde_json::Value| {
-        let mut spec =
-            json!({"url": server.url(&repo), "ref": {"branch": "main"}, "secretRef": {"name": "token"}});
-        spec.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    let spec = |proxy: Option<&str>| {
+        let mut spec = main_of(&server, "app");
+        spec["secretRef"] = json!({"name": "token"});
+        if let Some(proxy) = proxy {
+            spec["proxySecretRef"] = json!({"name": proxy});
+        }
         spec
     };
-    world.create("direct", spec(json!({}))).await;
+    world.create("direct", spec(None)).await;
     world.ready("direct").await;
-    assert!(proxy.requests().is_empty());
-    world.create("through", spec(json!({"proxySecretRef": {"name": "proxy"}}))).await;
+    world.create("through", spec(Some("proxy"))).await;
     world.ready("through").await;
-    assert!(!proxy.requests().is_empty());
-    world.create("bad", spec(json!({"proxySecretRef": {"name": "bad-proxy"}}))).await;
+    assert!(proxy.requests().unwrap().iter().any(|request| request.via == "proxy"));
+    world.create("bad", spec(Some("bad-proxy"))).await;
     let object = world.failed("bad", "AuthenticationFailed").await;
     let text = message(&object, "Ready");
     assert!(text.starts_with("failed to configure proxy options: "), "{text}");
