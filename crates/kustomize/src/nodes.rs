@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sluice_yaml::{Entry, Kind, Mapping, Node, ScalarStyle, Value};
+use sluice_yaml::{Entry, Kind, Mapping, Node, Value};
 
 /// Whether there is nothing: null, or a collection without entries.
 pub(crate) fn is_empty(node: &Node) -> bool {
@@ -25,10 +25,10 @@ pub(crate) fn text(node: &Node) -> &str {
 
 /// Makes a scalar a string of that text, keeping its quotes.
 pub(crate) fn set_string(node: &mut Node, text: &str) {
-    let style = node.as_scalar().map(|scalar| scalar.style).unwrap_or_default();
     node.set_text(text);
-    if style == ScalarStyle::Plain {
-        node.value = Node::string(text).value;
+    if !is_string(node) {
+        // Bare but for its tag: the next text may be another type.
+        node.tag = Some(sluice_yaml::tag::STR.into());
     }
 }
 

@@ -301,8 +301,9 @@ impl Resource {
             annotations.and_then(Node::as_mapping_mut).and_then(|annotations| annotations.remove(key)).is_none()
         };
         if lost(NOTES) && notes && !keeps_notes {
-            let (origin, transformations) = (self.memory.origin.take(), std::mem::take(&mut self.memory.transformations));
-            self.memory = Memory { origin, transformations, ..Memory::default() };
+            let memory = std::mem::take(&mut self.memory);
+            let Memory { origin, transformations, vars, .. } = memory;
+            self.memory = Memory { origin, transformations, vars, ..Memory::default() };
         }
         if lost(ORIGIN) {
             self.memory.origin = None;

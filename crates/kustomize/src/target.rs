@@ -273,9 +273,15 @@ impl<'a> Target<'a> {
             let kind = component.kustomization.kind.clone();
             return Err(Error::NotAComponent { path: at.to_owned(), kind });
         }
-        component
+        let accumulated = component
             .accumulate_onto(gathered)
-            .map_err(|source| source.within(format!("recursed accumulation of path '{}'", at.display())))
+            .map_err(|source| source.within(format!("recursed accumulation of path '{}'", at.display())))?;
+        // Starting anew checks the ids again, and narrows the field tables.
+        let mut merged = Accumulator::default();
+        merged
+            .merge(accumulated)
+            .map_err(|source| source.within(format!("recursed merging from path '{}'", at.display())))?;
+        Ok(merged)
     }
 
     /// The origin of what a built-in generator or transformer of this kustomization makes.
@@ -377,7 +383,10 @@ impl<'a> Target<'a> {
 fn run(step: &Step, map: &mut ResMap) -> Result<(), Error> {
     step.transformer.transform(map)?;
     if let Some(origin) = &step.origin {
-        for memory in map.memories_mut() {
+        for resource in map.resources_mut() {
+            // The note is an annotation: with it all others become texts.
+            resource.set_annotations(&resource.annotations());
+            let memory = &mut resource.memory;
             if memory.origin.is_none() {
                 // Nobody else made it, so the transformer did.
                 memory.origin = Some(origin.clone());

@@ -1,6 +1,6 @@
 //! Sets how many replicas run.
 
-use sluice_yaml::{Kind, Node};
+use sluice_yaml::Kind;
 
 use super::Transformer;
 use crate::error::Error;
@@ -30,8 +30,8 @@ impl Transformer for Replicas {
                         let found = nodes::kind_name(field.kind());
                         return Err(Error::NodeKind { expected: "ScalarNode", found });
                     }
-                    let position = field.position;
-                    *field = Node { position, ..Node::int(self.replica.count) };
+                    // A quoted number stays quoted, and so a text.
+                    field.set_text(&self.replica.count.to_string());
                     Ok(())
                 })?;
             }
