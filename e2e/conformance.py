@@ -85,7 +85,7 @@ def run_traces(binaries, cluster, registry, pattern, jobs):
     runner = SUITES / "traces"
     command = [sys.executable, runner / "trace.py", "check", "--bin-dir", binaries, "--kubeconfig", cluster["kubeconfig"],
                "--scenarios", runner / "scenarios", "--golden", runner / "golden", "--registry", registry["registry"],
-               "--filter", pattern, "--jobs", str(jobs)]
+               "--filter", pattern, "--jobs", str(jobs), "--port", str(servers.free_ports(7))]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     report = done.stdout
     failed = set(re.findall(r"^FAIL ([^\s:]+)", report, re.MULTILINE))

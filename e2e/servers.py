@@ -1,5 +1,5 @@
 """Starts the servers that tests need, and stops each by its process id."""
-import contextlib, json, os, pathlib, signal, subprocess, tempfile
+import contextlib, json, os, pathlib, random, signal, socket, subprocess, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -51,12 +51,34 @@ def stop(process, grace=15):
             process.wait()
 
 
+def free_ports(count):
+    """The first of several ports in a row that nobody uses just now, below the range that systems hand out."""
+    for first in random.sample(range(20000, 32000, 10), 100):
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(first, first + count):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise StartFailed(f"found no {count} free ports in a row")
+
+
 def install_crds(kubeconfig):
-    files = [f"--filename={path}" for path in sorted((ROOT / "config/crd").glob("*.yaml")) if path.name != "kustomization.yaml"]
+    paths = [path for path in sorted((ROOT / "config/crd").glob("*.yaml")) if path.name != "kustomization.yaml"]
+    files = [f"--filename={path}" for path in paths]
     kubectl = [e2e_binary(), "kubectl", "--kubeconfig", str(kubeconfig)]
     quiet = {"check": True, "stdout": subprocess.DEVNULL}
     subprocess.run([*kubectl, "apply", "--server-side", "--force-conflicts", *files], **quiet)
     subprocess.run([*kubectl, "wait", "--for=condition=Established", "--timeout=60s", *files], **quiet)
+    # An established CRD may still answer "storage is (re)initializing" for a moment. Files are GROUP_PLURAL.yaml.
+    kinds = ",".join(".".join(reversed(path.stem.split("_"))) for path in paths)
+    for _ in range(100):
+        done = subprocess.run([*kubectl, "get", "--all-namespaces", kinds], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode == 0:
+            return
+        time.sleep(0.1)
+    raise StartFailed("the CRDs are not served: " + done.stderr.strip())
 
 
 def link_binaries(directory, profile="debug"):
