@@ -55,7 +55,9 @@ impl Kustomizer {
     ) -> Result<AppliedSet, Failure> {
         let object = &pass.object;
         read::set_owner_labels(&mut objects, &owner(object));
-        normalize::normalize(&mut objects);
+        for unknown in normalize::normalize(&mut objects) {
+            tracing::warn!(object = unknown.subject, fields = ?unknown.paths, "fields that don't exist are dropped");
+        }
         if let Some(common) = &object.spec.common_metadata {
             read::set_common_metadata(&mut objects, &common.labels, &common.annotations);
         }
@@ -75,6 +77,7 @@ impl Kustomizer {
             custom_stage_kinds: self.options.stage_kinds.clone(),
             ignore: ignore_rules(&object.spec.ignore)?,
             migrate_api_version: self.options.migrate_api_version,
+            recreate_timeout: status::timeout(object),
             ..ApplyOptions::default()
         };
         let uid = object.metadata.uid.clone().unwrap_or_default();
