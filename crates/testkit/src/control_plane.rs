@@ -18,7 +18,8 @@ use tokio::{io::AsyncWriteExt, process::Command, sync::OnceCell};
 
 use crate::{
     Namespace,
-    binary::{e2e_binary, project_root},
+    binary::e2e_binary,
+    crds,
     server::{Server, arguments},
 };
 
@@ -137,24 +138,7 @@ impl ControlPlane {
 
     /// Installs the project's CRDs, once per process, and waits until they are served.
     pub async fn install_crds(&self) -> Result<()> {
-        let install = || async {
-            let folder = project_root().join("config/crd");
-            let mut files = Vec::new();
-            for entry in std::fs::read_dir(folder)? {
-                let path = entry?.path().into_os_string().into_string();
-                let path = path.map_err(|path| anyhow!("{}: not UTF-8", path.display()))?;
-                if !path.ends_with("kustomization.yaml") {
-                    files.push(format!("--filename={path}"));
-                }
-            }
-            let files = files.iter().map(String::as_str);
-            let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=test"];
-            self.kubectl(&apply.into_iter().chain(files.clone()).collect::<Vec<_>>()).await?;
-            let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
-            self.kubectl(&wait.into_iter().chain(files).collect::<Vec<_>>()).await?;
-            anyhow::Ok(())
-        };
-        self.crds.get_or_try_init(install).await.copied()
+        self.crds.get_or_try_init(|| crds::install(self)).await.copied()
     }
 
     /// Makes a namespace whose name starts with the prefix and is used nowhere else.
@@ -165,13 +149,17 @@ impl ControlPlane {
         Namespace::create(self, name).await
     }
 
+    /// The file of [`Self::audit_events`], a JSON line each, for tests that read a part of it; `None` unless
+    /// started with [`Options::audit`].
+    pub fn audit_log(&self) -> Option<&Path> {
+        self.server.as_ref()?.address("auditLog").map(Path::new)
+    }
+
     /// What the API server was asked so far, oldest first; empty unless started with [`Options::audit`].
     ///
     /// An event is written when its request ends: one for a watch comes late.
     pub fn audit_events(&self) -> Result<Vec<serde_json::Value>> {
-        let Some(path) = self.server.as_ref().and_then(|server| server.address("auditLog")) else {
-            return Ok(Vec::new());
-        };
+        let Some(path) = self.audit_log() else { return Ok(Vec::new()) };
         let text = std::fs::read_to_string(path)?;
         // The last line may be half written.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);

@@ -18,6 +18,7 @@
 mod binary;
 mod control_plane;
 mod controller;
+mod crds;
 mod git_options;
 mod git_repository;
 mod git_server;

@@ -3,15 +3,12 @@
 use std::{fmt::Debug, process::Command};
 
 use anyhow::{Context, Result};
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::core::v1::{Namespace as CoreNamespace, ServiceAccount},
-};
 use kube::{
     Api, Client, Resource,
     api::{ObjectMeta, Patch, PatchParams, PostParams},
-    core::{ApiResource, DynamicObject, GroupVersionKind},
+    core::{ApiResource, DynamicObject, GroupVersionKind, NamespaceResourceScope},
 };
+use sluice_apis::k8s::{Namespace as CoreNamespace, ServiceAccount};
 
 use crate::{ControlPlane, binary::e2e_binary, wait::DEFAULT_TIMEOUT, wait_for};
 

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -14,6 +15,26 @@ import (
 
 	"sluice.dev/e2e/controlplane/internal/process"
 )
+
+// absoluteLocations gives upload locations a scheme and a host. The distribution specification allows
+// paths alone, but not every simple client joins them.
+func absoluteLocations(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(&locationWriter{w, "http://" + r.Host}, r)
+	})
+}
+
+type locationWriter struct {
+	http.ResponseWriter
+	base string
+}
+
+func (w *locationWriter) WriteHeader(status int) {
+	if location := w.Header().Get("Location"); strings.HasPrefix(location, "/") {
+		w.Header().Set("Location", w.base+location)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
 
 // Run serves until the process is told to stop.
 func Run(args []string) error {
@@ -31,7 +52,7 @@ func Run(args []string) error {
 		return err
 	}
 	server := &http.Server{
-		Handler:           registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)),
+		Handler:           absoluteLocations(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	go func() {
