@@ -113,7 +113,9 @@ pub async fn fetch(
     options: &Options,
 ) -> Result<Commit, Error> {
     let failed = |cause| Error::clone_failed(remote, cause);
-    within(options.deadline, crate::fetch::run(remote, reference, store, &options.limits), failed).await
+    // Boxed, because its states are large and callers nest it.
+    let work = Box::pin(crate::fetch::run(remote, reference, store, &options.limits));
+    within(options.deadline, work, failed).await
 }
 
 /// Bounds the time of an operation.

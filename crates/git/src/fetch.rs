@@ -47,7 +47,7 @@ pub async fn run(
                 let references = fetch.references(&mut session, &branch.name).await?;
                 head = branch.find(&references);
                 if head.is_none() {
-                    return Err(fetch.absent(&mut session, fetch.ref_not_found(&branch.name)).await);
+                    return Err(fetch.absent(&mut session, Missing::Ref(branch.name.clone())).await);
                 }
                 label = label.or_else(|| Some(branch.label.clone()));
                 reference = reference.or_else(|| Some(branch.name.clone()));
@@ -128,10 +128,6 @@ impl Fetch<'_> {
         Error::clone_failed(self.remote, cause)
     }
 
-    fn ref_not_found(&self, name: &str) -> Missing {
-        Missing::Ref(name.to_owned())
-    }
-
     /// The error for a missing reference: an empty repository explains it better.
     async fn absent(&self, session: &mut Session, missing: Missing) -> Error {
         match (missing, self.is_empty(session).await) {
@@ -185,15 +181,14 @@ impl Fetch<'_> {
             }
         }
         let mut session = self.session().await?;
-        let heads = match head {
-            Some(head) => vec![head.object],
-            None => {
-                let references = session
-                    .references(&["refs/heads/", "refs/tags/"])
-                    .await
-                    .map_err(|cause| self.failed(cause))?;
-                references.into_iter().map(|reference| reference.sha).collect()
-            }
+        let heads = if let Some(head) = head {
+            vec![head.object]
+        } else {
+            let references = session
+                .references(&["refs/heads/", "refs/tags/"])
+                .await
+                .map_err(|cause| self.failed(cause))?;
+            references.into_iter().map(|reference| reference.sha).collect()
         };
         if heads.is_empty() {
             return Err(Error::EmptyRepository);

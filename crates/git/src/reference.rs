@@ -98,6 +98,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     if name.contains("..") || name.contains("@{") || name.ends_with('.') || name == "@" {
         return invalid("Git refs cannot contain '..' or '@{', end with a dot, or be '@'");
     }
+    // Git looks for this suffix by its bytes, whatever the file system.
+    #[allow(clippy::case_sensitive_file_extension_comparisons)]
     if name.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock")) {
         return invalid("no part of a Git ref may be empty, begin with a dot or end with '.lock'");
     }

@@ -141,17 +141,19 @@ impl Remote {
                 key: key.clone(),
             }),
         };
-        self.auth = match data.get("bearerToken") {
-            Some(token) => Auth::Bearer(String::from_utf8_lossy(token).trim().to_owned()),
-            None => {
-                let (user, password) =
-                    self.basic(text("username").unwrap_or_default(), text("password").unwrap_or_default());
-                if user.is_empty() && !password.is_empty() {
+        self.auth = if let Some(token) = data.get("bearerToken") {
+            Auth::Bearer(String::from_utf8_lossy(token).trim().to_owned())
+        } else {
+            let given = |key: &str| text(key).unwrap_or_default();
+            let (user, password) = self.basic(given("username"), given("password"));
+            match (user.is_empty(), password.is_empty()) {
+                (true, true) => Auth::None,
+                (true, false) => {
                     return Err(Error::InvalidConfig(format!(
                         "invalid '{scheme}' auth option: 'password' requires 'username' to be set"
                     )));
                 }
-                if user.is_empty() { Auth::None } else { Auth::Basic { user, password } }
+                (false, _) => Auth::Basic { user, password },
             }
         };
         Ok(self)

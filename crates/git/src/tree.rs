@@ -3,13 +3,16 @@
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
-use git2::{ObjectType, Odb, Oid, Repository};
+use git2::{ObjectType, Odb, OdbObject, Oid, Repository};
 
 use crate::store::mark_damaged;
-use crate::{Commit, Error};
+use crate::{Commit, Error, packed};
 
 /// Nesting beyond this is an attack, not a repository.
 const MAX_DEPTH: usize = 256;
+
+/// Files of at least this many bytes are read piece by piece.
+const STREAMED: u64 = 1 << 20;
 
 /// What a tree entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,20 +67,19 @@ impl Entry<'_> {
         }
     }
 
-    /// The content of a file, or the target of a symbolic link.
+    /// The content of a file, or the target of a symbolic link. Large files are not held in memory.
     pub fn reader(&self) -> Result<Box<dyn Read + '_>, Error> {
+        if self.size()? >= STREAMED
+            && let Ok(Some(blob)) = packed::open(&self.store.join("objects"), self.id)
+        {
+            return Ok(Box::new(Watched { content: blob, store: self.store }));
+        }
         let object = self.odb.read(self.id).map_err(|err| unreadable(self.store, self.id, &err))?;
         if object.kind() != ObjectType::Blob {
             return Err(Error::Object {
                 id: self.id.to_string(),
                 reason: "the object is not a blob".to_owned(),
             });
-        }
-        struct Data<'a>(git2::OdbObject<'a>);
-        impl AsRef<[u8]> for Data<'_> {
-            fn as_ref(&self) -> &[u8] {
-                self.0.data()
-            }
         }
         Ok(Box::new(Cursor::new(Data(object))))
     }
@@ -95,6 +97,27 @@ impl Entry<'_> {
         let copied = io::copy(&mut self.reader()?, &mut content);
         copied.map_err(|err| Error::Object { id: self.id.to_string(), reason: err.to_string() })?;
         Ok(content)
+    }
+}
+
+/// An object in memory.
+struct Data<'a>(OdbObject<'a>);
+
+impl AsRef<[u8]> for Data<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.data()
+    }
+}
+
+/// Notes damage that shows only while reading.
+struct Watched<'a, R> {
+    content: R,
+    store: &'a Path,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.content.read(buffer).inspect_err(|_| mark_damaged(self.store))
     }
 }
 

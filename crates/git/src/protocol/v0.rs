@@ -22,10 +22,10 @@ pub async fn read_advertisement<R: AsyncRead + Unpin>(
         let (line, words) = line.split_once('\0').unwrap_or((&line, ""));
         words.split(' ').filter(|word| !word.is_empty()).for_each(|word| capabilities.add(word));
         match line.split_once(' ') {
-            Some(("shallow", _)) | Some((_, "capabilities^{}")) => {}
+            Some(("shallow", _) | (_, "capabilities^{}")) => {}
             Some((sha, name)) => match (name.strip_suffix("^{}"), references.last_mut()) {
                 (Some(tag), Some(last)) if last.name == tag && is_hash(sha) => {
-                    last.peeled = Some(sha.to_owned())
+                    last.peeled = Some(sha.to_owned());
                 }
                 _ => references.push(remote_ref(sha, name)?),
             },

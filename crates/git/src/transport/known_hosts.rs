@@ -1,4 +1,4 @@
-//! Whether a host key is the one that `known_hosts` promises (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+//! Whether a host key is the one that `known_hosts` promises (sshd(8), the section on its format).
 
 use ring::hmac;
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};

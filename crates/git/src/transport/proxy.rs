@@ -75,8 +75,9 @@ async fn tunnel(
     let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
     if let Some((user, password)) = credentials {
-        let token = STANDARD.encode(format!("{user}:{password}"));
-        request.push_str(&format!("Proxy-Authorization: Basic {token}\r\n"));
+        request.push_str("Proxy-Authorization: Basic ");
+        STANDARD.encode_string(format!("{user}:{password}"), &mut request);
+        request.push_str("\r\n");
     }
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await?;

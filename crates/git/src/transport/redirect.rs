@@ -55,6 +55,7 @@ pub fn is_private_address(address: IpAddr) -> bool {
 }
 
 /// Whether a host is such an address, or the name of one.
+#[allow(clippy::needless_pass_by_value, reason = "as Url::host returns it")]
 pub fn is_private(host: Option<Host<&str>>) -> bool {
     match host {
         Some(Host::Ipv4(address)) => is_private_address(address.into()),

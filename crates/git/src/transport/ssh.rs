@@ -225,6 +225,7 @@ fn quote(text: &str) -> String {
     quoted
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
 fn failed(err: russh::Error) -> Cause {
     Cause::Ssh(err.to_string())
 }

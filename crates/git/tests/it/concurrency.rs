@@ -18,7 +18,11 @@ async fn configurations_do_not_mix() {
     let tasks = (0..24).map(|number| {
         let url = format!("http://{}/links/r{number}.git", server.address);
         tokio::spawn(async move {
-            let auth = if number % 3 == 0 { Auth::None } else { Auth::Bearer(format!("token-{number}")) };
+            let auth = if u32::is_multiple_of(number, 3) {
+                Auth::None
+            } else {
+                Auth::Bearer(format!("token-{number}"))
+            };
             let store = tempfile::tempdir().unwrap();
             fetch(&Remote { auth, ..remote(&url) }, &branch("main"), store.path(), &options())
                 .await
@@ -35,7 +39,7 @@ async fn configurations_do_not_mix() {
     for request in seen {
         let number: usize =
             request.path.trim_start_matches("/links/r").split('.').next().unwrap().parse().unwrap();
-        let expected = (number % 3 != 0).then(|| format!("Bearer token-{number}"));
+        let expected = (!number.is_multiple_of(3)).then(|| format!("Bearer token-{number}"));
         assert_eq!(request.authorization, expected, "{}", request.path);
     }
 }

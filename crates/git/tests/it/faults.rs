@@ -30,7 +30,7 @@ async fn raw(answer: &'static [u8], hold: bool) -> (String, tokio::task::JoinHan
                 let _ = stream.read(&mut buffer).await;
                 let _ = stream.write_all(answer).await;
                 if hold {
-                    tokio::time::sleep(Duration::from_secs(60)).await;
+                    tokio::time::sleep(Duration::from_mins(1)).await;
                 }
             });
         }
@@ -83,9 +83,9 @@ async fn endless_listings_are_cut() {
     let repo = Repo::new();
     let intercept = Config {
         intercept: Some(Arc::new(|_, _| {
-            let first = futures::stream::iter([Ok::<_, std::io::Error>(format!(
-                "001e# service=git-upload-pack\n0000"
-            ))]);
+            let first = futures::stream::iter([Ok::<_, std::io::Error>(
+                "001e# service=git-upload-pack\n0000".to_owned(),
+            )]);
             let line = format!("{} refs/heads/{}\n", "a".repeat(40), "b".repeat(1000));
             let line = format!("{:04x}{line}", line.len() + 4);
             let lines = futures::stream::repeat_with(move || Ok(line.clone()));

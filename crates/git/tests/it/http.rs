@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use sluice_git::{Auth, Cause, ClientCertificate, Error, Remote, fetch};
 
 use crate::support::certs::Certs;
-use crate::support::http::{Config, Server, text};
+use crate::support::http::{Config, Intercept, Server, text};
 use crate::support::repo::Repo;
 use crate::support::{branch, options, remote};
 
@@ -129,11 +129,11 @@ async fn client_certificates() {
     assert!(get(&remote).await.is_err());
 }
 
-fn redirect(to: String) -> Option<Arc<dyn Fn(&Method, &Uri) -> Option<Response> + Send + Sync>> {
-    Some(Arc::new(move |_, uri| {
+fn redirect(to: String) -> Intercept {
+    Arc::new(move |_, uri| {
         let location = format!("{to}{}", uri.path_and_query()?);
         Response::builder().status(301).header("location", location).body(axum::body::Body::empty()).ok()
-    }))
+    })
 }
 
 #[tokio::test]
@@ -141,7 +141,8 @@ async fn redirects_keep_credentials_at_home() {
     let repo = Repo::new();
     let target = Server::plain(repo.root()).await;
     let origin = format!("http://{}", target.address);
-    let elsewhere = Server::start(Config { intercept: redirect(origin), ..Config::new(repo.root()) }).await;
+    let elsewhere =
+        Server::start(Config { intercept: Some(redirect(origin)), ..Config::new(repo.root()) }).await;
     get(&Remote { auth: basic("me", "secret"), ..remote(&elsewhere.url()) }).await.unwrap();
     assert!(elsewhere.seen()[0].authorization.is_some());
     assert!(target.posts() > 0, "the new location serves the pack");
@@ -189,7 +190,7 @@ async fn dangerous_redirects_are_refused() {
     assert!(matches!(get(&remote(&loops.url())).await.unwrap_err().cause(), Some(Cause::Redirect(_))));
     for to in ["file://".to_owned(), "ssh://127.0.0.1".to_owned(), itself.replace("http://", "http://u:p@")] {
         let from =
-            Server::start(Config { intercept: redirect(to.clone()), ..Config::new(repo.root()) }).await;
+            Server::start(Config { intercept: Some(redirect(to.clone())), ..Config::new(repo.root()) }).await;
         let err = get(&remote(&from.url())).await.unwrap_err();
         assert!(matches!(err.cause(), Some(Cause::Redirect(_))), "{to}: {err:?}");
     }
@@ -205,7 +206,7 @@ async fn statuses_are_told_apart() {
     assert!(err.to_string().starts_with("unable to clone: repository not found"), "{err}");
     assert!(err.to_string().ends_with(&format!(": git repository: '{absent}'")), "{err}");
     for (status, words) in [(403, "authorization failed: no"), (500, "status code: 500: no")] {
-        let intercept: Arc<dyn Fn(&Method, &Uri) -> Option<Response> + Send + Sync> =
+        let intercept: Intercept =
             Arc::new(move |_, _| Some(text(StatusCode::from_u16(status).unwrap(), "no")));
         let server = Server::start(Config { intercept: Some(intercept), ..Config::new(repo.root()) }).await;
         let err = get(&remote(&server.url())).await.unwrap_err();

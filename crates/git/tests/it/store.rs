@@ -88,9 +88,16 @@ async fn a_rewritten_branch() {
 
 #[tokio::test]
 async fn a_damaged_store_heals() {
+    // Once for libgit2's reader, once for the streaming one.
+    for lines in [20_000, 200_000] {
+        heals(lines).await;
+    }
+}
+
+async fn heals(lines: u64) {
     let repo = Repo::new();
-    let big: String = (0..20_000)
-        .map(|number: u64| format!("{}\n", number.wrapping_mul(2_654_435_761) % 1_000_003))
+    let big: String = (0..lines)
+        .flat_map(|number| [(number.wrapping_mul(2_654_435_761) % 1_000_003).to_string(), "\n".to_owned()])
         .collect();
     repo.commit("big", &big);
     repo.push("main");
@@ -99,7 +106,7 @@ async fn a_damaged_store_heals() {
     let walk = |commit: &Commit| {
         commit.walk(|entry| {
             if entry.size()? > 0 {
-                entry.read(1 << 20)?;
+                entry.read(1 << 24)?;
             }
             Ok::<_, Error>(Walk::Continue)
         })

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use sluice_git::{Commit, Error, Kind, Walk, fetch};
 
@@ -99,7 +99,7 @@ async fn kinds_modes_and_odd_names() {
 #[tokio::test]
 async fn big_files() {
     let repo = Repo::empty();
-    let mut content = vec![0_u8; 24 << 20];
+    let mut content = vec![0_u8; 5 << 20];
     let mut state = 1_u64;
     for byte in &mut content {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -143,7 +143,6 @@ async fn signatures_are_split_off() {
     let path = repo.root().join("signing");
     std::fs::write(&path, &key.private).unwrap();
     std::fs::write(path.with_extension("pub"), &key.public).unwrap();
-    use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     repo.git(&["config", "gpg.format", "ssh"]);
     repo.git(&["config", "user.signingkey", path.to_str().unwrap()]);
@@ -176,4 +175,35 @@ async fn signatures_are_split_off() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     assert_eq!(tag.message, "signed tag\n");
+}
+
+#[tokio::test]
+async fn submodules() {
+    let repo = Repo::new();
+    let lib = Repo::new();
+    let sha = lib.git(&["rev-parse", "HEAD"]);
+    std::fs::write(
+        repo.work().join(".gitmodules"),
+        "[submodule \"lib\"]\n\tpath = libs/lib\n\turl = ../lib.git\n[submodule \"gone\"]\n\tpath = gone\n\turl = ../gone.git\n",
+    )
+    .unwrap();
+    repo.commit_all("modules");
+    for path in ["libs/lib", "unlisted"] {
+        repo.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{sha},{path}")]);
+    }
+    repo.git(&["commit", "-q", "-m", "pins"]);
+    repo.push("main");
+    symlink(lib.bare(), repo.root().join("lib.git")).unwrap();
+    let server = Server::plain(repo.root()).await;
+    let store = tempfile::tempdir().unwrap();
+    let parent = remote(&server.url());
+    let commit = fetch(&parent, &branch("main"), store.path(), &options()).await.unwrap();
+    let modules = commit.submodules().unwrap();
+    assert_eq!(modules.len(), 1);
+    assert_eq!((modules[0].path.as_str(), modules[0].sha.as_str()), ("libs/lib", sha.as_str()));
+    let reference = crate::support::commit(&modules[0].sha, None);
+    let store = tempfile::tempdir().unwrap();
+    let module =
+        fetch(&modules[0].remote(&parent).unwrap(), &reference, store.path(), &options()).await.unwrap();
+    assert_eq!(paths(&module), ["app.yaml"]);
 }

@@ -25,7 +25,7 @@ pub struct Seen {
 }
 
 /// Answers a request instead of git, or leaves it to git.
-type Intercept = Arc<dyn Fn(&Method, &Uri) -> Option<Response> + Send + Sync>;
+pub type Intercept = Arc<dyn Fn(&Method, &Uri) -> Option<Response> + Send + Sync>;
 
 #[derive(Clone)]
 pub struct Config {

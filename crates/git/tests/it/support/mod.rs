@@ -12,7 +12,7 @@ use sluice_git::{Options, Remote};
 
 /// Enough for any test that should succeed.
 pub fn options() -> Options {
-    Options::timeout(Duration::from_secs(60))
+    Options::timeout(Duration::from_mins(1))
 }
 
 pub fn remote(url: &str) -> Remote {

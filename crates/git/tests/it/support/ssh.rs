@@ -12,6 +12,9 @@ use russh::{Channel, ChannelId};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
+/// User names that logged in, and how their RSA key signed.
+type Logins = Arc<Mutex<Vec<(String, Option<HashAlg>)>>>;
+
 /// A key pair made by the real ssh-keygen.
 pub struct KeyPair {
     pub private: Vec<u8>,
@@ -42,8 +45,7 @@ impl KeyPair {
 
 pub struct Server {
     pub address: SocketAddr,
-    /// User names that logged in, and how their key signed.
-    pub logins: Arc<Mutex<Vec<(String, Option<HashAlg>)>>>,
+    pub logins: Logins,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -102,7 +104,7 @@ impl Drop for Server {
 struct Connection {
     root: PathBuf,
     authorized: PublicKey,
-    logins: Arc<Mutex<Vec<(String, Option<HashAlg>)>>>,
+    logins: Logins,
     version: String,
     stdin: HashMap<ChannelId, tokio::process::ChildStdin>,
 }
