@@ -44,7 +44,7 @@ pub enum Error {
         /// The file, as the kustomization names it.
         file: String,
         /// What is wrong.
-        source: sluice_yaml::Error,
+        source: Box<sluice_yaml::Error>,
     },
     /// Text that is no YAML.
     #[error(transparent)]
@@ -104,7 +104,7 @@ pub enum Error {
         /// The file.
         file: PathBuf,
         /// What is wrong.
-        source: sluice_yaml::Error,
+        source: Box<sluice_yaml::Error>,
     },
     /// A kustomization file has a field that doesn't exist, or one of another type.
     #[error("invalid Kustomization: {}: {source}", .file.display())]
@@ -112,7 +112,7 @@ pub enum Error {
         /// The file.
         file: PathBuf,
         /// What is wrong.
-        source: DecodeError,
+        source: Box<DecodeError>,
     },
     /// Another file has a field that doesn't exist, or one of another type.
     #[error("error unmarshaling JSON: while decoding JSON: {0}")]

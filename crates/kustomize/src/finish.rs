@@ -52,7 +52,8 @@ pub(crate) fn resources(target: &Target<'_>) -> Result<Vec<Resource>, Error> {
     transform::fix_references(&mut accumulated.map, &accumulated.config.name_reference)?;
     let unused = transform::resolve_vars(&mut accumulated)?;
     if !unused.is_empty() {
-        target.warn(format!("well-defined vars that were never replaced: {}", unused.join(",")));
+        let warning = || format!("well-defined vars that were never replaced: {}", unused.join(","));
+        target.context().warn("vars", warning);
     }
     let mut kept = Vec::with_capacity(accumulated.map.len());
     for resource in accumulated.map.into_resources() {

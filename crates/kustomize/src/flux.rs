@@ -45,7 +45,12 @@ pub enum BuildError {
 
 /// Builds a directory as Flux does: without a kustomization file, all manifests below it are its resources; a file
 /// is read leniently, and says what the object says besides. Nothing is written.
-pub fn build(fs: &dyn FileSystem, directory: &Path, spec: &Spec, options: &Options) -> Result<Build, BuildError> {
+pub fn build(
+    fs: &dyn FileSystem,
+    directory: &Path,
+    spec: &Spec,
+    options: &Options,
+) -> Result<Build, BuildError> {
     let context = Context::new(fs, options);
     let loader = Loader::at(&context, directory).map_err(BuildError::Generate)?;
     let (file, kustomization) = generate(&loader, spec).map_err(BuildError::Generate)?;
@@ -186,8 +191,8 @@ mod tests {
     use super::*;
     use crate::fs::Memory;
 
-    fn built(fs: &Memory, spec: &Spec) -> Result<String, Error> {
-        build(fs, Path::new("/d"), spec, &Options::flux())?.to_yaml()
+    fn built(fs: &Memory, spec: &Spec) -> Result<String, BuildError> {
+        build(fs, Path::new("/d"), spec, &Options::flux())?.to_yaml().map_err(BuildError::Build)
     }
 
     const CONFIG: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: NAME\n";

@@ -1,7 +1,7 @@
 //! Reads the files that a kustomization names, within its restrictions.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -23,6 +23,7 @@ pub(crate) struct Context<'a> {
 struct Notes {
     inputs: BTreeMap<PathBuf, Input>,
     warnings: Vec<String>,
+    topics: BTreeSet<String>,
     reads: usize,
     bytes: u64,
 }
@@ -32,10 +33,11 @@ impl<'a> Context<'a> {
         Self { fs, options, schema: RefCell::default(), notes: RefCell::default() }
     }
 
-    pub(crate) fn warn(&self, warning: String) {
+    /// Notes a warning, once for each `topic`.
+    pub(crate) fn warn(&self, topic: &str, warning: impl FnOnce() -> String) {
         let mut notes = self.notes.borrow_mut();
-        if !notes.warnings.contains(&warning) {
-            notes.warnings.push(warning);
+        if notes.topics.insert(topic.to_owned()) {
+            notes.warnings.push(warning());
         }
     }
 

@@ -10,7 +10,7 @@ use crate::resource::Resource;
 
 /// The objects of a file, lists taken apart. `file` is its name in errors.
 pub(crate) fn resources(bytes: &[u8], file: &str) -> Result<Vec<Resource>, Error> {
-    let malformed = |source| Error::MalformedYaml { file: file.to_owned(), source };
+    let malformed = |source| Error::MalformedYaml { file: file.to_owned(), source: Box::new(source) };
     let text = sluice_yaml::decode(bytes).map_err(malformed)?.replace("\r\n", "\n");
     let documents = split(&text)?;
     let single = documents.len() == 1;

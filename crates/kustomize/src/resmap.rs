@@ -12,6 +12,8 @@ use crate::resource::{Behavior, Memory, Resource};
 pub(crate) struct ResMap {
     resources: Vec<Resource>,
     index: Option<Index>,
+    /// Whether a change left nothing of a resource.
+    has_empties: bool,
 }
 
 /// Where ids are. Made when first asked for, kept while resources are only added.
@@ -90,6 +92,7 @@ impl ResMap {
         let changed = change(resource)?;
         let same =
             resource.id() == before && !resource.is_empty() && resource.previous_ids().all(|id| id == before);
+        self.has_empties |= resource.is_empty();
         if !same {
             self.index = None;
         }
@@ -182,7 +185,7 @@ impl ResMap {
 
     /// Removes resources of which a patch left nothing.
     pub(crate) fn drop_empties(&mut self) {
-        if self.resources.iter().any(Resource::is_empty) {
+        if std::mem::take(&mut self.has_empties) {
             self.resources_mut().retain(|resource| !resource.is_empty());
         }
     }

@@ -160,6 +160,11 @@ impl Resource {
         })
     }
 
+    /// Whether it is, or was, of a kind that the test accepts.
+    pub(crate) fn has_or_had_kind(&self, accepts: impl Fn(&str) -> bool) -> bool {
+        accepts(self.kind()) || self.memory.previous.iter().any(|previous| accepts(&previous.kind))
+    }
+
     /// The id as loaded.
     pub(crate) fn original_id(&self) -> ResId {
         self.previous_ids().next().unwrap_or_else(|| self.id())
@@ -297,8 +302,12 @@ impl Resource {
         }
         change(&mut self.node)?;
         let mut lost = |key| {
-            let annotations = self.node.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
-            annotations.and_then(Node::as_mapping_mut).and_then(|annotations| annotations.remove(key)).is_none()
+            let annotations =
+                self.node.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
+            annotations
+                .and_then(Node::as_mapping_mut)
+                .and_then(|annotations| annotations.remove(key))
+                .is_none()
         };
         if lost(NOTES) && notes && !keeps_notes {
             let memory = std::mem::take(&mut self.memory);

@@ -60,13 +60,13 @@ pub(crate) fn decode_unfixed(
     strict: bool,
 ) -> Result<Kustomization, Error> {
     let path = || loader.root().join(file);
-    let bad_yaml = |source| Error::KustomizationYaml { file: path(), source };
+    let bad_yaml = |source| Error::KustomizationYaml { file: path(), source: Box::new(source) };
     let text = sluice_yaml::decode(content).map_err(bad_yaml)?;
     let node = sluice_yaml::parse_first(&text).map_err(bad_yaml)?.unwrap_or_default();
     let json = node.to_json(sluice_yaml::Version::V2).map_err(bad_yaml)?;
     let dialect = loader.context.options.dialect;
     Kustomization::decode(&json, strict, dialect)
-        .map_err(|source| Error::Kustomization { file: path(), source })
+        .map_err(|source| Error::Kustomization { file: path(), source: Box::new(source) })
 }
 
 impl<'a> Target<'a> {
@@ -104,7 +104,8 @@ impl<'a> Target<'a> {
     fn check(&self) -> Result<(), Error> {
         let directory = || self.loader.root().to_owned();
         for warning in self.kustomization.warnings() {
-            self.warn(format!("{}: {warning}", self.loader.root().join(self.file).display()));
+            let file = self.loader.root().join(self.file);
+            self.context().warn(&warning, || format!("{warning} (first in {})", file.display()));
         }
         if self.kustomization.is_empty() {
             return Err(Error::EmptyKustomization);
@@ -129,10 +130,6 @@ impl<'a> Target<'a> {
 
     pub(crate) fn context(&self) -> &'a Context<'a> {
         self.loader.context
-    }
-
-    pub(crate) fn warn(&self, warning: String) {
-        self.context().warn(warning);
     }
 
     /// Whether the root asks for this `buildMetadata`.

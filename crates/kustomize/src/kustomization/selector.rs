@@ -71,6 +71,10 @@ impl SelectorRegex {
         self.group.matches(&gvk.group) && self.version.matches(&gvk.version) && self.kind.matches(&gvk.kind)
     }
 
+    pub(crate) fn matches_kind(&self, kind: &str) -> bool {
+        self.kind.matches(kind)
+    }
+
     pub(crate) fn matches_name(&self, name: &str) -> bool {
         self.name.matches(name)
     }
@@ -87,6 +91,10 @@ impl SelectorRegex {
 
     /// Whether a resource is selected: by its first or its present name and namespace, and its present kind.
     pub(crate) fn matches(&self, resource: &Resource) -> bool {
+        // Most resources are of another kind, and finding that out costs nothing.
+        if !self.kind.matches(resource.kind()) {
+            return false;
+        }
         let current = resource.id();
         if !self.matches_gvk(&current.gvk) {
             return false;

@@ -102,8 +102,11 @@ fn select_source<'r>(resources: &'r [Resource], source: &SourceSelector) -> Resu
             if source.field_path.is_empty() { String::new() } else { format!(":{}", source.field_path) };
         format!("{}{path}", source.id)
     };
-    let mut selected =
-        resources.iter().filter(|resource| ids(resource).any(|id| id.is_selected_by(&source.id)));
+    let wanted = &source.id.gvk.kind;
+    let mut selected = resources
+        .iter()
+        .filter(|resource| resource.has_or_had_kind(|kind| wanted.is_empty() || kind == wanted))
+        .filter(|resource| ids(resource).any(|id| id.is_selected_by(&source.id)));
     let first =
         selected.next().ok_or_else(|| Error::Usage(format!("nothing selected by {}", described())))?;
     match selected.next() {
@@ -245,7 +248,10 @@ impl<'a> Writer<'a> {
                 && selector.matches_name(&id.name)
                 && selector.matches_namespace(&id.namespace)
         };
-        if !ids(resource).any(|id| matches(&self.select, &id)) || !self.select.matches_metadata(resource) {
+        if !resource.has_or_had_kind(|kind| self.select.matches_kind(kind))
+            || !ids(resource).any(|id| matches(&self.select, &id))
+            || !self.select.matches_metadata(resource)
+        {
             return false;
         }
         !self.reject.iter().any(|reject| {
