@@ -140,10 +140,12 @@ impl World {
         wait_for(&self.api(), name, PATIENCE, |object| object.is_some_and(&check)).await.unwrap().unwrap()
     }
 
-    /// Waits until the object is ready in its current generation; returns its artifact.
+    /// Waits until the object is ready in its current generation; returns its artifact, which is written after
+    /// the conditions.
     pub async fn ready(&self, name: &str) -> Artifact {
         let ready = |object: &GitRepository| {
-            conditions::is_ready(object) && object.observed_generation() == object.generation()
+            let observed = object.observed_generation() == object.generation();
+            conditions::is_ready(object) && observed && artifact(object).is_some()
         };
         artifact(&self.until(name, ready).await).unwrap().clone()
     }
