@@ -1,5 +1,7 @@
 //! Nodes with identity: one may be part of several trees, and a change shows in all of them.
 
+use std::sync::Arc;
+
 use sluice_yaml::{Entry, Mapping, Node, Scalar, ScalarStyle, Sequence, Value, Version};
 
 /// A node in an [`Arena`].
@@ -28,11 +30,23 @@ struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     slots: Vec<Slot>,
+    /// The nodes that stand in several places of a tree: those whose anchors are one and the same.
+    shared: Vec<(Arc<str>, Id)>,
 }
 
 impl Arena {
-    /// Takes a tree in.
+    /// Takes a tree in. Nodes that carry the same anchor (not: one of the same name) are one node.
     pub(super) fn take(&mut self, node: &Node) -> Id {
+        let Some(anchor) = &node.anchor else { return self.take_new(node) };
+        if let Some((_, id)) = self.shared.iter().find(|(shared, _)| Arc::ptr_eq(shared, anchor)) {
+            return *id;
+        }
+        let id = self.take_new(node);
+        self.shared.push((Arc::clone(anchor), id));
+        id
+    }
+
+    fn take_new(&mut self, node: &Node) -> Id {
         let (content, flow) = match &node.value {
             Value::Scalar(scalar) => (Content::Scalar(scalar.clone()), false),
             Value::Sequence(items) => {
@@ -213,7 +227,9 @@ impl Arena {
         if let Some(copy) = self.slots.get(new.0).cloned()
             && let Some(slot) = self.slots.get_mut(old.0)
         {
+            let anchor = slot.shell.anchor.take();
             *slot = copy;
+            slot.shell.anchor = anchor;
         }
     }
 
