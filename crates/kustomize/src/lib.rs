@@ -28,6 +28,7 @@ mod plugins;
 mod resmap;
 mod resource;
 mod schema;
+mod shared;
 mod target;
 mod text;
 mod transform;

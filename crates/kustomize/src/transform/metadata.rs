@@ -10,6 +10,7 @@ use crate::fieldspec::FieldSpec;
 use crate::nodes;
 use crate::resmap::ResMap;
 use crate::resource::Resource;
+use crate::shared::{Changes, Mark};
 
 /// Sets labels.
 pub(crate) struct Labels(Entries);
@@ -56,23 +57,29 @@ impl Entries {
     }
 
     fn set(&self, resource: &mut Resource) -> Result<(), Error> {
+        let mut marks: Vec<Mark> = self.entries.iter().map(|_| Mark::default()).collect();
+        let mut changes = Changes::default();
         for spec in &self.specs {
             resource.apply(spec, Some(Kind::Mapping), &mut |field| {
                 if field.is_null() {
                     return Ok(());
                 }
                 let found = nodes::kind_name(field.kind());
-                let mapping =
-                    field.as_mapping_mut().ok_or(Error::NodeKind { expected: "MappingNode", found })?;
-                for (key, value) in &self.entries {
+                let mapping = field.as_mapping_mut().ok_or(Error::NodeKind { expected: "MappingNode", found })?;
+                for ((key, value), mark) in self.entries.iter().zip(&mut marks) {
                     match mapping.get_mut(key) {
-                        Some(old) if old.kind() == Kind::Scalar => nodes::set_string(old, value),
-                        _ => nodes::set_field(mapping, key, Node::string(value)),
+                        Some(old) if old.kind() == Kind::Scalar => {
+                            nodes::set_string(old, value);
+                            changes.note(old);
+                        }
+                        Some(old) => *old = Node::string(value),
+                        None => nodes::set_field(mapping, key, mark.on(Node::string(value))),
                     }
                 }
                 Ok(())
             })?;
         }
+        changes.apply(&mut resource.node);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::accumulator::Accumulator;
 use crate::error::Error;
 use crate::nodes::{self, split_field_path};
 use crate::resource::Resource;
+use crate::shared::Changes;
 use crate::transform::replacement::lookup;
 
 /// What a variable stands for.
@@ -35,11 +36,12 @@ pub(crate) fn resolve_vars(accumulated: &mut Accumulator) -> Result<Vec<String>,
     if values.is_empty() {
         return Ok(Vec::new());
     }
-    let mut replacer = Replacer { values: &values, used: BTreeSet::new() };
+    let mut replacer = Replacer { values: &values, used: BTreeSet::new(), changes: Changes::default() };
     let config = std::rc::Rc::clone(&accumulated.config);
     for resource in accumulated.map.resources_mut() {
         for spec in &config.var_reference {
             resource.apply(spec, None, &mut |node| replacer.set(node))?;
+            std::mem::take(&mut replacer.changes).apply(&mut resource.node);
         }
     }
     let used = replacer.used;
@@ -75,6 +77,7 @@ fn split_index(part: &str) -> Vec<String> {
 struct Replacer<'a> {
     values: &'a BTreeMap<String, Replacement>,
     used: BTreeSet<String>,
+    changes: Changes,
 }
 
 impl Replacer<'_> {
@@ -109,7 +112,9 @@ impl Replacer<'_> {
         if nodes::is_string(node)
             && let Some(text) = node.as_str().filter(|text| text.contains('$'))
         {
-            *node = self.replace(text);
+            let replaced = self.replace(text);
+            *node = Node { anchor: node.anchor.take(), ..replaced };
+            self.changes.note(node);
         }
     }
 
@@ -157,7 +162,7 @@ mod tests {
             ("PORT".to_owned(), Replacement::Scalar { node: Node::int(80), text: "80".into() }),
             ("MAP".to_owned(), Replacement::Collection),
         ]);
-        let mut replacer = Replacer { values: &values, used: BTreeSet::new() };
+        let mut replacer = Replacer { values: &values, used: BTreeSet::new(), changes: Changes::default() };
         let mut shown = |text| {
             let node = replacer.replace(text);
             (nodes::is_string(&node), node.as_str().unwrap().to_owned())

@@ -17,6 +17,7 @@ use crate::loader::Loader;
 use crate::nodes::{self, split_field_path};
 use crate::resmap::ResMap;
 use crate::resource::Resource;
+use crate::shared::Changes;
 
 /// Copies fields from one resource to others.
 pub(crate) struct Replacements {
@@ -266,6 +267,7 @@ impl<'a> Writer<'a> {
         let options = self.target.options.as_ref();
         let create = options.is_some_and(|options| options.create).then(|| self.value.kind());
         let parts = split_field_path(path);
+        let mut changes = Changes::default();
         if structured::write(root, &parts, create, |field, created| match self.dialect {
             Dialect::Latest => write_field(field, created, self.value, options),
             Dialect::V5_8_1 => write_field(field, created, self.value, None),
@@ -278,8 +280,11 @@ impl<'a> Writer<'a> {
         };
         let found = path::visit(root, &parts, create, &mut |field, created| {
             write_field(field, created, self.value, options)
-                .map_err(|error| path::Failure::Write(Box::new(error)))
+                .map_err(|error| path::Failure::Write(Box::new(error)))?;
+            changes.note(field);
+            Ok(())
         });
+        changes.apply(root);
         match found {
             Ok(0) => Err(Error::Usage(failed())),
             Ok(_) => Ok(()),
