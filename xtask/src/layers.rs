@@ -38,6 +38,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("sluice-git", Layer::Adapter),
     ("sluice-apply", Layer::Cluster),
     ("sluice-artifact", Layer::Cluster),
+    ("sluice-manifests", Layer::Cluster),
     ("sluice-runtime", Layer::Cluster),
     ("kustomize-controller", Layer::Program),
     ("sluice-cli", Layer::Program),

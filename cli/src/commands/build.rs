@@ -1,16 +1,17 @@
-//! `build kustomization`: what the controller would apply.
+//! `build kustomization`: what the controller would apply, made by the controller's own functions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use sluice_apis::kustomize::v1::{Kustomization, KustomizationSpec};
-use sluice_apis::kustomize::{self, NAME_LABEL, NAMESPACE_LABEL};
+use sluice_apis::kustomize::v1::Kustomization;
+use sluice_apis::kustomize::{NAME_LABEL, NAMESPACE_LABEL};
+use sluice_expr::envsubst::{Missing, Variables};
 use sluice_kustomize::fs::Jail;
-use sluice_kustomize::kustomization::{Image, Patch, Selector};
-use sluice_kustomize::{Gvk, Options, ResId, flux};
+use sluice_kustomize::{Options, flux};
+use sluice_manifests::{flux_spec, is_encrypted, substitute, variables};
 
 use super::export::document;
 use crate::cluster::explain;
@@ -44,6 +45,9 @@ struct Source {
     /// Don't ask the cluster; needs --kustomization-file
     #[arg(long)]
     dry_run: bool,
+    /// Fail when a variable has neither value nor default, as the controller does
+    #[arg(long)]
+    strict_substitute: bool,
 }
 
 /// Runs the command.
@@ -52,11 +56,13 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     if source.dry_run && source.kustomization_file.is_none() {
         bail!("dry-run mode requires a kustomization file");
     }
-    let kustomization = match &source.kustomization_file {
+    let mut kustomization = match &source.kustomization_file {
         Some(file) => from_file(file, &source.name)?,
         None => context.within(from_cluster(&source.name, context)).await?,
     };
-    context.output.data(&build(&kustomization, &source, context.namespace())?)
+    kustomization.metadata.namespace.get_or_insert_with(|| context.namespace().to_owned());
+    let values = context.within(values(&kustomization, &source, context)).await?;
+    context.output.data(&build(&kustomization, &values, &source)?)
 }
 
 async fn from_cluster(name: &str, context: &Context) -> Result<Kustomization> {
@@ -80,29 +86,44 @@ fn from_file(file: &Path, name: &str) -> Result<Kustomization> {
     bail!("failed find kustomization with name '{name}' in file '{}'", file.display())
 }
 
-fn build(kustomization: &Kustomization, source: &Source, namespace: &str) -> Result<String> {
-    let spec = &kustomization.spec;
-    if spec.post_build.is_some() {
-        bail!(
-            "spec.postBuild is not supported yet by this command: the controller would substitute variables"
-        );
+/// The variables to substitute; without asking the cluster only those that stand in the Kustomization itself.
+async fn values(kustomization: &Kustomization, source: &Source, context: &Context) -> Result<Variables> {
+    let mut values = Variables::new();
+    if let Some(post_build) = &kustomization.spec.post_build {
+        if source.dry_run || post_build.substitute_from.is_empty() {
+            variables::add_inline(&mut values, post_build)?;
+        } else {
+            values = variables::read(&context.client().await?, kustomization).await?;
+        }
     }
+    Ok(values)
+}
+
+fn build(kustomization: &Kustomization, values: &Variables, source: &Source) -> Result<String> {
     let directory = std::path::absolute(&source.path)?;
     // Bases may stand beside the directory, as in the source.
     let files = Jail::new(Path::new("/"))?;
-    let built = flux::build(&files, &directory, &flux_spec(spec), &Options::flux())?;
-    let namespace = kustomization.metadata.namespace.as_deref().unwrap_or(namespace);
+    let built = flux::build(&files, &directory, &flux_spec(&kustomization.spec), &Options::flux())?;
+    let manifests =
+        built.resources.iter().map(|resource| Ok(resource.to_json()?)).collect::<Result<Vec<_>>>()?;
+    let is_due = kustomization
+        .spec
+        .post_build
+        .as_ref()
+        .is_some_and(|post_build| substitute::is_due(post_build, values));
+    let missing = if source.strict_substitute { Missing::Error } else { Missing::Empty };
+    let mut manifests =
+        if is_due { substitute::all(manifests, values, missing).map_err(Error::msg)? } else { manifests };
     let mut text = String::new();
-    for resource in &built.resources {
-        let mut object = resource.to_json()?;
-        decorate(&mut object, kustomization, &source.name, namespace);
-        text.push_str(&document(&object));
+    for manifest in &mut manifests {
+        decorate(manifest, kustomization);
+        text.push_str(&document(manifest));
     }
     Ok(text)
 }
 
 /// Adds the labels of the owner and the common metadata, and masks what is encrypted.
-fn decorate(object: &mut Value, kustomization: &Kustomization, name: &str, namespace: &str) {
+fn decorate(object: &mut Value, kustomization: &Kustomization) {
     if let Some(common) = &kustomization.spec.common_metadata {
         for (field, entries) in [("labels", &common.labels), ("annotations", &common.annotations)] {
             for (key, value) in entries {
@@ -110,9 +131,9 @@ fn decorate(object: &mut Value, kustomization: &Kustomization, name: &str, names
             }
         }
     }
-    object["metadata"]["labels"][NAME_LABEL] = json!(name);
-    object["metadata"]["labels"][NAMESPACE_LABEL] = json!(namespace);
-    if object.get("sops").is_some() {
+    object["metadata"]["labels"][NAME_LABEL] = json!(kustomization.metadata.name);
+    object["metadata"]["labels"][NAMESPACE_LABEL] = json!(kustomization.metadata.namespace);
+    if is_encrypted(object) {
         for field in ["data", "stringData"] {
             for value in object
                 .get_mut(field)
@@ -129,50 +150,59 @@ fn decorate(object: &mut Value, kustomization: &Kustomization, name: &str, names
     }
 }
 
-fn gvk(target: &kustomize::v1::Selector) -> Gvk {
-    let mut gvk = Gvk::of_kind(target.kind.as_deref().unwrap_or_default());
-    gvk.group = target.group.clone().unwrap_or_default();
-    gvk.version = target.version.clone().unwrap_or_default();
-    gvk
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The part of the spec that changes the build.
-fn flux_spec(spec: &KustomizationSpec) -> flux::Spec {
-    let text = |field: &Option<String>| field.clone().unwrap_or_default();
-    flux::Spec {
-        target_namespace: text(&spec.target_namespace),
-        name_prefix: text(&spec.name_prefix),
-        name_suffix: text(&spec.name_suffix),
-        patches: spec
-            .patches
-            .iter()
-            .map(|patch| Patch {
-                patch: patch.patch.clone(),
-                target: patch.target.as_ref().map(|target| Selector {
-                    id: ResId {
-                        gvk: gvk(target),
-                        name: text(&target.name),
-                        namespace: text(&target.namespace),
-                    },
-                    label_selector: text(&target.label_selector),
-                    annotation_selector: text(&target.annotation_selector),
-                }),
-                ..Patch::default()
-            })
-            .collect(),
-        images: spec
-            .images
-            .iter()
-            .map(|image| Image {
-                name: image.name.clone(),
-                new_name: text(&image.new_name),
-                new_tag: text(&image.new_tag),
-                digest: text(&image.digest),
-                ..Image::default()
-            })
-            .collect(),
-        components: spec.components.clone(),
-        ignore_missing_components: spec.ignore_missing_components,
-        build_metadata: spec.build_metadata.iter().map(|option| option.as_str().to_owned()).collect(),
+    #[test]
+    fn a_directory_is_built_as_the_controller_would() {
+        let directory = tempfile::tempdir().unwrap();
+        let manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app\ndata:\n  region: ${region}\n  missing: ${none}\n";
+        fs::write(directory.path().join("app.yaml"), manifest).unwrap();
+        let kustomization: Kustomization = serde_json::from_value(json!({
+            "metadata": { "name": "apps", "namespace": "flux-system" },
+            "spec": {
+                "interval": "1m",
+                "prune": true,
+                "targetNamespace": "web",
+                "commonMetadata": { "labels": { "team": "a" } },
+                "postBuild": { "substitute": { "region": "eu" } },
+                "sourceRef": { "kind": "GitRepository", "name": "apps" },
+            },
+        }))
+        .unwrap();
+        let mut source = Source {
+            name: "apps".to_owned(),
+            path: directory.path().to_owned(),
+            kustomization_file: None,
+            dry_run: true,
+            strict_substitute: false,
+        };
+        let mut values = Variables::new();
+        variables::add_inline(&mut values, kustomization.spec.post_build.as_ref().unwrap()).unwrap();
+        let expected = "---\napiVersion: v1\ndata:\n  missing: null\n  region: eu\nkind: ConfigMap\nmetadata:\n  labels:\n    \
+                        kustomize.toolkit.fluxcd.io/name: apps\n    kustomize.toolkit.fluxcd.io/namespace: flux-system\n    \
+                        team: a\n  name: app\n  namespace: web\n";
+        assert_eq!(build(&kustomization, &values, &source).unwrap(), expected);
+        source.strict_substitute = true;
+        let error = build(&kustomization, &values, &source).unwrap_err().to_string();
+        assert!(error.starts_with("post build failed for 'ConfigMap.v1.[noGrp]/app': "), "{error}");
+    }
+
+    #[test]
+    fn encrypted_values_are_masked() {
+        let mut secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s" },
+            "data": { "a": "RU5D" }, "stringData": { "b": "ENC[x]" }, "sops": { "version": "3" },
+        });
+        let kustomization: Kustomization = serde_json::from_value(json!({
+            "metadata": { "name": "a", "namespace": "b" },
+            "spec": { "interval": "1m", "prune": true, "sourceRef": { "kind": "Bucket", "name": "a" } },
+        }))
+        .unwrap();
+        decorate(&mut secret, &kustomization);
+        assert_eq!(secret["data"]["a"], "KipTT1BTKio=");
+        assert_eq!(secret["stringData"]["b"], "**SOPS**");
+        assert!(secret.get("sops").is_none());
     }
 }

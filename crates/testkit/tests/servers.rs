@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job, core::v1::ConfigMap};
 use kube::{Api, api::ListParams};
 use serde_json::json;
+use sluice_apis::k8s::api::{apps::v1::Deployment, batch::v1::Job, core::v1::ConfigMap};
 use sluice_testkit::{
     ControlPlane, EventSink, GitOptions, GitServer, Options, Registry, wait_for, wait_gone,
 };

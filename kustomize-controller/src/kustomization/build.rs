@@ -7,18 +7,18 @@ use kube::Api;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sluice_apis::k8s::Secret;
-use sluice_apis::kustomize::v1::{self as apis, Decryption, Kustomization};
+use sluice_apis::kustomize::v1::{Decryption, Kustomization};
 use sluice_apply::{Object, read};
 use sluice_artifact::Unpacked;
 use sluice_expr::envsubst::{Missing, Variables};
 use sluice_kustomize::fs::{FileSystem, Jail, clean};
-use sluice_kustomize::kustomization::{Image, Patch, Selector};
-use sluice_kustomize::{Options, ResId, flux};
+use sluice_kustomize::{Options, flux};
+use sluice_manifests::{describe, flux_spec, is_encrypted, substitute, variables};
 use tokio::sync::Semaphore;
 
 use super::failure::{Failure, Then};
 use super::trail::{Recorder, Trail};
-use super::{Kustomizer, memory, substitute, variables};
+use super::{Kustomizer, memory};
 use crate::clusters::api_message;
 use crate::metrics::Metrics;
 
@@ -89,7 +89,7 @@ impl Kustomizer {
         if let Some(decryption) = &object.spec.decryption {
             self.check_decryption_secret(object, decryption).await?;
         }
-        let spec = flux_spec(object);
+        let spec = flux_spec(&object.spec);
         let decrypts = object.spec.decryption.is_some();
         self.builder.metrics.count_build();
         let (manifests, trail) =
@@ -102,7 +102,11 @@ impl Kustomizer {
         let (objects, digest) = self
             .builder
             .run(move || {
-                let manifests = if due { substituted(manifests, &values, missing)? } else { manifests };
+                let manifests = if due {
+                    substitute::all(manifests, &values, missing).map_err(Failure::build)?
+                } else {
+                    manifests
+                };
                 Ok(finished(manifests))
             })
             .await?;
@@ -162,25 +166,6 @@ fn manifests(
     Ok((manifests, recorder.into_trail()))
 }
 
-/// Whether SOPS encrypted the whole object, or a value of a Secret.
-fn is_encrypted(value: &Value) -> bool {
-    value["sops"].is_object()
-        && value["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/decrypt"] != "disabled"
-}
-
-fn substituted(manifests: Vec<Value>, values: &Variables, missing: Missing) -> Result<Vec<Value>, Failure> {
-    manifests
-        .into_iter()
-        .map(|manifest| match substitute::manifest(&manifest, values, missing) {
-            Ok(Some(substituted)) => Ok(substituted),
-            Ok(None) => Ok(manifest),
-            Err(error) => {
-                Err(Failure::build(format!("post build failed for '{}': {error}", describe(&manifest))))
-            }
-        })
-        .collect()
-}
-
 /// The digest of the manifests as one text, and the objects among them.
 fn finished(manifests: Vec<Value>) -> (Vec<Object>, String) {
     let mut hasher = Sha256::new();
@@ -195,62 +180,7 @@ fn finished(manifests: Vec<Value>) -> (Vec<Object>, String) {
     (read::objects(manifests), digest)
 }
 
-/// `Kind.version.group/name`, as kustomize names objects.
-fn describe(manifest: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let api_version = text(&manifest["apiVersion"]);
-    let (group, version) = api_version.split_once('/').unwrap_or(("[noGrp]", &api_version));
-    format!("{}.{version}.{group}/{}", text(&manifest["kind"]), text(&manifest["metadata"]["name"]))
-}
-
 /// The text with the artifact's directory under a name that is the same on every run of the controller.
 fn shown(text: &str, root: &Path) -> String {
     text.replace(&*root.to_string_lossy(), "/tmp/artifact")
-}
-
-/// The part of the spec that changes the build.
-fn flux_spec(object: &Kustomization) -> flux::Spec {
-    let spec = &object.spec;
-    let text = |field: &Option<String>| field.clone().unwrap_or_default();
-    flux::Spec {
-        target_namespace: text(&spec.target_namespace),
-        name_prefix: text(&spec.name_prefix),
-        name_suffix: text(&spec.name_suffix),
-        patches: spec
-            .patches
-            .iter()
-            .map(|patch| Patch {
-                patch: patch.patch.clone(),
-                target: patch.target.as_ref().map(selector),
-                ..Patch::default()
-            })
-            .collect(),
-        images: spec
-            .images
-            .iter()
-            .map(|image| Image {
-                name: image.name.clone(),
-                new_name: text(&image.new_name),
-                new_tag: text(&image.new_tag),
-                digest: text(&image.digest),
-                ..Image::default()
-            })
-            .collect(),
-        components: spec.components.clone(),
-        ignore_missing_components: spec.ignore_missing_components,
-        build_metadata: spec.build_metadata.iter().map(|option| option.as_str().to_owned()).collect(),
-    }
-}
-
-fn selector(target: &apis::Selector) -> Selector {
-    let text = |field: &Option<String>| field.clone().unwrap_or_default();
-    let mut id = ResId { name: text(&target.name), namespace: text(&target.namespace), ..ResId::default() };
-    id.gvk.group = text(&target.group);
-    id.gvk.version = text(&target.version);
-    id.gvk.kind = text(&target.kind);
-    Selector {
-        id,
-        annotation_selector: text(&target.annotation_selector),
-        label_selector: text(&target.label_selector),
-    }
 }

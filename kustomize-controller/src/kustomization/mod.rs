@@ -11,9 +11,7 @@ mod health;
 mod memory;
 mod source;
 mod status;
-mod substitute;
 mod trail;
-mod variables;
 mod wiring;
 
 use std::collections::BTreeMap;
@@ -286,7 +284,7 @@ impl Kustomizer {
             return None;
         }
         let unpacked = self.fetcher.get(artifact).await.ok()?;
-        let variables = variables::read(&self.client, object).await.ok()?;
+        let variables = sluice_manifests::variables::read(&self.client, object).await.ok()?;
         let check = passed.clone();
         let same = tokio::task::spawn_blocking(move || {
             let files = sluice_kustomize::fs::Jail::new(unpacked.path()).ok()?;

@@ -5,6 +5,8 @@ use sluice_apis::meta::{DISABLED, SUBSTITUTE_ANNOTATION};
 use sluice_expr::envsubst::{self, Missing, Variables};
 use sluice_yaml::Version;
 
+use crate::describe;
+
 /// Why a manifest can't be substituted into.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -76,6 +78,22 @@ pub fn manifest(
         (Some(document), None) => Ok(Some(document.root.to_json(Version::V2)?)),
         _ => Err(Error::NotOneDocument),
     }
+}
+
+/// Substitutes in all manifests; the error names the one that failed.
+pub fn all(
+    manifests: Vec<serde_json::Value>,
+    variables: &Variables,
+    missing: Missing,
+) -> Result<Vec<serde_json::Value>, String> {
+    manifests
+        .into_iter()
+        .map(|value| match manifest(&value, variables, missing) {
+            Ok(Some(substituted)) => Ok(substituted),
+            Ok(None) => Ok(value),
+            Err(error) => Err(format!("post build failed for '{}': {error}", describe(&value))),
+        })
+        .collect()
 }
 
 fn is_exempt(value: &serde_json::Value) -> bool {
