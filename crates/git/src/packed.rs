@@ -10,7 +10,7 @@ use std::path::Path;
 
 use flate2::bufread::ZlibDecoder;
 use git2::Oid;
-use ring::digest;
+use sha1::{Digest as _, Sha1};
 
 /// The type number of a blob that is stored whole.
 const BLOB: u8 = 3;
@@ -99,8 +99,8 @@ fn open_at(pack: File, offset: u64, id: Oid) -> io::Result<Option<impl Read + us
         size |= u64::from(byte[0] & 0x7f) << shift;
         shift += 7;
     }
-    let mut hash = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
-    hash.update(format!("blob {size}\0").as_bytes());
+    let mut hash = Sha1::new();
+    hash.update(format!("blob {size}\0"));
     Ok(Some(Blob { content: ZlibDecoder::new(input), hash: Some(hash), rest: size, id }))
 }
 
@@ -121,7 +121,7 @@ impl Read for At {
 /// Inflates a blob and checks its name at the end.
 struct Blob<R> {
     content: R,
-    hash: Option<digest::Context>,
+    hash: Option<Sha1>,
     rest: u64,
     id: Oid,
 }
@@ -142,7 +142,7 @@ impl<R: Read> Read for Blob<R> {
         }
         if self.rest == 0
             && let Some(hash) = self.hash.take()
-            && hash.finish().as_ref() != self.id.as_bytes()
+            && hash.finalize().as_slice() != self.id.as_bytes()
         {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,

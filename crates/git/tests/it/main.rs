@@ -1,7 +1,7 @@
 //! Against the real git: `git http-backend` over HTTP and HTTPS, `git upload-pack` over SSH.
 
 // The exemption for tests in clippy.toml does not reach helper functions.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod concurrency;
 mod faults;

@@ -1,6 +1,8 @@
 //! SSH: keys, host keys, paths.
 
 use std::process::Command;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use russh::keys::HashAlg;
 use sluice_git::{Auth, Cause, Error, Remote, SshAlgorithms, fetch, resolve};
@@ -84,6 +86,12 @@ async fn users_and_paths() {
     let err = get(&absent, auth(&key, None, &server.known_hosts(&host))).await.unwrap_err();
     assert!(matches!(err, Error::RepositoryNotFound { .. }), "{err:?}");
     assert!(err.to_string().contains("does not appear to be a git repository"), "{err}");
+    let closed = async {
+        while server.active.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), closed).await.expect("connections end with their fetch");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey, decode_secret_key};
@@ -46,6 +47,8 @@ impl KeyPair {
 pub struct Server {
     pub address: SocketAddr,
     pub logins: Logins,
+    /// Connections that are open.
+    pub active: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -63,7 +66,8 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let logins = Arc::new(Mutex::new(Vec::new()));
         let authorized: PublicKey = authorized.parse().unwrap();
-        let (root, log) = (root.to_path_buf(), logins.clone());
+        let active = Arc::new(AtomicUsize::new(0));
+        let (root, log, open) = (root.to_path_buf(), logins.clone(), active.clone());
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -75,14 +79,17 @@ impl Server {
                     stdin: HashMap::new(),
                 };
                 let config = config.clone();
+                let open = open.clone();
                 tokio::spawn(async move {
+                    open.fetch_add(1, Ordering::SeqCst);
                     if let Ok(session) = russh::server::run_stream(config, stream, connection).await {
                         let _ = session.await;
                     }
+                    open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { address, logins, task }
+        Self { address, logins, active, task }
     }
 
     pub fn url(&self) -> String {
