@@ -218,11 +218,8 @@ impl Arena {
         }) else {
             return;
         };
-        if let Some(slot) = self.slots.get_mut(new.0)
-            && let Content::Scalar(scalar) = &mut slot.content
-            && slot.shell.tag.is_none()
-        {
-            scalar.style = lent_style(scalar, style);
+        if let Some(Slot { content: Content::Scalar(scalar), shell, .. }) = self.slots.get_mut(new.0) {
+            lend_style(scalar, shell, style);
         }
         if let Some(copy) = self.slots.get(new.0).cloned()
             && let Some(slot) = self.slots.get_mut(old.0)
@@ -241,15 +238,15 @@ impl Arena {
     }
 }
 
-/// The style of a scalar that takes the place of one with the style `old`. kustomize gives it the old one's style: a
-/// number where a quoted text was becomes a text. A text stays one.
-fn lent_style(new: &Scalar, old: ScalarStyle) -> ScalarStyle {
-    let plain = Scalar { text: new.text.clone(), style: ScalarStyle::Plain };
-    let text_as_plain = matches!(Version::V3.resolve(&plain, None), Ok(sluice_yaml::Resolved::String(_)));
-    match (new.style, old) {
-        (_, old) if old != ScalarStyle::Plain => old,
-        (ScalarStyle::Plain, _) => ScalarStyle::Plain,
-        (_, _) if text_as_plain => ScalarStyle::Plain,
-        (style, _) => style,
+/// Gives a scalar the style of the one whose place it takes: a number where a quoted text was becomes a text. A text
+/// stays one, by its tag if it has to stand bare.
+fn lend_style(scalar: &mut Scalar, shell: &mut Node, style: ScalarStyle) {
+    let is_text = |scalar: &Scalar, tag: Option<&str>| {
+        matches!(Version::V3.resolve(scalar, tag), Ok(sluice_yaml::Resolved::String(_)))
+    };
+    let was_text = is_text(scalar, shell.tag.as_deref());
+    scalar.style = style;
+    if was_text && !is_text(scalar, shell.tag.as_deref()) {
+        shell.tag = Some(sluice_yaml::tag::STR.into());
     }
 }
