@@ -41,7 +41,8 @@ impl Changes {
 
     fn walk(&self, node: &mut Node) {
         if let Some(anchor) = &node.anchor {
-            let same = |changed: &&Node| changed.anchor.as_ref().is_some_and(|other| Arc::ptr_eq(other, anchor));
+            let same =
+                |changed: &&Node| changed.anchor.as_ref().is_some_and(|other| Arc::ptr_eq(other, anchor));
             if let Some(changed) = self.0.iter().rev().find(same) {
                 node.value = changed.value.clone();
                 node.tag.clone_from(&changed.tag);
@@ -51,7 +52,9 @@ impl Changes {
         match &mut node.value {
             Value::Scalar(_) => {}
             Value::Sequence(items) => items.items_mut().iter_mut().for_each(|item| self.walk(item)),
-            Value::Mapping(mapping) => mapping.entries_mut().iter_mut().for_each(|entry| self.walk(&mut entry.value)),
+            Value::Mapping(mapping) => {
+                mapping.entries_mut().iter_mut().for_each(|entry| self.walk(&mut entry.value));
+            }
         }
     }
 }

@@ -19,7 +19,10 @@ pub enum DecodeError {
         known: Option<&'static str>,
     },
     /// A value of another type.
-    #[error("json: cannot unmarshal {found} into Go struct field {path} of type {wanted}")]
+    #[error(
+        "json: cannot unmarshal {found} into Go struct field {path} of type {wanted}{}",
+        quote(found, wanted)
+    )]
     Type {
         /// What was found: `number`, `string`, `bool`, `array`, `object`.
         found: &'static str,
@@ -32,6 +35,15 @@ pub enum DecodeError {
 
 fn hint(known: Option<&str>) -> String {
     known.map(|field| format!(": did you mean {field:?}?")).unwrap_or_default()
+}
+
+/// YAML 1.1 has more booleans than one expects: `y`, `no`, `on`.
+fn quote(found: &str, wanted: &str) -> &'static str {
+    if wanted == "string" && matches!(found, "bool" | "number") {
+        ": put quotes around the value"
+    } else {
+        ""
+    }
 }
 
 /// Where the decoder is, and how strict.
@@ -239,7 +251,8 @@ mod tests {
     #[test]
     fn says_what_is_wrong_and_where() {
         let error = decode(r#"{"name": 1}"#, true).unwrap_err().to_string();
-        assert_eq!(error, "json: cannot unmarshal number into Go struct field Sample.name of type string");
+        let words = "json: cannot unmarshal number into Go struct field Sample.name of type string";
+        assert_eq!(error, format!("{words}: put quotes around the value"));
         let error = decode(r#"{"names": "a"}"#, true).unwrap_err().to_string();
         assert_eq!(error, r#"json: unknown field "names": did you mean "name"?"#);
         assert!(decode(r#"{"names": "a"}"#, false).is_ok());

@@ -65,7 +65,8 @@ impl Entries {
                     return Ok(());
                 }
                 let found = nodes::kind_name(field.kind());
-                let mapping = field.as_mapping_mut().ok_or(Error::NodeKind { expected: "MappingNode", found })?;
+                let mapping =
+                    field.as_mapping_mut().ok_or(Error::NodeKind { expected: "MappingNode", found })?;
                 for ((key, value), mark) in self.entries.iter().zip(&mut marks) {
                     match mapping.get_mut(key) {
                         Some(old) if old.kind() == Kind::Scalar => {

@@ -56,6 +56,10 @@ fn parse_either(text: &[u8], source: &str, options: PatchOptions) -> Result<Cont
             for patch in &mut patches {
                 patch.memory.allow_name_change = options.allow_name_change;
                 patch.memory.allow_kind_change = options.allow_kind_change;
+                if options.allow_name_change || options.allow_kind_change {
+                    // kustomize notes it in an annotation, and with that all others become texts, also nulls.
+                    patch.set_annotations(&patch.annotations());
+                }
             }
             Ok(Content::Strategic(patches))
         }

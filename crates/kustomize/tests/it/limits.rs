@@ -51,8 +51,8 @@ fn bases_that_double_at_each_level_end() {
         .with("/l40/r.yaml", config("a"));
     for level in 0..40 {
         let next = level + 1;
-        fs.insert(format!("/l{level}/kustomization.yaml"), "resources: [x, y]\n");
-        for side in ["x", "y"] {
+        fs.insert(format!("/l{level}/kustomization.yaml"), "resources: [left, right]\n");
+        for side in ["left", "right"] {
             let content = format!("namePrefix: {side}\nresources: [../../l{next}]\n");
             fs.insert(format!("/l{level}/{side}/kustomization.yaml"), content);
         }

@@ -208,3 +208,16 @@ fn the_same_object_twice_is_an_error() {
         "{error}"
     );
 }
+
+#[test]
+fn a_label_set_in_several_places_is_one_label() {
+    // An overlay that means to change only the object's own label changes the selector as well: kustomize does.
+    let fs = shop()
+        .with(
+            "/shop/a/kustomization.yaml",
+            "resources: [../base]\nlabels: [{pairs: {env: a}, includeSelectors: true}]\n",
+        )
+        .with("/shop/b/kustomization.yaml", "resources: [../a]\nlabels: [{pairs: {env: b}}]\n");
+    let out = built(&fs, "/shop/b").unwrap();
+    assert_eq!((out.matches("env: a").count(), out.matches("env: b").count()), (0, 6), "{out}");
+}
