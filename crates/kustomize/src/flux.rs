@@ -53,7 +53,11 @@ pub fn build(
 ) -> Result<Build, BuildError> {
     let context = Context::new(fs, options);
     let loader = Loader::at(&context, directory).map_err(BuildError::Generate)?;
-    let (file, kustomization) = generate(&loader, spec).map_err(BuildError::Generate)?;
+    let (file, kustomization) = generate(&loader, spec).map_err(|error| match error {
+        // Flux takes the first file, and kustomize complains of the others.
+        Error::MultipleKustomizations { .. } => BuildError::Build(error),
+        other => BuildError::Generate(other),
+    })?;
     let target = Target::with(loader, file, kustomization).map_err(BuildError::Build)?;
     let resources = finish::resources(&target).map_err(BuildError::Build)?;
     drop(target);

@@ -1,13 +1,14 @@
 //! The kustomization file.
 
 pub(crate) mod decode;
+mod generators;
 mod selector;
 mod types;
 
+pub use generators::{GeneratorArgs, GeneratorOptions, SecretArgs};
 pub use types::{
-    FieldOptions, GeneratorArgs, GeneratorOptions, Image, Label, LegacySortOptions, ObjectMeta, Patch,
-    PatchOptions, Replacement, Replica, SecretArgs, Selector, SortOptions, SourceSelector, TargetSelector,
-    Var,
+    FieldOptions, Image, Label, LegacySortOptions, ObjectMeta, Patch, PatchOptions, Replacement, Replica,
+    Selector, SortOptions, SourceSelector, TargetSelector, Var,
 };
 
 pub(crate) use selector::SelectorRegex;

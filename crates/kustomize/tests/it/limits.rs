@@ -1,5 +1,6 @@
 //! What a hostile or broken source can't do.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use sluice_kustomize::fs::{Jail, Memory};
@@ -70,7 +71,7 @@ fn aliases_that_double_end() {
     let mut bomb = String::from("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx0: &x0 [a, a]\n");
     for level in 1..40 {
         let below = level - 1;
-        bomb.push_str(&format!("x{level}: &x{level} [*x{below}, *x{below}]\n"));
+        writeln!(bomb, "x{level}: &x{level} [*x{below}, *x{below}]").unwrap();
     }
     let fs =
         Memory::new().with("/a/kustomization.yaml", "resources: [bomb.yaml]\n").with("/a/bomb.yaml", bomb);
