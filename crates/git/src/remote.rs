@@ -237,3 +237,69 @@ impl fmt::Debug for Proxy {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(url: &str, data: &[(&str, &str)]) -> Result<Remote, Error> {
+        let data = data.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect();
+        Remote::new(url)?.with_secret(&data)
+    }
+
+    fn basic(url: &str, data: &[(&str, &str)]) -> (String, String) {
+        match with(url, data).unwrap().auth {
+            Auth::Basic { user, password } => (user, password),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn secrets_for_http() {
+        let pair = |user: &str, password: &str| (user.to_owned(), password.to_owned());
+        assert_eq!(basic("https://h/x", &[("username", "u"), ("password", "p")]), pair("u", "p"));
+        assert_eq!(basic("https://h/x", &[("username", "u")]), pair("u", ""));
+        assert_eq!(basic("https://a:b@h/x", &[("username", "u")]), pair("u", "b"));
+        let bearer = with(
+            "https://h/x",
+            &[("bearerToken", "t"), ("username", "u"), ("ca.crt", "new"), ("caFile", "old")],
+        )
+        .unwrap();
+        assert!(matches!(bearer.auth, Auth::Bearer(token) if token == "t"));
+        assert_eq!(bearer.tls.ca.as_deref(), Some(&b"new"[..]));
+        let err = with("https://h/x", &[("password", "hunter2")]).unwrap_err().to_string();
+        assert_eq!(err, "invalid 'https' auth option: 'password' requires 'username' to be set");
+    }
+
+    #[test]
+    fn secrets_for_ssh() {
+        let err = with("ssh://h/x", &[("known_hosts", "k")]).unwrap_err().to_string();
+        assert_eq!(err, "invalid 'ssh' auth option: 'identity' is required");
+        let err = with("ssh://h/x", &[("identity", "i")]).unwrap_err().to_string();
+        assert_eq!(err, "invalid 'ssh' auth option: 'known_hosts' is required");
+        let remote =
+            with("ssh://me@h/x", &[("identity", "i"), ("known_hosts", "k"), ("username", "ignored")])
+                .unwrap();
+        assert_eq!(remote.ssh_user(), "me");
+        assert_eq!(Remote::new("ssh://h/x").unwrap().ssh_user(), "git");
+    }
+
+    #[test]
+    fn nothing_shows_a_secret() {
+        let mut remote = with(
+            "https://u:hunter1@h/x?token=hunter2#hunter3",
+            &[("bearerToken", "hunter4"), ("tls.crt", "c"), ("tls.key", "hunter5")],
+        )
+        .unwrap();
+        remote.proxy = Some(Proxy {
+            url: Url::parse("http://u:hunter6@p").unwrap(),
+            credentials: Some(("u".into(), "hunter7".into())),
+        });
+        let shown = format!("{remote:?} {:?} {}", remote.tls.client, remote.display_url());
+        assert!(!shown.contains("hunter"), "{shown}");
+        for url in ["ftp://u:hunter@h/x", "https://u:hunter@", "u:hunter@h:x", "https://u:hunter@h:99999/x"] {
+            let text = Remote::new(url).unwrap_err().to_string();
+            assert!(!text.contains("hunter"), "{text}");
+        }
+    }
+}
