@@ -1,7 +1,7 @@
 //! Connecting to the cluster, and saying what it answered.
 
 use anyhow::{Context as _, Result, anyhow};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::{Client, Config};
 
@@ -34,11 +34,7 @@ async fn config(global: &Global) -> Result<Config> {
                 .with_context(|| format!("kubeconfig {}", path.display()))?
         }
         None if from_file => Config::from_kubeconfig(&options).await.context("kubeconfig")?,
-        None => Config::infer().await.map_err(|_| {
-            anyhow!(
-                "no kubeconfig: set KUBECONFIG, give --kubeconfig, or run in a pod with a service account"
-            )
-        })?,
+        None => Config::infer().await.map_err(|error| no_cluster(&error))?,
     };
     if let Some(server) = &global.server {
         config.cluster_url = server.parse().with_context(|| format!("--server {server}"))?;
@@ -55,6 +51,12 @@ async fn config(global: &Global) -> Result<Config> {
     Ok(config)
 }
 
+/// Outside of a pod only the kubeconfig matters: what was wrong with it is the source of the error.
+fn no_cluster(error: &InferConfigError) -> anyhow::Error {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    anyhow!("no cluster: set KUBECONFIG, give --kubeconfig, or run in a pod with a service account: {cause}")
+}
+
 /// An error of the client as one line: what the API server says, or why it cannot be asked.
 pub(crate) fn explain(error: kube::Error) -> anyhow::Error {
     match error {
@@ -63,22 +65,10 @@ pub(crate) fn explain(error: kube::Error) -> anyhow::Error {
         ),
         kube::Error::Api(status) if !status.message.is_empty() => anyhow!("{}", status.message),
         kube::Error::Api(status) => anyhow!("the API server answered {} {}", status.code, status.reason),
-        other => {
-            let mut line = String::new();
-            let mut next: Option<&dyn std::error::Error> = Some(&other);
-            while let Some(error) = next {
-                let text = error.to_string();
-                // Many layers repeat what their source says.
-                if !line.contains(&text) {
-                    if !line.is_empty() {
-                        line.push_str(": ");
-                    }
-                    line.push_str(&text);
-                }
-                next = error.source();
-            }
-            anyhow!("{line}")
+        error @ (kube::Error::Service(_) | kube::Error::HyperError(_)) => {
+            anyhow::Error::new(error).context("cannot reach the API server")
         }
+        other => anyhow::Error::new(other),
     }
 }
 

@@ -33,9 +33,14 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors; for the rest scripts expect 1, as for every other failure.
-            let _ = error.print();
-            return ExitCode::from(u8::from(error.use_stderr()));
+            // Help and version are no errors.
+            if !error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::SUCCESS;
+            }
+            let text = error.render().to_string();
+            Output::of_process().failure(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+            return ExitCode::FAILURE;
         }
     };
     let output = Output::of_process();
@@ -54,7 +59,7 @@ pub fn run() -> ExitCode {
         // The reader of a pipe has seen enough: nothing went wrong.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output.failure(format_args!("{error:#}"));
+            output.failure(text::chain(&error));
             ExitCode::FAILURE
         }
     }

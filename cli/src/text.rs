@@ -23,6 +23,21 @@ pub(crate) fn truncate_hex(text: &str) -> String {
     result
 }
 
+/// An error and its causes as one line. Many layers repeat what their source says: once is enough.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.contains(&cause) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&cause);
+    }
+    line
+}
+
 /// `True` or `False`.
 pub(crate) fn title(value: bool) -> &'static str {
     if value { "True" } else { "False" }
@@ -72,6 +87,12 @@ mod tests {
             assert_eq!(truncate_hex(text), *text);
         }
         assert_eq!(truncate_hex(&format!("é{sha1}é")), "é696f056dé");
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = anyhow::anyhow!("no such file").context("read a: no such file").context("load");
+        assert_eq!(chain(&error), "load: read a: no such file");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::cluster::explain;
 use crate::object::{condition, is_observed};
 use crate::progress::Progress;
+use crate::text::chain;
 
 /// How far an object has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +104,7 @@ fn fatal(error: watcher::Error) -> Result<anyhow::Error, String> {
     };
     let denied = matches!(&source, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404));
     let error = explain(source);
-    if denied { Ok(error) } else { Err(format!("{error:#}")) }
+    if denied { Ok(error) } else { Err(chain(&error)) }
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ async fn values(kustomization: &Kustomization, source: &Source, context: &Contex
         if source.dry_run || post_build.substitute_from.is_empty() {
             variables::add_inline(&mut values, post_build)?;
         } else {
-            values = variables::read(&context.client().await?, kustomization).await?;
+            values = variables::read(&context.client().await?, kustomization).await?.variables;
         }
     }
     Ok(values)

@@ -16,7 +16,7 @@ use crate::object;
 use crate::objects::{ImageCommand, OtherCommand, SourceCommand};
 use crate::selector::StatusSelector;
 use crate::table::Table;
-use crate::text::human_duration;
+use crate::text::{chain, human_duration};
 
 /// How many objects one answer of the API server holds.
 const PAGE: u32 = 500;
@@ -129,7 +129,7 @@ async fn list(kinds: &[&Kind], selection: &Selection, several: bool, context: &C
             Err(error) if several => {
                 // A kind that is not installed has no objects.
                 if !is_not_found(&error) {
-                    context.output.failure(explain(error));
+                    context.output.failure(chain(&explain(error)));
                 }
                 continue;
             }

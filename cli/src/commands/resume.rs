@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::kinds::Kind;
 use crate::objects::ObjectCommand;
 use crate::progress::Progress;
+use crate::text::chain;
 use crate::wait::{self, Verdict};
 
 /// Arguments of `resume`.
@@ -119,7 +120,7 @@ async fn wait_for(
             }
             Err(error) => {
                 failed += 1;
-                output.failure(format_args!("{} {name} reconciliation failed: {error:#}", kind.kind));
+                output.failure(format_args!("{} {name} reconciliation failed: {}", kind.kind, chain(&error)));
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::cluster::explain;
 use crate::context::Context;
 use crate::kinds::Kind;
 use crate::objects::ObjectCommand;
+use crate::text::chain;
 
 /// Arguments of `suspend`.
 #[derive(Debug, Args)]
@@ -55,7 +56,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             Err(error) => context.output.failure(format_args!(
                 "failed suspending {} {name} in {namespace} namespace: {}",
                 kind.kind,
-                explain(error)
+                chain(&explain(error))
             )),
         }
     }

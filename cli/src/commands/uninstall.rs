@@ -16,6 +16,7 @@ use crate::kinds;
 use crate::object::namespace;
 use crate::progress::Progress;
 use crate::prompt::confirm;
+use crate::text::chain;
 
 /// How often to look whether the controllers' pods are gone.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -105,7 +106,9 @@ impl Uninstall<'_> {
         let note = if self.dry_run { " (dry run)" } else { "" };
         match result {
             Err(error) if !is_not_found(&error) => {
-                self.context.output.failure(format_args!("{subject} deletion failed: {}", explain(error)));
+                self.context
+                    .output
+                    .failure(format_args!("{subject} deletion failed: {}", chain(&explain(error))));
                 false
             }
             _ => {
