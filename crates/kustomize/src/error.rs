@@ -28,8 +28,11 @@ pub enum Error {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// The directory to build is none.
-    #[error("must build at directory: {0}")]
+    #[error("must build at directory: {}", not_a_directory(.0))]
     NotDirectory(FsError),
+    /// The directory of a component can't be used.
+    #[error("loader.New \"{0}\"")]
+    Component(Box<Self>),
     /// A file outside of the directory that names it, with restrictions on.
     #[error("security; file '{}' is not in or below '{}'", .file.display(), .root.display())]
     Restricted {
@@ -58,7 +61,7 @@ pub enum Error {
         line: u32,
     },
     /// A document that is no Kubernetes object.
-    #[error("{missing} (line {line})")]
+    #[error("{missing}")]
     NotAnObject {
         /// `missing Resource metadata`, `missing kind in object …` or `missing metadata.name in object …`.
         missing: String,
@@ -290,10 +293,20 @@ impl Error {
         Self::Within { context: context.into(), source: Box::new(self) }
     }
 
+    /// What a user needs besides kustomize's own words: the line of an object that is none.
+    pub fn detail(&self) -> Option<String> {
+        match self.root() {
+            Self::NotAnObject { line, .. } => Some(format!(
+                "the document that starts at line {line} is no Kubernetes object; move other YAML out of the built directory, or list the manifests in a kustomization.yaml"
+            )),
+            _ => None,
+        }
+    }
+
     /// What happened, without where.
     pub fn root(&self) -> &Self {
         match self {
-            Self::Within { source, .. } => source.root(),
+            Self::Within { source, .. } | Self::Component(source) => source.root(),
             Self::Accumulation { directory, .. } => directory.root(),
             other => other,
         }
@@ -301,5 +314,18 @@ impl Error {
 
     pub(crate) fn is_malformed_yaml(&self) -> bool {
         matches!(self.root(), Self::MalformedYaml { .. })
+    }
+}
+
+/// kustomize's words for a directory that can't be one.
+fn not_a_directory(error: &FsError) -> String {
+    match error {
+        FsError::NotFound { path } => {
+            let path = path.display();
+            format!(
+                "not a valid directory: evalsymlink failure on '{path}' : lstat {path}: no such file or directory"
+            )
+        }
+        other => other.to_string(),
     }
 }

@@ -43,6 +43,14 @@ pub enum BuildError {
     Build(Error),
 }
 
+impl BuildError {
+    /// What a user needs besides Flux's own words.
+    pub fn detail(&self) -> Option<String> {
+        let (Self::Generate(error) | Self::Build(error)) = self;
+        error.detail()
+    }
+}
+
 /// Builds a directory as Flux does: without a kustomization file, all manifests below it are its resources; a file
 /// is read leniently, and says what the object says besides. Nothing is written.
 pub fn build(

@@ -207,7 +207,7 @@ mod tests {
     fn errors_name_the_line_in_the_file() {
         let error = resources(b"{kind: A, metadata: {name: a}}\n---\n{kind: A}\n", "f.yaml").unwrap_err();
         assert!(error.to_string().contains("missing metadata.name"), "{error}");
-        assert!(error.to_string().contains("line 3"), "{error}");
+        assert!(error.detail().unwrap_or_default().contains("line 3"), "{:?}", error.detail());
         let error = resources(b"a: b\n---\na: b\n--- x\nb: c\n", "f.yaml").unwrap_err();
         assert_eq!(error.to_string(), "invalid document separator: --- x (line 4)");
         let error = resources(b"{kind: A, metadata: {name: a}}\n---\na: b\n\tc: d\n", "f.yaml").unwrap_err();

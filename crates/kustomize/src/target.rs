@@ -263,7 +263,7 @@ impl<'a> Target<'a> {
     }
 
     fn accumulate_component(&self, gathered: Accumulator, path: &str) -> Result<Accumulator, Error> {
-        let loader = self.loader.descend(path).map_err(|source| source.within("loader.New"))?;
+        let loader = self.loader.descend(path).map_err(|source| Error::Component(Box::new(source)))?;
         let component = self.sub_target(loader, path)?;
         let at = component.loader.root();
         if component.kustomization.kind != COMPONENT {
