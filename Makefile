@@ -29,15 +29,15 @@ controlplane: setup ## Build the test control plane (about five minutes, once) a
 	@scripts/build-controlplane
 
 .PHONY: demo
-demo: build controlplane ## Show the main job on this machine; KEEP=1 leaves it running
+demo: build ## Show the main job on this machine; KEEP=1 leaves it running
 	@e2e/demo/run $(if $(KEEP),--keep)
 
 .PHONY: dev
-dev: setup controlplane ## Run a control plane and the controllers, rebuilt and restarted when a source changes
+dev: setup ## Run a control plane and the controllers, rebuilt and restarted when a source changes
 	@e2e/dev
 
 .PHONY: test
-test: setup controlplane ## Run every test: crates, controllers on a real API server, conformance; ONLY=crates, kustomize or traces for a part
+test: setup ## Run every test: crates, controllers on a real API server, conformance; ONLY=crates, kustomize or traces for a part
 	@e2e/test $(ONLY)
 
 .PHONY: check
