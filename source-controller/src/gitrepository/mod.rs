@@ -3,6 +3,7 @@
 mod archive;
 mod build;
 mod finalize;
+mod lanes;
 mod notify;
 mod remote;
 mod source;
@@ -21,6 +22,7 @@ use sluice_runtime::{Action, Manager, Pass, ReconcileError, Reconciler, Task};
 use crate::failure::Failure;
 use crate::finish::{Success, finish};
 
+use lanes::Lanes;
 use notify::Before;
 use source::Fetched;
 use stores::Stores;
@@ -35,7 +37,8 @@ pub(crate) struct Setup {
 /// Prepares the controller of this kind.
 pub(crate) fn start(manager: &Manager, setup: Setup) -> io::Result<Task> {
     let Setup { storage, concurrency, ssh } = setup;
-    let reconciler = GitReconciler { storage, stores: Arc::new(Stores::create()?), ssh };
+    let (stores, lanes) = (Arc::new(Stores::create()?), Lanes::new(concurrency));
+    let reconciler = GitReconciler { storage, stores, lanes, ssh };
     let controller = manager.controller::<GitRepository>();
     Ok(controller.concurrency(concurrency).owned_conditions(status::OWNED).reconcile_with(reconciler))
 }
@@ -43,6 +46,7 @@ pub(crate) fn start(manager: &Manager, setup: Setup) -> io::Result<Task> {
 struct GitReconciler {
     storage: Arc<Storage>,
     stores: Arc<Stores>,
+    lanes: Lanes,
     ssh: SshAlgorithms,
 }
 

@@ -74,7 +74,7 @@ impl GitReconciler {
             return Ok(None);
         }
         let options = Options::timeout(pass.object.spec.timeout.0);
-        let head = unless_superseded(pass, Box::pin(resolve(remote, reference, &options))).await?;
+        let head = self.ask(pass, remote, Box::pin(resolve(remote, reference, &options))).await?;
         let head = head.map_err(|error| failed(&error))?;
         Ok(head.map(|head| head.revision).filter(|revision| has_revision(&pass.object, revision)))
     }
@@ -87,8 +87,22 @@ impl GitReconciler {
     ) -> Result<Commit, Failure> {
         let options = Options::timeout(pass.object.spec.timeout.0);
         let store = self.stores.open(pass.key(), &pass.object.spec.url);
-        let commit = unless_superseded(pass, Box::pin(fetch(remote, reference, &store, &options))).await?;
+        let commit = self.ask(pass, remote, Box::pin(fetch(remote, reference, &store, &options))).await?;
         commit.map_err(|error| failed(&error))
+    }
+
+    /// Talks to the remote. Holds no worker meanwhile: it may be long in answering, and others are waiting.
+    async fn ask<T>(
+        &self,
+        pass: &Pass<GitRepository>,
+        remote: &Remote,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let work = async {
+            let _lane = self.lanes.enter(&pass.key().namespace, &remote.url).await;
+            work.await
+        };
+        pass.park(unless_superseded(pass, work)).await
     }
 }
 
