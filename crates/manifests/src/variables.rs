@@ -43,12 +43,21 @@ fn message(error: &kube::Error) -> String {
     }
 }
 
+/// The variables of a Kustomization.
+#[derive(Clone, Default)]
+pub struct Found {
+    /// All of them.
+    pub variables: Variables,
+    /// The values that come from Secrets: not for messages or logs.
+    pub secrets: Vec<String>,
+}
+
 /// Reads all ConfigMaps and Secrets that the Kustomization names, in order, then its inline values.
 ///
 /// They are read with the client's own identity, in the Kustomization's namespace.
-pub async fn read(client: &Client, object: &Kustomization) -> Result<Variables, Error> {
-    let mut variables = Variables::new();
-    let Some(post_build) = &object.spec.post_build else { return Ok(variables) };
+pub async fn read(client: &Client, object: &Kustomization) -> Result<Found, Error> {
+    let Found { mut variables, mut secrets } = Found::default();
+    let Some(post_build) = &object.spec.post_build else { return Ok(Found::default()) };
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     for reference in &post_build.substitute_from {
         let origin = substitute::origin(&reference.kind, &reference.name);
@@ -63,9 +72,12 @@ pub async fn read(client: &Client, object: &Kustomization) -> Result<Variables, 
         };
         let pairs = values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         substitute::add(&mut variables, pairs, &origin)?;
+        if reference.kind == SubstituteReferenceKind::Secret {
+            secrets.extend(values.into_values());
+        }
     }
     add_inline(&mut variables, post_build)?;
-    Ok(variables)
+    Ok(Found { variables, secrets })
 }
 
 /// Adds the values that stand in the Kustomization itself; they win over the others.

@@ -10,10 +10,11 @@ use sluice_apis::k8s::Secret;
 use sluice_apis::kustomize::v1::{Decryption, Kustomization};
 use sluice_apply::{Object, read};
 use sluice_artifact::Unpacked;
-use sluice_expr::envsubst::{Missing, Variables};
+use sluice_expr::envsubst::Missing;
 use sluice_kustomize::fs::{FileSystem, Jail, clean};
 use sluice_kustomize::{Options, flux};
-use sluice_manifests::{describe, flux_spec, is_encrypted, substitute, variables};
+use sluice_manifests::variables::{self, Found};
+use sluice_manifests::{describe, flux_spec, is_encrypted, substitute};
 use tokio::sync::Semaphore;
 
 use super::failure::{Failure, Then};
@@ -32,6 +33,8 @@ pub struct Built {
     pub trail: Arc<Trail>,
     /// Hash of the variables that were substituted.
     pub variables: blake3::Hash,
+    /// Values of Secrets that may have been substituted.
+    pub secrets: Vec<String>,
 }
 
 /// Builds on threads of its own, a bounded number at a time: a build is all CPU and memory.
@@ -94,7 +97,7 @@ impl Kustomizer {
         self.builder.metrics.count_build();
         let (manifests, trail) =
             self.builder.run(move || manifests(&unpacked, &directory, &spec, decrypts)).await?;
-        let values = self.variables(object, &manifests).await?;
+        let Found { variables: values, secrets } = self.variables(object, &manifests).await?;
         let hash = memory::hash(&values);
         let due =
             object.spec.post_build.as_ref().is_some_and(|post_build| substitute::is_due(post_build, &values));
@@ -110,12 +113,12 @@ impl Kustomizer {
                 Ok(finished(manifests))
             })
             .await?;
-        Ok(Built { objects, digest, trail: Arc::new(trail), variables: hash })
+        Ok(Built { objects, digest, trail: Arc::new(trail), variables: hash, secrets })
     }
 
-    async fn variables(&self, object: &Kustomization, manifests: &[Value]) -> Result<Variables, Failure> {
+    async fn variables(&self, object: &Kustomization, manifests: &[Value]) -> Result<Found, Failure> {
         // Nothing to substitute into: a missing ConfigMap is no problem.
-        let Some(first) = manifests.first() else { return Ok(Variables::new()) };
+        let Some(first) = manifests.first() else { return Ok(Found::default()) };
         variables::read(&self.client, object)
             .await
             .map_err(|cause| Failure::build(format!("post build failed for '{}': {cause}", describe(first))))

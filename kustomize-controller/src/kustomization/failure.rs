@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use sluice_apis::kustomize::reasons;
 
+/// Secrets hold more than secrets. Values shorter than this, in bytes, are such as `true`, `8080` or `prod`: to hide
+/// them wherever they occur would leave no message to read.
+const SHORTEST_SECRET: usize = 6;
+
 /// What happens after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
@@ -89,6 +93,23 @@ impl Failure {
         self
     }
 
+    /// Hides values of Secrets: the API server quotes what it refuses.
+    #[must_use]
+    pub fn hiding(mut self, secrets: &[String]) -> Self {
+        let mut values: Vec<&str> =
+            secrets.iter().map(|value| value.trim()).filter(|value| value.len() >= SHORTEST_SECRET).collect();
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        for text in [Some(&mut self.message), self.detail.as_mut(), self.event.as_mut()].into_iter().flatten()
+        {
+            for value in &values {
+                if text.contains(value) {
+                    *text = text.replace(value, "***");
+                }
+            }
+        }
+        self
+    }
+
     /// The message of the conditions.
     pub fn condition_message(&self) -> String {
         match &self.detail {
@@ -105,5 +126,20 @@ impl Failure {
     /// Whether only a change of the object can help.
     pub fn is_terminal(&self) -> bool {
         matches!(self.then, Then::Stall | Then::Forbid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secrets_are_hidden() {
+        let failure = Failure::apply("hunter2-longer and hunter2 on port 8080")
+            .with_detail(Some("hunter2 too".to_owned()))
+            .with_event("hunter2")
+            .hiding(&["hunter2\n".to_owned(), "8080".to_owned(), String::new(), "hunter2-longer".to_owned()]);
+        assert_eq!(failure.condition_message(), "*** and *** on port 8080: *** too");
+        assert_eq!(failure.event_message(), "***");
     }
 }

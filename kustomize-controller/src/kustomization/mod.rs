@@ -193,7 +193,9 @@ impl Kustomizer {
         let before = status::inventory(&pass.object);
         let digest = built.digest.clone();
         let applied = self.apply(pass, &cluster, &readers, built.objects, metadata).await;
-        let applied = applied.map_err(|failure| remember(pass, &digest, failure, artifact, began))?;
+        let applied = applied.map_err(|failure| {
+            remember(pass, &digest, failure.hiding(&built.secrets), artifact, began)
+        })?;
 
         let entries = inventory::from_changes(&applied.changes);
         status::set_inventory(&mut pass.object, &entries);
@@ -204,6 +206,7 @@ impl Kustomizer {
         match self.await_health(pass, &cluster, readers, &applied, artifact, metadata).await {
             Ok(()) => {}
             Err(Stop::Failed(failure)) => {
+                let failure = failure.hiding(&built.secrets);
                 return Err(remember(pass, &digest, failure, artifact, began).into());
             }
             Err(stop) => return Err(stop),
@@ -284,7 +287,7 @@ impl Kustomizer {
             return None;
         }
         let unpacked = self.fetcher.get(artifact).await.ok()?;
-        let variables = sluice_manifests::variables::read(&self.client, object).await.ok()?;
+        let variables = sluice_manifests::variables::read(&self.client, object).await.ok()?.variables;
         let check = passed.clone();
         let same = tokio::task::spawn_blocking(move || {
             let files = sluice_kustomize::fs::Jail::new(unpacked.path()).ok()?;
