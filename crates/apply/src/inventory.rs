@@ -44,6 +44,13 @@ pub fn stale(old: &[Entry], new: &[Entry]) -> Vec<Entry> {
     old.iter().filter(|entry| !kept.contains(&entry.id)).cloned().collect()
 }
 
+/// The old entries, then the new ones that are not among them. Versions don't count.
+pub fn joined(old: &[Entry], new: &[Entry]) -> Vec<Entry> {
+    let known: HashSet<&ObjectId> = old.iter().map(|entry| &entry.id).collect();
+    let added = new.iter().filter(|entry| !known.contains(&entry.id));
+    old.iter().chain(added).cloned().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +65,12 @@ mod tests {
         ];
         let new = [entry("a_x_apps_Deployment", "v1"), entry("a_x_networking.k8s.io_Ingress", "v1")];
         assert_eq!(stale(&old, &new), old[1..]);
+    }
+    #[test]
+    fn joined_keeps_the_old_and_adds_the_new() {
+        let entry = |id, version| Entry::parse(id, version).unwrap();
+        let old = [entry("a_x_apps_Deployment", "v1beta1"), entry("a_c__ConfigMap", "v1")];
+        let new = [entry("a_d__ConfigMap", "v1"), entry("a_x_apps_Deployment", "v1")];
+        assert_eq!(joined(&old, &new), [old[0].clone(), old[1].clone(), new[0].clone()]);
     }
 }

@@ -25,5 +25,5 @@ pub mod wait;
 pub use applier::{Applier, ApplyOptions, Difference};
 pub use change::{Action, Change, ChangeSet};
 pub use cluster::{Cluster, ClusterCache};
-pub use error::{ApplyFailure, ClusterError, ObjectError};
+pub use error::{ApplyFailure, ApplyFailureCause, ClusterError, ObjectError};
 pub use object::{Gvk, Object, ObjectId};

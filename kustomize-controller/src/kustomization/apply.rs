@@ -11,7 +11,7 @@ use sluice_apis::kustomize::{GROUP, reasons};
 use sluice_apis::meta::format_duration;
 use sluice_apis::source::v1::Artifact;
 use sluice_apply::ignore::{IgnoreRules, Selector};
-use sluice_apply::inventory::Entry;
+use sluice_apply::inventory::{self, Entry};
 use sluice_apply::read::{self, Owner};
 use sluice_apply::status::StatusReader;
 use sluice_apply::wait::{WaitOptions, Waiter};
@@ -21,7 +21,7 @@ use sluice_apply::{
 use sluice_runtime::EventType;
 
 use super::failure::Failure;
-use super::{KustomizationPass, Kustomizer, Stop, event, status};
+use super::{KustomizationPass, Kustomizer, Stop, event, intent, status};
 
 /// The field manager of applied objects.
 const FIELD_MANAGER: &str = "kustomize-controller";
@@ -44,15 +44,16 @@ pub fn owner(object: &Kustomization) -> Owner {
 }
 
 impl Kustomizer {
-    /// Applies the objects in stages.
+    /// Applies the objects in stages. `before` is the inventory of what was applied before.
     pub(super) async fn apply(
         &self,
-        pass: &KustomizationPass,
+        pass: &mut KustomizationPass,
         cluster: &Cluster,
         readers: &[Arc<dyn StatusReader>],
         mut objects: Vec<Object>,
+        before: &[Entry],
         metadata: &BTreeMap<String, String>,
-    ) -> Result<AppliedSet, Failure> {
+    ) -> Result<AppliedSet, Stop> {
         let object = &pass.object;
         read::set_owner_labels(&mut objects, &owner(object));
         for unknown in normalize::normalize(&mut objects) {
@@ -62,10 +63,10 @@ impl Kustomizer {
             read::set_common_metadata(&mut objects, &common.labels, &common.annotations);
         }
         if let Some(secret) = read::find_encrypted_secret(&objects, GROUP) {
-            return Err(Failure::apply(format!(
+            return Err(Stop::Failed(Failure::apply(format!(
                 "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
                 secret.subject()
-            )));
+            ))));
         }
         let jobs_with_ttl = objects.iter().filter(|o| has_ttl(o)).map(Object::id).collect();
         let options = ApplyOptions {
@@ -81,12 +82,25 @@ impl Kustomizer {
             ..ApplyOptions::default()
         };
         let uid = object.metadata.uid.clone().unwrap_or_default();
-        let last = self.memory.applied(&uid, &status::inventory(object));
+        let last = self.memory.applied(&uid, before);
+        let expected = intent::expected(cluster, &objects).await;
+        let recorded = status::status_mut(&mut pass.object).inventory.clone();
+        status::set_inventory(&mut pass.object, &inventory::joined(before, &expected));
+        pass.patch().await.map_err(Stop::error)?;
+
         let applier = Applier::new(cluster.clone(), options, readers.to_vec());
-        let changes = applier
-            .apply_staged(objects, &last)
-            .await
-            .map_err(|failure| Failure::apply(failure.to_string()).with_detail(failure.detail()))?;
+        let changes = match applier.apply_staged(objects, &last).await {
+            Ok(changes) => changes,
+            Err(failure) => {
+                let left = intent::after_failure(before, &expected, &failure);
+                if left == before {
+                    status::status_mut(&mut pass.object).inventory = recorded;
+                } else {
+                    status::set_inventory(&mut pass.object, &left);
+                }
+                return Err(Failure::apply(failure.to_string()).with_detail(failure.detail()).into());
+            }
+        };
         self.memory.apply(&uid, &changes);
         tracing::info!(
             objects = changes.entries.len(),

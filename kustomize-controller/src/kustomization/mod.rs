@@ -8,6 +8,7 @@ mod dependencies;
 mod failure;
 mod finalize;
 mod health;
+mod intent;
 mod memory;
 mod source;
 mod status;
@@ -189,13 +190,16 @@ impl Kustomizer {
         let built = self.build(&pass.object, unpacked, directory).await?;
 
         status::progress(&mut pass.object, "Detecting drift", revision);
-        pass.patch().await.map_err(Stop::error)?;
         let before = status::inventory(&pass.object);
         let digest = built.digest.clone();
-        let applied = self.apply(pass, &cluster, &readers, built.objects, metadata).await;
-        let applied = applied.map_err(|failure| {
-            remember(pass, &digest, failure.hiding(&built.secrets), artifact, began)
-        })?;
+        let applied = match self.apply(pass, &cluster, &readers, built.objects, &before, metadata).await {
+            Ok(applied) => applied,
+            Err(Stop::Failed(failure)) => {
+                let failure = failure.hiding(&built.secrets);
+                return Err(remember(pass, &digest, failure, artifact, began).into());
+            }
+            Err(stop) => return Err(stop),
+        };
 
         let entries = inventory::from_changes(&applied.changes);
         status::set_inventory(&mut pass.object, &entries);
