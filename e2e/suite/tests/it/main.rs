@@ -1,0 +1,17 @@
+//! source-controller and kustomize-controller together, as the binaries that users run, on a real API server.
+//!
+//! Each test has a namespace, a Git server and controllers of its own; all share one control plane whose audit
+//! log tells what was written. Tests wait for what they want to see; none sleeps for a fixed time.
+
+mod bad_manifests;
+mod bad_sources;
+mod crash;
+mod deletion;
+mod dependencies;
+mod drift;
+mod ownership;
+mod restart;
+mod scale;
+mod secrecy;
+mod support;
+mod waiting;
