@@ -150,7 +150,7 @@ fn manifests(
     let recorder = Recorder::new(&files, files.root());
     let directory = files.canonical(directory).map_err(|error| fail(error.to_string()))?;
     let build = flux::build(&recorder, &directory, spec, &Options::flux())
-        .map_err(|error| fail(error.to_string()))?;
+        .map_err(|error| fail(error.to_string()).with_detail(error.detail()))?;
     let mut manifests = Vec::with_capacity(build.resources.len());
     for resource in &build.resources {
         let value = resource.to_json().map_err(|error| fail(format!("kustomize build failed: {error}")))?;
