@@ -7,6 +7,8 @@ pub mod variables;
 
 pub use spec::flux_spec;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// `Kind.version.group/name`, as kustomize names objects.
@@ -17,10 +19,27 @@ pub fn describe(manifest: &Value) -> String {
     format!("{}.{version}.{group}/{}", text(&manifest["kind"]), text(&manifest["metadata"]["name"]))
 }
 
+/// How SOPS writes an encrypted value, in every format.
+const CIPHERTEXT: &str = "ENC[AES256_GCM,data:";
+
 /// Whether SOPS encrypted the whole object, or a value of a Secret, and decryption is not switched off for it.
 pub fn is_encrypted(manifest: &Value) -> bool {
-    manifest["sops"].is_object()
-        && manifest["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/decrypt"] != "disabled"
+    let switch = manifest["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/decrypt"].as_str();
+    if switch.is_some_and(|value| value.eq_ignore_ascii_case("disabled")) {
+        return false;
+    }
+    manifest["sops"].is_object() || (manifest["kind"] == "Secret" && has_encrypted_value(manifest))
+}
+
+/// Whether a value of a Secret is a file that SOPS encrypted, as a secret generator puts it there.
+fn has_encrypted_value(secret: &Value) -> bool {
+    let values = |field: &str| secret[field].as_object().into_iter().flat_map(|data| data.values());
+    let encoded = values("data").filter_map(Value::as_str).any(|value| {
+        // Kustomize breaks long values into lines.
+        let joined: String = value.split_ascii_whitespace().collect();
+        STANDARD.decode(joined).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(CIPHERTEXT))
+    });
+    encoded || values("stringData").filter_map(Value::as_str).any(|value| value.contains(CIPHERTEXT))
 }
 
 #[cfg(test)]
@@ -28,6 +47,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn ciphertext_is_found_in_the_object_and_in_values() {
+        let file = "password: ENC[AES256_GCM,data:Tr7o=,iv:1=,tag:k=,type:str]\nsops:\n  mac: ENC[AES256_GCM,data:x,type:str]\n";
+        let mut encoded = STANDARD.encode(file);
+        encoded.insert(20, '\n');
+        let secret = |field: &str, value: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, field: {"k": value}});
+        assert!(is_encrypted(&json!({"kind": "Secret", "sops": {"mac": "x"}})));
+        assert!(is_encrypted(&secret("data", &encoded)));
+        assert!(is_encrypted(&secret("stringData", file)));
+        assert!(!is_encrypted(&secret("data", &STANDARD.encode("plain"))));
+        assert!(!is_encrypted(&secret("data", "not base64!")));
+        let mut exempt = secret("data", &encoded);
+        exempt["metadata"]["annotations"] = json!({"kustomize.toolkit.fluxcd.io/decrypt": "Disabled"});
+        assert!(!is_encrypted(&exempt));
+    }
 
     #[test]
     fn objects_are_named_as_kustomize_names_them() {
