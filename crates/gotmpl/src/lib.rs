@@ -1,0 +1,1 @@
+//! Go's text/template with the functions of sprig.

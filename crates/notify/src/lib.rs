@@ -1,0 +1,1 @@
+//! Events and the clients of the services that hear of them.
