@@ -1,1 +1,27 @@
 //! Go's text/template with the functions of sprig.
+//!
+//! ```text
+//! let mut set = Set::new("chart", Arc::new(functions));
+//! set.set_missing_key(MissingKey::Zero);
+//! set.parse("templates/a.yaml", text)?;
+//! let _scope = Scope::enter();
+//! let data = Value::from_json(&json, Numbers::Float64);
+//! let output = Arc::new(set).execute("templates/a.yaml", data, &Budget::default(), &())?;
+//! ```
+//!
+//! Output, error texts, printing and typing follow Go 1.26.
+
+mod error;
+mod exec;
+pub mod function;
+mod limits;
+pub mod parse;
+pub mod quote;
+mod set;
+pub mod value;
+
+pub use error::{Cause, ExecError, Frame, ParseError, Place};
+pub use function::{Call, FuncError, FuncMap, Function};
+pub use limits::{Budget, Limit, Limits};
+pub use set::{MissingKey, Set};
+pub use value::{Kind, List, Map, Numbers, Object, Scope, Str, Type, Value};
