@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::{Api, Client};
 use sluice_apis::k8s::Secret;
-use sluice_git::Proxy;
+use sluice_http::Proxy;
 
 /// The data of a Secret by key.
 pub(crate) type Data = BTreeMap<String, Vec<u8>>;

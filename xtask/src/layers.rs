@@ -38,6 +38,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("sluice-yaml", Layer::Pure),
     ("sluice-apis", Layer::Api),
     ("sluice-git", Layer::Adapter),
+    ("sluice-http", Layer::Adapter),
     ("sluice-oci", Layer::Adapter),
     ("sluice-apply", Layer::Cluster),
     ("sluice-artifact", Layer::Cluster),

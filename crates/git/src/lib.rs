@@ -32,6 +32,7 @@ pub use client::{Head, Limits, Options, RemoteRef, fetch, ls_remote, resolve};
 pub use commit::{Commit, Person, Tag};
 pub use error::{Cause, Error};
 pub use reference::{DEFAULT_BRANCH, Reference, ReferenceFields};
-pub use remote::{Auth, ClientCertificate, Proxy, Remote, SshAlgorithms, Tls};
+pub use remote::{Auth, Remote, SshAlgorithms};
+pub use sluice_http::{ClientCertificate, Proxy, Tls};
 pub use submodule::Submodule;
 pub use tree::{Entry, Kind, Walk};

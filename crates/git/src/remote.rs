@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use sluice_http::{ClientCertificate, Proxy, Tls, redact};
 use url::Url;
 
 use crate::Error;
@@ -48,33 +49,6 @@ pub enum Auth {
         /// Lines as in the OpenSSH file of that name. Hosts that it does not list are refused.
         known_hosts: Vec<u8>,
     },
-}
-
-/// TLS settings of one remote. The system's roots are always trusted as well.
-#[derive(Clone, Default)]
-pub struct Tls {
-    /// PEM bundle of additional authorities.
-    pub ca: Option<Vec<u8>>,
-    /// Certificate chain and private key, both PEM.
-    pub client: Option<ClientCertificate>,
-}
-
-/// An identity for mutual TLS.
-#[derive(Clone)]
-pub struct ClientCertificate {
-    /// PEM chain, leaf first.
-    pub certificate: Vec<u8>,
-    /// PEM private key.
-    pub key: Vec<u8>,
-}
-
-/// A forward proxy.
-#[derive(Clone)]
-pub struct Proxy {
-    /// `http`, `https` or `socks5`.
-    pub url: Url,
-    /// User name and password.
-    pub credentials: Option<(String, String)>,
 }
 
 /// What the SSH handshake may use, by their names in RFC 4253 and its successors. Empty: our defaults.
@@ -140,6 +114,7 @@ impl Remote {
                 certificate: certificate.clone(),
                 key: key.clone(),
             }),
+            accept_any: false,
         };
         self.auth = if let Some(token) = data.get("bearerToken") {
             Auth::Bearer(String::from_utf8_lossy(token).trim().to_owned())
@@ -184,16 +159,6 @@ fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// Removes user information, query and fragment from what may or may not be a URL.
-pub(crate) fn redact(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let url = &url[..end];
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
-}
-
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remote")
@@ -214,27 +179,6 @@ impl fmt::Debug for Auth {
             Self::Bearer(_) => "Bearer(***)",
             Self::Ssh { .. } => "Ssh(***)",
         })
-    }
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("ca", &self.ca.is_some()).field("client", &self.client.is_some()).finish()
-    }
-}
-
-impl fmt::Debug for ClientCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientCertificate(***)")
-    }
-}
-
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxy")
-            .field("url", &redact(self.url.as_str()))
-            .field("credentials", &self.credentials.as_ref().map(|_| "***"))
-            .finish()
     }
 }
 

@@ -70,7 +70,7 @@ impl Submodule {
 
 /// Resolves `./` and `../` against the parent, and understands `user@host:path`.
 fn resolve(parent: &Url, text: &str) -> Result<Url, Error> {
-    let invalid = || Error::InvalidConfig(format!("invalid submodule url '{}'", crate::remote::redact(text)));
+    let invalid = || Error::InvalidConfig(format!("invalid submodule url '{}'", sluice_http::redact(text)));
     if !text.starts_with("./") && !text.starts_with("../") {
         if !text.contains("://")
             && let Some((host, path)) = text.split_once(':')

@@ -67,7 +67,7 @@ fn refuse_unsupported(object: &GitRepository) -> Result<(), Failure> {
     }
 }
 
-async fn read_proxy(client: &Client, object: &GitRepository) -> Result<Option<sluice_git::Proxy>, Failure> {
+async fn read_proxy(client: &Client, object: &GitRepository) -> Result<Option<sluice_http::Proxy>, Failure> {
     let Some(reference) = &object.spec.proxy_secret_ref else { return Ok(None) };
     let namespace = namespace(object);
     let failed = |error: String| {

@@ -1,22 +1,20 @@
 //! Smart HTTP (gitprotocol-http(5)) over one reqwest client per TLS identity and proxy.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Request, Response, StatusCode};
+use sluice_http::{
+    ConfigError, MAX_REDIRECTS, Route, Settings, check_host, classify, follow, is_private,
+    is_private_address, redact,
+};
 use tokio_util::io::StreamReader;
 use url::Url;
 
-use super::redirect::{self, MAX_REDIRECTS};
-use super::{Body, net, tls};
+use super::Body;
 use crate::protocol::{AGENT, clean};
-use crate::remote::redact;
 use crate::{Auth, Cause, Proxy, Remote, Tls};
 
 const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
@@ -56,12 +54,11 @@ pub async fn open(remote: &Remote) -> Result<(Endpoint, Body), Cause> {
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let location =
             location.ok_or_else(|| Cause::Redirect("the answer names no new location".to_owned()))?;
-        let step = redirect::follow(&url, location)?;
+        let step = follow(&url, location).map_err(|err| Cause::Redirect(err.0))?;
         if !step.same_origin {
             tracing::debug!(from = %url, to = %step.url, "redirected to another origin: credentials stay behind");
             endpoint.authorization = None;
-            endpoint.client =
-                client(&Tls { ca: remote.tls.ca.clone(), client: None }, remote.proxy.as_ref())?;
+            endpoint.client = client(&Tls { client: None, ..remote.tls.clone() }, remote.proxy.as_ref())?;
             if remote.proxy.is_none() {
                 check_address(&remote.url, &step.url).await?;
             }
@@ -94,6 +91,10 @@ impl Endpoint {
         let verb = if method == Method::GET { "Get" } else { "Post" };
         let text = describe(verb, &url);
         let route = self.route(&url);
+        if route.proxy.is_none() {
+            check_host(&url)
+                .map_err(|err| Cause::Connect { request: text.clone(), reason: err.to_string() })?;
+        }
         let mut request = Request::new(method, url);
         let headers = request.headers_mut();
         headers.insert("git-protocol", HeaderValue::from_static("version=2"));
@@ -107,11 +108,14 @@ impl Endpoint {
             headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         }
         *request.body_mut() = body.map(Into::into);
-        self.client.execute(request).await.map_err(|err| net::classify(&err.without_url(), &text, &route))
+        self.client
+            .execute(request)
+            .await
+            .map_err(|err| Cause::unanswered(&text, classify(&err.without_url(), &route)))
     }
 
-    fn route(&self, url: &Url) -> net::Route {
-        net::Route { target: authority(url), proxy: self.proxy.clone() }
+    fn route(&self, url: &Url) -> Route {
+        Route { target: authority(url), proxy: self.proxy.clone() }
     }
 
     /// Turns an answer into its body, or into the cause that its status means.
@@ -148,9 +152,9 @@ impl Endpoint {
             )));
         }
         let (request, route) = (request.to_owned(), self.route(url));
-        let stream = response
-            .bytes_stream()
-            .map_err(move |err| std::io::Error::other(net::classify(&err.without_url(), &request, &route)));
+        let stream = response.bytes_stream().map_err(move |err| {
+            std::io::Error::other(Cause::unanswered(&request, classify(&err.without_url(), &route)))
+        });
         Ok(Box::new(StreamReader::new(Box::pin(stream))))
     }
 }
@@ -178,14 +182,14 @@ fn repository_of(url: &Url) -> Result<Url, Cause> {
 /// Refuses to be led from a public name to a private address.
 async fn check_address(original: &Url, url: &Url) -> Result<(), Cause> {
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return Ok(()) };
-    if redirect::is_private(original.host()) || original.host() == url.host() {
+    if is_private(original.host()) || original.host() == url.host() {
         return Ok(());
     }
     // A name that cannot be resolved fails at the request with a proper message.
     let Ok(mut addresses) = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await else {
         return Ok(());
     };
-    if addresses.any(|address| redirect::is_private_address(address.ip())) {
+    if addresses.any(|address| is_private_address(address.ip())) {
         return Err(Cause::Redirect(format!("{host} resolves to a loopback or link-local address")));
     }
     Ok(())
@@ -220,74 +224,13 @@ fn authorization(remote: &Remote) -> Result<Option<HeaderValue>, Cause> {
     Ok(Some(value))
 }
 
-/// What makes two remotes differ in their connections. Credentials do not: they go with each request.
-#[derive(PartialEq, Eq, Clone)]
-struct Identity {
-    ca: Option<Vec<u8>>,
-    client: Option<(Vec<u8>, Vec<u8>)>,
-    proxy: Option<(Url, Option<(String, String)>)>,
-}
-
-/// Clients kept, so that listing and fetching share a connection.
-const KEPT_CLIENTS: usize = 32;
-
-static CLIENTS: Mutex<VecDeque<(Identity, Client)>> = Mutex::new(VecDeque::new());
-
 /// The client for these settings; equal settings share one.
 fn client(tls: &Tls, proxy: Option<&Proxy>) -> Result<Client, Cause> {
-    let identity = Identity {
-        ca: tls.ca.clone(),
-        client: tls.client.as_ref().map(|client| (client.certificate.clone(), client.key.clone())),
-        proxy: proxy.map(|proxy| (proxy.url.clone(), proxy.credentials.clone())),
-    };
-    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(index) = clients.iter().position(|(known, _)| *known == identity) {
-        let found = clients.remove(index).map(|entry| (entry.1.clone(), entry));
-        if let Some((client, entry)) = found {
-            clients.push_back(entry);
-            return Ok(client);
-        }
-    }
-    let client = build(tls, proxy)?;
-    clients.push_back((identity, client.clone()));
-    if clients.len() > KEPT_CLIENTS {
-        clients.pop_front();
-    }
-    Ok(client)
-}
-
-fn build(tls: &Tls, proxy: Option<&Proxy>) -> Result<Client, Cause> {
-    let invalid_tls = |reason: String| Cause::Tls { request: "configuration".to_owned(), reason };
-    let invalid_proxy = |reason: String| Cause::Proxy { request: "configuration".to_owned(), reason };
-    let config = tls::client_config(tls, &[b"h2", b"http/1.1"]).map_err(invalid_tls)?;
-    let mut builder = Client::builder()
-        .tls_backend_preconfigured(config)
-        .user_agent(AGENT)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(30))
-        .pool_idle_timeout(Duration::from_secs(30))
-        .pool_max_idle_per_host(4)
-        .tcp_keepalive(Duration::from_secs(30))
-        .retry(reqwest::retry::never());
-    if let Some(Proxy { url, credentials }) = proxy {
-        // The remote resolves names, as Go's client lets a SOCKS proxy do.
-        let address = match url.scheme() {
-            "socks5" => url.as_str().replacen("socks5://", "socks5h://", 1),
-            "http" | "https" => url.to_string(),
-            other => {
-                return Err(invalid_proxy(format!(
-                    "unsupported scheme '{other}': use http, https or socks5"
-                )));
-            }
-        };
-        let mut proxy =
-            reqwest::Proxy::all(address).map_err(|err| invalid_proxy(err.without_url().to_string()))?;
-        if let Some((user, password)) = credentials {
-            proxy = proxy.basic_auth(user, password);
-        }
-        builder = builder.no_proxy().proxy(proxy);
-    }
-    builder
-        .build()
-        .map_err(|err| Cause::Connect { request: "configuration".to_owned(), reason: err.to_string() })
+    let settings = Settings { tls: tls.clone(), proxy: proxy.cloned(), user_agent: AGENT };
+    let request = "configuration".to_owned();
+    sluice_http::client(&settings).map_err(|err| match err {
+        ConfigError::Tls(reason) => Cause::Tls { request, reason },
+        ConfigError::Proxy(reason) => Cause::Proxy { request, reason },
+        ConfigError::Client(reason) => Cause::Connect { request, reason },
+    })
 }

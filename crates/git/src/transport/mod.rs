@@ -2,13 +2,11 @@
 
 mod http;
 mod known_hosts;
-mod net;
 mod proxy;
-mod redirect;
 mod ssh;
-mod tls;
 
 use bytes::Bytes;
+use sluice_http::Failure;
 use tokio::io::AsyncRead;
 
 use crate::protocol::PacketReader;
@@ -53,6 +51,18 @@ impl Connection {
     /// Where the answers are read.
     pub fn reader(&mut self) -> &mut PacketReader<Body> {
         &mut self.reader
+    }
+}
+
+impl Cause {
+    /// Why a request got no answer.
+    fn unanswered(request: &str, failure: Failure) -> Self {
+        let request = request.to_owned();
+        match failure {
+            Failure::Connect(reason) => Self::Connect { request, reason },
+            Failure::Tls(reason) => Self::Tls { request, reason },
+            Failure::Proxy(reason) => Self::Proxy { request, reason },
+        }
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::ServerName;
+use sluice_http::{client_config, connect_failed};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{net, tls};
 use crate::{Cause, Proxy, Tls};
 
 /// Both directions of a connection.
@@ -32,7 +32,7 @@ pub async fn connect(host: &str, port: u16, proxy: Option<&Proxy>) -> Result<Box
     let proxy_port = proxy.url.port_or_known_default().unwrap_or(default_port);
     let mut stream = TcpStream::connect((proxy_host, proxy_port))
         .await
-        .map_err(|err| failed(net::connect_failed(&err, &format!("{proxy_host}:{proxy_port}"))))?;
+        .map_err(|err| failed(connect_failed(&err, &format!("{proxy_host}:{proxy_port}"))))?;
     let credentials = proxy.credentials.as_ref();
     match proxy.url.scheme() {
         "socks5" => {
@@ -44,7 +44,7 @@ pub async fn connect(host: &str, port: u16, proxy: Option<&Proxy>) -> Result<Box
             Ok(Box::new(stream))
         }
         "https" => {
-            let config = tls::client_config(&Tls::default(), &[]).map_err(failed)?;
+            let config = client_config(&Tls::default(), &[]).map_err(failed)?;
             let name = ServerName::try_from(proxy_host.to_owned()).map_err(|err| failed(err.to_string()))?;
             let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
             let mut stream = connector.connect(name, stream).await.map_err(broken)?;
@@ -58,7 +58,7 @@ pub async fn connect(host: &str, port: u16, proxy: Option<&Proxy>) -> Result<Box
 async fn dial(host: &str, port: u16, request: &str) -> Result<TcpStream, Cause> {
     let stream = TcpStream::connect((host, port)).await.map_err(|err| Cause::Connect {
         request: request.to_owned(),
-        reason: net::connect_failed(&err, &format!("{host}:{port}")),
+        reason: connect_failed(&err, &format!("{host}:{port}")),
     })?;
     // Requests are small and each waits for its answer.
     let _ = stream.set_nodelay(true);

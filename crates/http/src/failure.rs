@@ -3,7 +3,18 @@
 use std::error::Error as StdError;
 use std::io;
 
-use crate::Cause;
+use crate::Unreachable;
+
+/// Why a request got no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection, or it broke.
+    Connect(String),
+    /// The certificate of the server, or ours, was not accepted.
+    Tls(String),
+    /// The proxy refused or failed.
+    Proxy(String),
+}
 
 /// Who is being talked to, as `host:port`.
 #[derive(Clone, Debug)]
@@ -15,35 +26,51 @@ pub struct Route {
 }
 
 /// Classifies an error by what lies at the bottom of its chain.
-///
-/// `request` is what was being asked, such as `Get "https://…"`.
-pub fn classify(err: &(dyn StdError + 'static), request: &str, route: &Route) -> Cause {
-    let request = request.to_owned();
+pub fn classify(err: &(dyn StdError + 'static), route: &Route) -> Failure {
     let mut text = err.to_string();
     let mut link = Some(err);
     while let Some(current) = link {
         text = current.to_string();
         if let Some(tls) = current.downcast_ref::<rustls::Error>() {
-            return Cause::Tls { request, reason: describe_tls(tls) };
+            return Failure::Tls(describe_tls(tls));
+        }
+        if current.is::<Unreachable>() {
+            return Failure::Connect(text);
         }
         let lower = text.to_ascii_lowercase();
         let io = current.downcast_ref::<io::Error>().filter(|io| io.raw_os_error().is_some());
         match (io, &route.proxy) {
             // Without a connection to the proxy there is none to the server either.
-            (Some(io), Some(proxy)) => return Cause::Proxy { request, reason: connect_failed(io, proxy) },
-            (Some(io), None) => return Cause::Connect { request, reason: connect_failed(io, &route.target) },
+            (Some(io), Some(proxy)) => return Failure::Proxy(connect_failed(io, proxy)),
+            (Some(io), None) => return Failure::Connect(connect_failed(io, &route.target)),
             (None, _) if source(current).is_none() && PROXY_WORDS.iter().any(|word| lower.contains(word)) => {
-                return Cause::Proxy { request, reason: text };
+                return Failure::Proxy(text);
             }
             (None, _) if lower.contains("dns error") || lower.contains("failed to lookup address") => {
                 let unresolved = route.proxy.as_deref().unwrap_or(&route.target);
-                return Cause::Connect { request, reason: lookup_failed(unresolved) };
+                // What the resolver itself refused says more than that it failed.
+                if let Some(refused) = find::<Unreachable>(current) {
+                    return Failure::Connect(refused.to_string());
+                }
+                return Failure::Connect(lookup_failed(unresolved));
             }
             _ => {}
         }
         link = source(current);
     }
-    Cause::Connect { request, reason: text }
+    Failure::Connect(text)
+}
+
+/// The first error of a type in a chain.
+fn find<'a, E: StdError + 'static>(err: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    let mut link = Some(err);
+    while let Some(current) = link {
+        if let Some(found) = current.downcast_ref::<E>() {
+            return Some(found);
+        }
+        link = source(current);
+    }
+    None
 }
 
 /// How the HTTP client's errors about proxies can be told from others.

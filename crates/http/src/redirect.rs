@@ -3,30 +3,32 @@
 //! A redirect must not carry credentials to another origin, must not weaken `https`, and must not
 //! turn the controller into a proxy to its own host or to the metadata service of a cloud.
 
-use std::net::IpAddr;
+use url::Url;
 
-use url::{Host, Url};
-
-use crate::Cause;
-use crate::remote::redact;
+use crate::{is_private, redact};
 
 /// Redirects beyond this many are a loop.
 pub const MAX_REDIRECTS: usize = 5;
 
 /// How to go on after a redirect.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct Redirect {
     /// Where to.
     pub url: Url,
     /// Whether the credentials may go along.
     pub same_origin: bool,
 }
 
+/// Why a redirect is not followed; names both ends without credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RedirectError(pub String);
+
 /// Judges the `Location` that `from` answered with.
-pub fn follow(from: &Url, location: &str) -> Result<Step, Cause> {
-    let url = from.join(location).map_err(|err| Cause::Redirect(format!("invalid location: {err}")))?;
+pub fn follow(from: &Url, location: &str) -> Result<Redirect, RedirectError> {
+    let url = from.join(location).map_err(|err| RedirectError(format!("invalid location: {err}")))?;
     let refuse = |reason: &str| {
-        Err(Cause::Redirect(format!("{} to {}: {reason}", redact(from.as_str()), redact(url.as_str()))))
+        Err(RedirectError(format!("{} to {}: {reason}", redact(from.as_str()), redact(url.as_str()))))
     };
     match (from.scheme(), url.scheme()) {
         ("http", "http" | "https") | ("https", "https") => {}
@@ -43,36 +45,14 @@ pub fn follow(from: &Url, location: &str) -> Result<Step, Cause> {
         return refuse("it points at a loopback or link-local address");
     }
     let same_origin = same_host && (from.origin() == url.origin() || upgraded);
-    Ok(Step { url, same_origin })
-}
-
-/// Loopback, link-local (where clouds serve metadata) and unspecified addresses.
-pub fn is_private_address(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified(),
-    }
-}
-
-/// Whether a host is such an address, or the name of one.
-#[allow(clippy::needless_pass_by_value, reason = "as Url::host returns it")]
-pub fn is_private(host: Option<Host<&str>>) -> bool {
-    match host {
-        Some(Host::Ipv4(address)) => is_private_address(address.into()),
-        Some(Host::Ipv6(address)) => is_private_address(address.into()),
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        None => false,
-    }
+    Ok(Redirect { url, same_origin })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judge(from: &str, location: &str) -> Result<Step, Cause> {
+    fn judge(from: &str, location: &str) -> Result<Redirect, RedirectError> {
         follow(&Url::parse(from).unwrap(), location)
     }
 
@@ -98,7 +78,7 @@ mod tests {
             ("https://a.example/x", "https://[::ffff:127.0.0.1]/x"),
             ("https://a.example/x", "https://localhost/x"),
         ] {
-            assert!(matches!(judge(from, to), Err(Cause::Redirect(_))), "{from} -> {to}");
+            assert!(judge(from, to).is_err(), "{from} -> {to}");
         }
     }
 }
