@@ -75,10 +75,8 @@ pub(crate) struct Shared<K> {
 }
 
 /// What a manager gives to each of its controllers.
-pub(crate) struct Parts<K: Object> {
+pub(crate) struct Parts {
     pub client: Client,
-    pub api: Api<K>,
-    pub watch: watcher::Config,
     pub events: EventRecorder,
     pub metrics: Metrics,
     pub backoff: Backoff,
@@ -110,11 +108,25 @@ impl Handle {
 }
 
 impl<K: Object> Controller<K> {
-    pub(crate) fn new(parts: Parts<K>) -> Self {
+    /// A controller that watches its kind.
+    pub(crate) fn new(parts: Parts, api: Api<K>, watch: watcher::Config) -> Self {
+        let mut controller = Self::on_store(parts, &Store::default());
+        let events = controller.shared.events.clone();
+        let complain = move |object: &ObjectMeta, error: &str| {
+            let message = format!("the object cannot be read and is left alone until it is changed: {error}");
+            tell_unreadable::<K>(object, error);
+            events.record_for::<K>(object, EventType::Warning, "InvalidObject", &message, &BTreeMap::new());
+        };
+        let store = controller.store();
+        controller.reflect(api, watch, store, complain);
+        controller
+    }
+
+    /// A controller of a kind that something else watches.
+    pub(crate) fn on_store(parts: Parts, store: &Store<K>) -> Self {
         let kind = K::kind(&());
         let name = kind.to_lowercase();
         let queue = Queue::new(kind.clone(), parts.backoff, parts.metrics.queue(&name));
-        let store = Store::default();
         let patcher = Patcher { field_manager: parts.field_manager, owned_conditions: Vec::new() };
         let shared = Shared {
             client: parts.client,
@@ -129,15 +141,9 @@ impl<K: Object> Controller<K> {
             group: K::group(&()),
         };
         enqueue_changes(&shared);
-        let mut controller = Self { shared, concurrency: 4, watches: Vec::new(), synced: Vec::new() };
-        let events = controller.shared.events.clone();
-        let complain = move |object: &ObjectMeta, error: &str| {
-            let message = format!("the object cannot be read and is left alone until it is changed: {error}");
-            tell_unreadable::<K>(object, error);
-            events.record_for::<K>(object, EventType::Warning, "InvalidObject", &message, &BTreeMap::new());
-        };
-        controller.reflect(parts.api, parts.watch, store, complain);
-        controller
+        let synced = store.clone();
+        let synced = async move { synced.wait_until_ready().await }.boxed();
+        Self { shared, concurrency: 4, watches: Vec::new(), synced: vec![synced] }
     }
 
     /// How many objects are worked on at once; 4 if not set.
@@ -288,7 +294,7 @@ async fn work<R: Reconciler>(
     dispatch::run(queue, slots, turn, cancel, GRACE).await;
 }
 
-fn tell_unreadable<S>(object: &ObjectMeta, error: &str) {
+pub(crate) fn tell_unreadable<S>(object: &ObjectMeta, error: &str) {
     tracing::error!(
         "controllerKind" = reflector::kind_name::<S>(),
         namespace = object.namespace,

@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    Backoff, Controller, EventRecorder, Jitter, Metrics, RuntimeError, Task, client,
-    controller::{Parts, reconcile_id},
+    Backoff, Controller, EventRecorder, Jitter, Metrics, RuntimeError, Store, Task, Watched, client,
+    controller::{Parts, reconcile_id, tell_unreadable},
     flags::{CommonArgs, FlagError, parse_listen_addr},
     leader::{Candidate, Election, lease_name},
     logging,
     pass::Object,
-    servers,
+    reflector, servers,
 };
 
 /// How long tasks may take to end; a little above what a controller gives its turns.
@@ -155,52 +155,58 @@ impl Manager {
         if !self.args.watch_label_selector.is_empty() {
             watch = watch.labels(&self.args.watch_label_selector);
         }
-        Controller::new(Parts {
+        Controller::new(self.parts(), self.api(), watch)
+    }
+
+    /// As [`controller`](Self::controller), for a kind that [`reflect`](Self::reflect) keeps already.
+    pub fn controller_of<K: Object>(&self, store: &Store<K>) -> Controller<K> {
+        Controller::on_store(self.parts(), store)
+    }
+
+    fn parts(&self) -> Parts {
+        Parts {
             client: self.client.clone(),
-            api: self.api(),
-            watch,
             events: self.events.clone(),
             metrics: self.metrics.clone(),
             backoff: self.settings.backoff,
             jitter: self.settings.jitter,
             field_manager: self.name.to_owned(),
-        })
+        }
     }
 
-    /// Serves probes and metrics, waits to lead, and runs the tasks until the process is asked to end.
+    /// Keeps a kind in a store on every replica, also on those that don't lead. The task is to be given to
+    /// [`run`](Self::run).
+    pub fn reflect<S: Watched + Resource<Scope = NamespaceResourceScope>>(&self) -> (Store<S>, Task) {
+        let store = Store::default();
+        let (api, kept) = (self.api(), store.clone());
+        let config = watcher::Config::default();
+        let task = Task::new(format!("{} watch", reflector::kind_name::<S>()), |cancel| async move {
+            Ok(reflector::run(api, config, kept, tell_unreadable::<S>, cancel).await?)
+        });
+        (store, task.on_every_replica())
+    }
+
+    /// Serves probes and metrics, waits to lead, and runs the tasks until the process is asked to end. Tasks for
+    /// [every replica](Task::on_every_replica) start at once.
     ///
     /// At the end turns that go on are told, waiting events delivered and the lease given up, within ten seconds.
     /// A lost lease or a failed task ends everything at once with an error.
     pub async fn run(self, tasks: Vec<Task>) -> Result<(), RuntimeError> {
         self.serve().await?;
         cancel_on_signal(self.shutdown.clone())?;
-        let mut candidate = self.candidate();
-        if let Some(candidate) = &mut candidate
-            && self.shutdown.run_until_cancelled(candidate.acquire()).await.is_none()
-        {
-            return Ok(());
-        }
-        let lease = lease_name(self.name, &self.args.watch_label_selector);
-        self.metrics.set_leader(&lease, true);
-
+        let (standing, leading): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.every_replica);
         let work = self.shutdown.child_token();
-        let mut running = start(tasks, &work);
-        let result = {
-            let keep = async {
-                match &mut candidate {
-                    Some(candidate) => candidate.keep().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::pin!(keep);
-            loop {
-                tokio::select! {
-                    () = self.shutdown.cancelled() => break Ok(()),
-                    // Another replica may work already: stop at once, without an orderly end.
-                    lost = &mut keep => return Err(lost.into()),
-                    Some(ended) = running.next() => if let Err(error) = ended { break Err(error) },
-                }
-            }
+        let mut running = start(standing, &work);
+        let mut candidate = self.candidate();
+        let acquired = self.acquire(&mut candidate, &mut running).await;
+        let leads = matches!(acquired, Ok(true));
+        let result = if leads {
+            let lease = lease_name(self.name, &self.args.watch_label_selector);
+            self.metrics.set_leader(&lease, true);
+            running.extend(start(leading, &work));
+            self.lead(&mut candidate, &mut running).await?
+        } else {
+            acquired.map(drop)
         };
         self.shutdown.cancel();
         let rest = async { while running.next().await.is_some() {} };
@@ -209,12 +215,54 @@ impl Manager {
         }
         self.events.flush(EVENTS_END).await;
         if let Some(candidate) = &mut candidate
+            && leads
             && self.args.leader_election_release_on_cancel
         {
             // If this takes too long, the lease runs out by itself.
             let _ = tokio::time::timeout(LEASE_END, candidate.release()).await;
         }
         result
+    }
+
+    /// Waits to lead. False if the process is asked to end before.
+    async fn acquire(
+        &self,
+        candidate: &mut Option<Candidate>,
+        running: &mut Running,
+    ) -> Result<bool, RuntimeError> {
+        let Some(candidate) = candidate else { return Ok(true) };
+        let acquire = candidate.acquire();
+        tokio::pin!(acquire);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return Ok(false),
+                () = &mut acquire => return Ok(true),
+                Some(ended) = running.next() => ended?,
+            }
+        }
+    }
+
+    /// Leads until the process is asked to end or a task fails; the outer error is a lost lease, after which another
+    /// replica may work already: no time is left for an orderly end.
+    async fn lead(
+        &self,
+        candidate: &mut Option<Candidate>,
+        running: &mut Running,
+    ) -> Result<Result<(), RuntimeError>, RuntimeError> {
+        let keep = async {
+            match candidate {
+                Some(candidate) => candidate.keep().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(keep);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return Ok(Ok(())),
+                lost = &mut keep => return Err(lost.into()),
+                Some(ended) = running.next() => if let Err(error) = ended { return Ok(Err(error)) },
+            }
+        }
     }
 
     async fn serve(&self) -> Result<(), RuntimeError> {
@@ -248,7 +296,7 @@ type Running = FuturesUnordered<futures::future::BoxFuture<'static, Result<(), R
 fn start(tasks: Vec<Task>, cancel: &CancellationToken) -> Running {
     tasks
         .into_iter()
-        .map(|Task { name, start }| {
+        .map(|Task { name, start, .. }| {
             let handle = tokio::spawn(start(cancel.clone()));
             let ended: futures::future::BoxFuture<'static, _> = Box::pin(async move {
                 let result = handle.await.unwrap_or_else(|panic| Err(panic.into()));

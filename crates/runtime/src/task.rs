@@ -9,10 +9,11 @@ use crate::BoxError;
 
 type Start = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, Result<(), BoxError>> + Send>;
 
-/// Something that runs while this process leads: a controller, a file server. Its failure ends the process.
+/// Something that runs while this process leads, or always: a controller, a file server. Its failure ends the process.
 pub struct Task {
     pub(crate) name: String,
     pub(crate) start: Start,
+    pub(crate) every_replica: bool,
 }
 
 impl Task {
@@ -25,7 +26,14 @@ impl Task {
     where
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
-        Self { name: name.into(), start: Box::new(move |cancel| start(cancel).boxed()) }
+        Self { name: name.into(), start: Box::new(move |cancel| start(cancel).boxed()), every_replica: false }
+    }
+
+    /// Runs it also while another replica leads.
+    #[must_use]
+    pub fn on_every_replica(mut self) -> Self {
+        self.every_replica = true;
+        self
     }
 }
 
