@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::fs::FsError;
 use crate::kustomization::decode::DecodeError;
+use crate::remote::{NotARepository, RemoteError};
 
 /// Why a build fails. The first words are those of kustomize, which users search for.
 #[derive(Debug, thiserror::Error)]
@@ -121,12 +122,22 @@ pub enum Error {
     #[error("error unmarshaling JSON: while decoding JSON: {0}")]
     Decode(#[from] DecodeError),
     /// A base that contains the kustomization that names it.
-    #[error("cycle detected: candidate root '{}' contains visited root '{}'", .candidate.display(), .visited.display())]
+    #[error("cycle detected: candidate root '{}' contains visited root '{}'{}", .candidate.display(), .visited.display(), way(.chain))]
     Cycle {
         /// The base.
         candidate: PathBuf,
         /// Where it is named.
         visited: PathBuf,
+        /// All directories on the way there, from the one that is built.
+        chain: Vec<PathBuf>,
+    },
+    /// A repository that leads to itself.
+    #[error("cycle detected: URI '{candidate}' referenced by previous URI '{visited}'")]
+    RemoteCycle {
+        /// The repository.
+        candidate: String,
+        /// Where it is named.
+        visited: String,
     },
     /// A base by absolute path.
     #[error("new root '{path}' cannot be absolute")]
@@ -144,6 +155,52 @@ pub enum Error {
     AmbiguousPath {
         /// The path.
         path: String,
+    },
+    /// A base outside of the repository that names it.
+    #[error(
+        "security; bases in kustomizations found in cloned git repos must be within the repo, but base '{base}' is outside '{}'", .repository.display()
+    )]
+    OutsideRepository {
+        /// The base.
+        base: String,
+        /// The repository.
+        repository: PathBuf,
+    },
+    /// A file can't be fetched.
+    #[error("{source}: {url}")]
+    Fetch {
+        /// The URL, without credentials.
+        url: String,
+        /// Why.
+        source: RemoteError,
+    },
+    /// The URL of a repository gives no file.
+    #[error("URL is a git repository ({source}: {url})")]
+    UrlOfRepository {
+        /// The URL, without credentials.
+        url: String,
+        /// What the server says.
+        source: RemoteError,
+    },
+    /// A URL that is no repository's.
+    #[error(
+        "'{url}' is no git repository: {reason}; expected such as https://host/owner/repository//directory?ref=v1"
+    )]
+    NotARepository {
+        /// The URL, without credentials.
+        url: String,
+        /// Why.
+        reason: NotARepository,
+    },
+    /// A repository can't be fetched.
+    #[error("cannot fetch repository '{url}'{}: {source}", at_reference(.reference))]
+    Clone {
+        /// Its address, without credentials.
+        url: String,
+        /// The reference asked for, if any.
+        reference: String,
+        /// Why.
+        source: RemoteError,
     },
     /// Something from the network.
     #[error(
@@ -275,6 +332,14 @@ pub enum Error {
         /// The chart.
         chart: String,
     },
+    /// A chart that can't be rendered.
+    #[error("chart '{chart}': {reason}")]
+    Chart {
+        /// The chart.
+        chart: String,
+        /// Why.
+        reason: String,
+    },
     /// A name that could mean several resources.
     #[error("found multiple possible referrals: {found}")]
     AmbiguousReference {
@@ -315,6 +380,19 @@ impl Error {
     pub(crate) fn is_malformed_yaml(&self) -> bool {
         matches!(self.root(), Self::MalformedYaml { .. })
     }
+}
+
+/// Where a cycle goes, when it is more than a step.
+fn way(chain: &[PathBuf]) -> String {
+    if chain.len() < 2 {
+        return String::new();
+    }
+    let steps: Vec<_> = chain.iter().map(|step| step.display().to_string()).collect();
+    format!(" (by way of {})", steps.join(" -> "))
+}
+
+fn at_reference(reference: &str) -> String {
+    if reference.is_empty() { String::new() } else { format!(" at '{reference}'") }
 }
 
 /// kustomize's words for a directory that can't be one.

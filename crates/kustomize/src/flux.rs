@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use crate::error::Error;
-use crate::fs::{DirEntry, FileKind};
+use crate::fs::FileKind;
 use crate::kustomization::{FILE_NAMES, Image, Kustomization, Patch};
 use crate::loader::{Context, Loader};
 use crate::target::{self, Target};
-use crate::{Build, FileSystem, Input, Options, finish, parse};
+use crate::{Build, Environment, FileSystem, Options, finish, parse};
 
 /// What the object says. Texts and lists that are empty leave the directory's kustomization as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,15 +49,25 @@ impl BuildError {
     }
 }
 
-/// Builds a directory as Flux does: without a kustomization file, all manifests below it are its resources; a file
-/// is read leniently, and says what the object says besides. Nothing is written.
+/// Builds a directory as Flux does, from files alone.
 pub fn build(
-    fs: &dyn FileSystem,
+    files: &dyn FileSystem,
     directory: &Path,
     spec: &Spec,
     options: &Options,
 ) -> Result<Build, BuildError> {
-    let context = Context::new(fs, options);
+    build_in(Environment::of(files), directory, spec, options)
+}
+
+/// Builds a directory as Flux does: without a kustomization file, all manifests below it are its resources; a file
+/// is read leniently, and says what the object says besides. Nothing is written.
+pub fn build_in(
+    environment: Environment<'_>,
+    directory: &Path,
+    spec: &Spec,
+    options: &Options,
+) -> Result<Build, BuildError> {
+    let context = Context::new(environment, options);
     let loader = Loader::at(&context, directory).map_err(BuildError::Generate)?;
     let (file, kustomization) = generate(&loader, spec).map_err(|error| match error {
         // Flux takes the first file, and kustomize complains of the others.
@@ -69,8 +77,7 @@ pub fn build(
     let target = Target::with(loader, file, kustomization).map_err(BuildError::Build)?;
     let resources = finish::resources(&target).map_err(BuildError::Build)?;
     drop(target);
-    let (inputs, warnings) = context.into_notes();
-    Ok(Build { resources, inputs, warnings })
+    Ok(crate::finished(resources, context))
 }
 
 /// The directory's kustomization with what the object says.
@@ -167,19 +174,18 @@ fn scan(
             context.options.limits.depth
         )));
     }
-    let entries = context.fs.list(directory)?;
-    context.note(directory, Input::Directory(digest(&entries)));
-    for entry in entries {
+    let files = context.environment.files;
+    for entry in files.list(directory)? {
         let path = directory.join(&entry.name);
         let name = format!("{prefix}{}", entry.name);
         if entry.kind == FileKind::Directory {
-            if FILE_NAMES.iter().any(|file| context.fs.is_file(&path.join(file))) {
+            if FILE_NAMES.iter().any(|file| files.is_file(&path.join(file))) {
                 found.push(name);
             } else {
                 scan(loader, &path, &format!("{name}/"), depth + 1, found)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            let manifest = context.read(&path)?;
+            let manifest = loader.read(&path)?;
             parse::resources(&manifest, &name).map_err(|source| {
                 source.within(format!("failed to decode Kubernetes YAML from {}", path.display()))
             })?;
@@ -187,15 +193,6 @@ fn scan(
         }
     }
     Ok(())
-}
-
-fn digest(entries: &[DirEntry]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for entry in entries {
-        hasher.update(entry.name.as_bytes());
-        hasher.update([0, entry.kind as u8]);
-    }
-    hasher.finalize().into()
 }
 
 #[cfg(test)]

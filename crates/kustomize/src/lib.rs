@@ -5,9 +5,11 @@
 //! Kustomization object says. Files come from a [`FileSystem`]: [`fs::Jail`] reads below one directory of the disk
 //! only.
 //!
-//! Nothing is fetched and nothing is run: remote bases, Helm charts and plugins that are not built in are errors.
+//! Nothing is fetched but by the [`Remote`] that an [`Environment`] has, no chart is rendered but by its [`Charts`], and
+//! nothing is run: plugins that are not built in are errors.
 
 mod accumulator;
+pub mod charts;
 pub mod cli;
 mod config;
 mod error;
@@ -25,6 +27,7 @@ mod order;
 mod origin;
 mod parse;
 mod plugins;
+pub mod remote;
 mod resmap;
 mod resource;
 mod schema;
@@ -33,14 +36,15 @@ mod target;
 mod text;
 mod transform;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+pub use charts::Charts;
 pub use error::Error;
 pub use fieldspec::FieldSpec;
 pub use fs::FileSystem;
 pub use ids::{Gvk, ResId};
 pub use kustomization::Kustomization;
+pub use remote::{Remote, Repository};
 pub use resource::Resource;
 
 use loader::{Context, Loader};
@@ -95,11 +99,13 @@ pub struct Limits {
     pub files: usize,
     /// How deep kustomizations may refer to kustomizations.
     pub depth: usize,
+    /// Files and repositories fetched.
+    pub fetches: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 256 << 20, files: 100_000, depth: 64 }
+        Self { bytes: 256 << 20, files: 100_000, depth: 64, fetches: 256 }
     }
 }
 
@@ -127,15 +133,22 @@ impl Options {
     }
 }
 
-/// Something that the result depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A file, by the SHA-256 digest of its content.
-    File([u8; 32]),
-    /// A directory, by the SHA-256 digest of the names in it.
-    Directory([u8; 32]),
-    /// A path where nothing was.
-    Absent,
+/// Where a build gets things from.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    /// The files.
+    pub files: &'a dyn FileSystem,
+    /// The network; without it remote bases are refused.
+    pub remote: Option<&'a dyn Remote>,
+    /// What renders Helm charts; without it they are refused.
+    pub charts: Option<&'a dyn Charts>,
+}
+
+impl<'a> Environment<'a> {
+    /// Files, and nothing else.
+    pub fn of(files: &'a dyn FileSystem) -> Self {
+        Self { files, remote: None, charts: None }
+    }
 }
 
 /// What a build makes.
@@ -143,18 +156,37 @@ pub enum Input {
 pub struct Build {
     /// The resources in order.
     pub resources: Vec<Resource>,
-    /// What was read, by absolute path: as long as this is the same, so is the result.
-    pub inputs: BTreeMap<PathBuf, Input>,
     /// What the user should change some day.
     pub warnings: Vec<String>,
+    /// The URLs of all that was fetched, without credentials: the result depends on more than the files if there
+    /// are any.
+    pub fetched: Vec<String>,
+}
+
+/// Builds the kustomization in `directory` from files alone.
+pub fn build(files: &dyn FileSystem, directory: &Path, options: &Options) -> Result<Build, Error> {
+    build_in(Environment::of(files), directory, options)
 }
 
 /// Builds the kustomization in `directory`.
-pub fn build(fs: &dyn FileSystem, directory: &Path, options: &Options) -> Result<Build, Error> {
-    let context = Context::new(fs, options);
-    let target = Target::load(Loader::at(&context, directory)?)?;
-    let resources = finish::resources(&target)?;
-    drop(target);
-    let (inputs, warnings) = context.into_notes();
-    Ok(Build { resources, inputs, warnings })
+pub fn build_in(environment: Environment<'_>, directory: &Path, options: &Options) -> Result<Build, Error> {
+    let context = Context::new(environment, options);
+    let resources = finish::resources(&Target::load(Loader::at(&context, directory)?)?)?;
+    Ok(finished(resources, context))
+}
+
+/// Builds the kustomization in a directory of a repository.
+pub fn build_repository(
+    environment: Environment<'_>,
+    repository: &Repository,
+    options: &Options,
+) -> Result<Build, Error> {
+    let context = Context::new(environment, options);
+    let resources = finish::resources(&Target::load(Loader::at_repository(&context, repository)?)?)?;
+    Ok(finished(resources, context))
+}
+
+fn finished(resources: Vec<Resource>, context: Context<'_>) -> Build {
+    let (warnings, fetched) = context.into_notes();
+    Build { resources, warnings, fetched }
 }

@@ -1,27 +1,27 @@
 //! Reads the files that a kustomization names, within its restrictions.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest, Sha256};
+use std::rc::Rc;
 
 use crate::error::Error;
-use crate::fs::{FileKind, FileSystem, FsError, clean};
+use crate::fs::{FileKind, FileSystem, FsError, Mount, clean};
+use crate::remote::{Fetcher, Repository, is_file_url, redact};
 use crate::schema::Schema;
-use crate::{Input, LoadRestrictions, Options};
+use crate::{Environment, LoadRestrictions, Options};
 
-/// What one build shares: the files, the options, and what it notes on the way.
+/// What one build shares: where things come from, the options, and what it notes on the way.
 pub(crate) struct Context<'a> {
-    pub(crate) fs: &'a dyn FileSystem,
+    pub(crate) environment: Environment<'a>,
     pub(crate) options: &'a Options,
     pub(crate) schema: RefCell<Schema>,
+    fetcher: Fetcher<'a>,
     notes: RefCell<Notes>,
 }
 
 #[derive(Default)]
 struct Notes {
-    inputs: BTreeMap<PathBuf, Input>,
     warnings: Vec<String>,
     topics: BTreeSet<String>,
     reads: usize,
@@ -29,8 +29,9 @@ struct Notes {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(fs: &'a dyn FileSystem, options: &'a Options) -> Self {
-        Self { fs, options, schema: RefCell::default(), notes: RefCell::default() }
+    pub(crate) fn new(environment: Environment<'a>, options: &'a Options) -> Self {
+        let fetcher = Fetcher::new(environment.remote, options.limits.fetches);
+        Self { environment, options, schema: RefCell::default(), fetcher, notes: RefCell::default() }
     }
 
     /// Notes a warning, once for each `topic`.
@@ -41,42 +42,52 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Notes what the result depends on.
-    pub(crate) fn note(&self, path: &Path, input: Input) {
-        self.notes.borrow_mut().inputs.insert(clean(path), input);
-    }
-
-    /// Reads a file and notes its digest, or that it isn't there.
-    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
-        let content = self.fs.read(path);
+    /// Counts what was read.
+    fn count(&self, content: Vec<u8>) -> Result<Vec<u8>, Error> {
         let mut notes = self.notes.borrow_mut();
-        let key = clean(path);
-        match content {
-            Ok(content) => {
-                notes.reads += 1;
-                notes.bytes += content.len() as u64;
-                let limits = self.options.limits;
-                if notes.bytes > limits.bytes {
-                    return Err(Error::Limit(format!("more than {} bytes are read", limits.bytes)));
-                }
-                if notes.reads > limits.files {
-                    return Err(Error::Limit(format!("more than {} files are read", limits.files)));
-                }
-                notes.inputs.entry(key).or_insert_with(|| Input::File(Sha256::digest(&content).into()));
-                Ok(content)
-            }
-            Err(error) => {
-                if matches!(error, FsError::NotFound { .. }) {
-                    notes.inputs.entry(key).or_insert(Input::Absent);
-                }
-                Err(error.into())
-            }
+        notes.reads += 1;
+        notes.bytes += content.len() as u64;
+        let limits = self.options.limits;
+        if notes.bytes > limits.bytes {
+            return Err(Error::Limit(format!("more than {} bytes are read", limits.bytes)));
         }
+        if notes.reads > limits.files {
+            return Err(Error::Limit(format!("more than {} files are read", limits.files)));
+        }
+        Ok(content)
     }
 
-    pub(crate) fn into_notes(self) -> (BTreeMap<PathBuf, Input>, Vec<String>) {
-        let notes = self.notes.into_inner();
-        (notes.inputs, notes.warnings)
+    /// How many bytes may still be read.
+    fn remaining(&self) -> u64 {
+        self.options.limits.bytes.saturating_sub(self.notes.borrow().bytes)
+    }
+
+    /// The warnings, and the URLs of what was fetched.
+    pub(crate) fn into_notes(self) -> (Vec<String>, Vec<String>) {
+        (self.notes.into_inner().warnings, self.fetcher.fetched())
+    }
+}
+
+/// The tree of a repository, entered by one reference to it.
+struct Tree {
+    repository: Repository,
+    files: Rc<Mount>,
+}
+
+/// A directory, of the build's own files or of a fetched tree.
+#[derive(Clone)]
+struct Place {
+    tree: Option<Rc<Tree>>,
+    root: PathBuf,
+}
+
+impl Place {
+    fn is_in_tree_of(&self, other: &Self) -> bool {
+        match (&self.tree, &other.tree) {
+            (None, None) => true,
+            (Some(tree), Some(other)) => Rc::ptr_eq(tree, other),
+            _ => false,
+        }
     }
 }
 
@@ -84,120 +95,165 @@ impl<'a> Context<'a> {
 #[derive(Clone)]
 pub(crate) struct Loader<'a> {
     pub(crate) context: &'a Context<'a>,
-    root: PathBuf,
+    place: Place,
     /// The directories whose kustomizations lead here.
-    referrers: Vec<PathBuf>,
+    referrers: Vec<Place>,
 }
 
 impl<'a> Loader<'a> {
     /// For the directory that is built.
     pub(crate) fn at(context: &'a Context<'a>, directory: &Path) -> Result<Self, Error> {
-        let root = confirm(context.fs, directory)?;
-        Ok(Self { context, root, referrers: Vec::new() })
+        let root = confirm(context.environment.files, directory).map_err(Error::NotDirectory)?;
+        Ok(Self { context, place: Place { tree: None, root }, referrers: Vec::new() })
+    }
+
+    /// For a directory of a repository that is built.
+    pub(crate) fn at_repository(context: &'a Context<'a>, repository: &Repository) -> Result<Self, Error> {
+        let place = enter(context, repository)?;
+        Ok(Self { context, place, referrers: Vec::new() })
     }
 
     pub(crate) fn root(&self) -> &Path {
-        &self.root
+        &self.place.root
+    }
+
+    /// The files of the tree that this is in.
+    pub(crate) fn files(&self) -> &dyn FileSystem {
+        match &self.place.tree {
+            Some(tree) => &*tree.files,
+            None => self.context.environment.files,
+        }
     }
 
     /// Whether there is something at the path.
     pub(crate) fn exists(&self, path: &str) -> bool {
-        let path = clean(&self.root.join(path));
-        let exists = self.context.fs.kind(&path).is_ok();
-        if !exists {
-            self.context.note(&path, Input::Absent);
-        }
-        exists
+        self.files().kind(&clean(&self.root().join(path))).is_ok()
     }
 
-    /// For a directory that the kustomization names.
+    /// For a directory that the kustomization names, or a repository.
     pub(crate) fn descend(&self, path: &str) -> Result<Self, Error> {
         if path.is_empty() {
             return Err(Error::EmptyRoot);
         }
+        let place = match Repository::parse(path) {
+            Ok(repository) => {
+                self.refuse_cycle_of(&repository)?;
+                enter(self.context, &repository)?
+            }
+            // Nobody calls a directory so.
+            Err(_) if path.contains("://") && self.context.environment.remote.is_none() => {
+                return Err(Error::RemoteRefused { url: redact(path) });
+            }
+            Err(reason) if path.contains("://") => {
+                return Err(Error::NotARepository { url: redact(path), reason });
+            }
+            Err(_) => self.local(path)?,
+        };
+        let mut referrers = self.referrers.clone();
+        referrers.push(self.place.clone());
+        let contains =
+            |visited: &&Place| visited.is_in_tree_of(&place) && visited.root.starts_with(&place.root);
+        if let Some(visited) = referrers.iter().rev().find(contains) {
+            let chain =
+                referrers.iter().map(|place| place.root.clone()).chain([place.root.clone()]).collect();
+            return Err(Error::Cycle { candidate: place.root, visited: visited.root.clone(), chain });
+        }
+        if referrers.len() > self.context.options.limits.depth {
+            let limit = self.context.options.limits.depth;
+            return Err(Error::Limit(format!("kustomizations are nested more than {limit} deep")));
+        }
+        Ok(Self { context: self.context, place, referrers })
+    }
+
+    /// A directory beside this one.
+    fn local(&self, path: &str) -> Result<Place, Error> {
         if Path::new(path).is_absolute() {
             return Err(Error::AbsoluteRoot { path: path.to_owned() });
         }
         if self.context.options.dialect == crate::Dialect::Latest && is_ambiguous(path) {
             return Err(Error::AmbiguousPath { path: path.to_owned() });
         }
-        let root = match confirm(self.context.fs, &self.root.join(path)) {
-            Ok(root) => root,
-            Err(_) if is_remote(path) => return Err(Error::RemoteRefused { url: redact(path) }),
-            Err(error) => return Err(error),
-        };
-        let mut referrers = self.referrers.clone();
-        referrers.push(self.root.clone());
-        if let Some(visited) = referrers.iter().rev().find(|visited| visited.starts_with(&root)) {
-            return Err(Error::Cycle { candidate: root.clone(), visited: visited.clone() });
+        let root =
+            confirm(self.files(), &self.root().join(path)).map_err(|error| match &self.place.tree {
+                Some(tree) if matches!(error, FsError::Outside { .. }) => Error::OutsideRepository {
+                    base: path.to_owned(),
+                    repository: tree.files.shown().to_owned(),
+                },
+                _ => Error::NotDirectory(error),
+            })?;
+        Ok(Place { tree: self.place.tree.clone(), root })
+    }
+
+    /// A repository must not lead to itself.
+    fn refuse_cycle_of(&self, repository: &Repository) -> Result<(), Error> {
+        let text = &repository.text;
+        let visited =
+            self.referrers.iter().chain([&self.place]).rev().filter_map(|place| place.tree.as_ref());
+        match visited.map(|tree| &tree.repository.text).find(|visited| visited.starts_with(text)) {
+            Some(visited) => Err(Error::RemoteCycle { candidate: redact(text), visited: redact(visited) }),
+            None => Ok(()),
         }
-        if referrers.len() > self.context.options.limits.depth {
-            let limit = self.context.options.limits.depth;
-            return Err(Error::Limit(format!("kustomizations are nested more than {limit} deep")));
-        }
-        Ok(Self { context: self.context, root, referrers })
     }
 
     /// Reads a file that the kustomization names.
     pub(crate) fn load(&self, path: &str) -> Result<Vec<u8>, Error> {
-        if path.starts_with("http://") || path.starts_with("https://") {
-            return Err(Error::RemoteRefused { url: redact(path) });
+        if is_file_url(path) {
+            let content = self.context.fetcher.file(path, self.context.remaining())?;
+            return self.context.count(content);
         }
-        let joined = self.root.join(path);
-        if self.context.options.load_restrictions == LoadRestrictions::RootOnly {
-            let real = self.context.fs.canonical(&clean(&joined));
-            let real = match real {
-                Ok(real) => real,
-                Err(error) => return self.context.read(&joined).and(Err(error.into())),
-            };
-            if self.context.fs.kind(&real)? == FileKind::File && !real.starts_with(&self.root) {
-                return Err(Error::Restricted { file: clean(&joined), root: self.root.clone() });
-            }
+        let joined = self.root().join(path);
+        // What is fetched may never reach beyond its own directory.
+        let is_restricted =
+            self.context.options.load_restrictions == LoadRestrictions::RootOnly || self.place.tree.is_some();
+        if is_restricted
+            && let Ok(real) = self.files().canonical(&clean(&joined))
+            && self.files().kind(&real)? == FileKind::File
+            && !real.starts_with(self.root())
+        {
+            return Err(Error::Restricted { file: clean(&joined), root: self.root().to_owned() });
         }
-        self.context.read(&clean(&joined))
+        self.read(&joined)
+    }
+
+    /// Reads a file by its path from the root of all files.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        let content = self.files().read(&clean(path))?;
+        self.context.count(content)
     }
 }
 
+/// The directory of a repository that a reference to it means.
+fn enter(context: &Context<'_>, repository: &Repository) -> Result<Place, Error> {
+    if repository.forced {
+        context.warn("git::", || {
+            "the prefix 'git::' of repositories means nothing: please remove it".to_owned()
+        });
+    }
+    let files = context.fetcher.tree(repository, context.remaining())?;
+    let directory = files.shown().join(&repository.directory);
+    let root = confirm(&*files, &directory).map_err(|error| match error {
+        FsError::Outside { .. } => Error::OutsideRepository {
+            base: repository.directory.clone(),
+            repository: files.shown().to_owned(),
+        },
+        error => Error::NotDirectory(error),
+    })?;
+    Ok(Place { tree: Some(Rc::new(Tree { repository: repository.clone(), files })), root })
+}
+
 /// The real path of a directory.
-fn confirm(fs: &dyn FileSystem, path: &Path) -> Result<PathBuf, Error> {
+fn confirm(fs: &dyn FileSystem, path: &Path) -> Result<PathBuf, FsError> {
     let path = clean(path);
-    let check = || {
-        let real = fs.canonical(&path)?;
-        match fs.kind(&real)? {
-            FileKind::Directory => Ok(real),
-            _ => Err(FsError::NotDirectory { path: path.clone() }),
-        }
-    };
-    check().map_err(Error::NotDirectory)
+    let real = fs.canonical(&path)?;
+    match fs.kind(&real)? {
+        FileKind::Directory => Ok(real),
+        _ => Err(FsError::NotDirectory { path }),
+    }
 }
 
 /// `..` inside a part of the path: what YAML makes of two list entries without a dash between them.
 fn is_ambiguous(path: &str) -> bool {
     path.split('/').any(|part| part != ".." && part.contains(".."))
-}
-
-/// Whether a path that is no directory looks like a repository.
-fn is_remote(path: &str) -> bool {
-    path.contains("://")
-        || path.starts_with("git::")
-        || path.contains("git@")
-        || path.contains("?ref=")
-        || path.contains(".git/")
-        || Path::new(path).extension().is_some_and(|extension| extension == "git")
-        || ["github.com/", "github.com:", "gitlab.com/", "bitbucket.org/"]
-            .iter()
-            .any(|host| path.starts_with(host))
-}
-
-/// A URL without user and password.
-fn redact(url: &str) -> String {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = url.split_at(start);
-    let host_end = rest.find('/').unwrap_or(rest.len());
-    match rest.get(..host_end).and_then(|host| host.rfind('@')) {
-        Some(at) => format!("{scheme}***@{}", rest.get(at + 1..).unwrap_or_default()),
-        None => url.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -209,7 +265,7 @@ mod tests {
     fn finds_cycles_and_files() {
         let fs = Memory::new().with("/a/b/f", "x").with("/c/g", "y");
         let options = Options::default();
-        let context = Context::new(&fs, &options);
+        let context = Context::new(Environment::of(&fs), &options);
         let loader = Loader::at(&context, Path::new("/a/b")).unwrap();
         assert_eq!(loader.load("f").unwrap(), b"x");
         assert!(matches!(loader.load("../../c/g"), Err(Error::Restricted { .. })));
@@ -219,15 +275,13 @@ mod tests {
         assert!(matches!(other.descend("../a/b"), Err(Error::Cycle { .. })));
         assert!(matches!(other.descend("/a"), Err(Error::AbsoluteRoot { .. })));
         assert!(matches!(loader.load("none"), Err(Error::Fs(FsError::NotFound { .. }))));
-        let (inputs, _) = context.into_notes();
-        assert_eq!(inputs.get(Path::new("/a/b/none")), Some(&Input::Absent));
     }
 
     #[test]
     fn remote_bases_are_refused_without_their_password() {
         let fs = Memory::new().with("/a/f", "x");
         let options = Options::default();
-        let context = Context::new(&fs, &options);
+        let context = Context::new(Environment::of(&fs), &options);
         let loader = Loader::at(&context, Path::new("/a")).unwrap();
         let error = loader.descend("https://me:secret@example.com/repo?ref=v1").err().unwrap().to_string();
         assert!(error.contains("https://***@example.com/repo") && !error.contains("secret"), "{error}");

@@ -1,10 +1,16 @@
 //! Where a resource comes from, for `buildMetadata`.
 
+use crate::remote::Repository;
+
 /// Where a resource, or a change to it, comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// The file, relative to the directory that is built.
+    /// The file, relative to the directory that is built, or to the root of its repository.
     pub(crate) path: String,
+    /// The repository that it was fetched from.
+    pub(crate) repository: String,
+    /// The reference that was asked for.
+    pub(crate) reference: String,
     /// The kustomization or file that configures the generator or transformer.
     pub(crate) configured_in: String,
     /// The generator or transformer.
@@ -23,6 +29,15 @@ pub(crate) struct ConfiguredBy {
 impl Origin {
     /// The origin of something in a file or directory below this one.
     pub(crate) fn join(&self, path: &str) -> Self {
+        // kustomize takes URLs of files for repositories here, too.
+        if let Ok(repository) = Repository::parse(path) {
+            let below = crate::fs::clean(std::path::Path::new(&repository.directory));
+            let below = below.to_string_lossy();
+            let path = if below == "." { String::new() } else { below.into_owned() };
+            let origin =
+                Self { repository: repository.shown(), reference: repository.reference, ..self.clone() };
+            return Self { path, ..origin };
+        }
         let joined = crate::fs::clean(&std::path::Path::new(&self.path).join(path));
         Self { path: joined.to_string_lossy().into_owned(), ..self.clone() }
     }
@@ -30,13 +45,16 @@ impl Origin {
     /// The origin of what a built-in generator or transformer of the kustomization at this path makes.
     pub(crate) fn builtin(&self, file: &str, kind: &str) -> Self {
         let by = ConfiguredBy { api_version: "builtin".into(), kind: kind.into(), ..ConfiguredBy::default() };
-        Self { path: String::new(), configured_in: self.join(file).path, configured_by: Some(by) }
+        let configured_in = self.join(file).path;
+        Self { path: String::new(), configured_in, configured_by: Some(by), ..self.clone() }
     }
 
     /// The annotation's text.
     pub(crate) fn to_yaml(&self) -> String {
         let mut out = String::new();
         line(&mut out, "", "path", &self.path);
+        line(&mut out, "", "repo", &self.repository);
+        line(&mut out, "", "ref", &self.reference);
         line(&mut out, "", "configuredIn", &self.configured_in);
         if let Some(by) = &self.configured_by {
             out.push_str("configuredBy:\n");

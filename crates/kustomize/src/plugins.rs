@@ -163,7 +163,12 @@ fn origin(resource: &Resource) -> Option<Origin> {
         name: resource.name().to_owned(),
         namespace: resource.namespace().to_owned(),
     };
-    Some(Origin { path: String::new(), configured_in: origin.path.clone(), configured_by: Some(by) })
+    Some(Origin {
+        path: String::new(),
+        configured_in: origin.path.clone(),
+        configured_by: Some(by),
+        ..origin.clone()
+    })
 }
 
 /// The generators that the resources configure.

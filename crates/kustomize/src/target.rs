@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::accumulator::Accumulator;
+use crate::charts;
 use crate::config::{self, TransformerConfig};
 use crate::error::Error;
 use crate::fs::FsError;
@@ -10,6 +11,7 @@ use crate::kustomization::{COMPONENT, FILE_NAMES, GeneratorOptions, Kustomizatio
 use crate::loader::{Context, Loader};
 use crate::origin::Origin;
 use crate::plugins;
+use crate::remote::{RemoteError, is_file_url, redact};
 use crate::resmap::ResMap;
 use crate::resource::Resource;
 use crate::transform::{self, Step};
@@ -185,12 +187,17 @@ impl<'a> Target<'a> {
     fn accumulate_resources(&self, gathered: &mut Accumulator, paths: &[String]) -> Result<(), Error> {
         for path in paths {
             let Err(not_a_file) = self.accumulate_file(gathered, path) else { continue };
-            if matches!(not_a_file.root(), Error::Limit(_)) {
+            // No base would mend these.
+            if let Error::Limit(_)
+            | Error::RemoteRefused { .. }
+            | Error::Fetch { source: RemoteError::Status { .. }, .. } = not_a_file.root()
+            {
                 return Err(not_a_file);
             }
             let base = match self.loader.descend(path) {
                 Ok(loader) => self.accumulate_base(gathered, loader, path),
-                Err(_) if not_a_file.is_malformed_yaml() => return Err(not_a_file),
+                // What is no YAML is a file all the same; a page of a server says nothing about a repository.
+                Err(_) if not_a_file.is_malformed_yaml() && !is_file_url(path) => return Err(not_a_file),
                 Err(error) => Err(error),
             };
             base.map_err(|directory| match directory.root() {
@@ -203,11 +210,12 @@ impl<'a> Target<'a> {
     }
 
     fn accumulate_file(&self, gathered: &mut Accumulator, path: &str) -> Result<(), Error> {
+        let shown = redact(path);
         let content = self.loader.load(path);
         let mut resources = content
-            .and_then(|content| parse::resources(&content, path))
+            .and_then(|content| parse::resources(&content, &shown))
             .and_then(ResMap::from_resources)
-            .map_err(|source| source.within(format!("accumulating resources from '{path}'")))?
+            .map_err(|source| source.within(format!("accumulating resources from '{shown}'")))?
             .into_resources();
         if let Some(origin) = &self.origin {
             let origin = origin.join(path);
@@ -218,7 +226,7 @@ impl<'a> Target<'a> {
         gathered
             .map
             .append_all(resources)
-            .map_err(|source| source.within(format!("merging resources from '{path}'")))
+            .map_err(|source| source.within(format!("merging resources from '{shown}'")))
     }
 
     /// The kustomization in another directory, as part of this build.
@@ -288,8 +296,10 @@ impl<'a> Target<'a> {
 
     fn generate(&self, gathered: &mut Accumulator) -> Result<(), Error> {
         let kustomization = &self.kustomization;
-        if let Some(chart) = kustomization.helm_charts.first() {
-            return Err(Error::Helm { chart: chart.clone() });
+        if let Some(chart) =
+            kustomization.helm_charts.first().filter(|_| self.context().environment.charts.is_none())
+        {
+            return Err(Error::Helm { chart: chart.name.clone() });
         }
         let global = kustomization.generator_options.as_ref();
         let plugins = self.plugin_resources(&kustomization.generators, "generator")?;
@@ -305,6 +315,12 @@ impl<'a> Target<'a> {
             secret.args.options = GeneratorOptions::merge_global(secret.args.options, global);
             let made = generate::secret(&secret, &self.loader)?;
             self.absorb(gathered, made, self.builtin_origin("SecretGenerator"))?;
+        }
+        let globals = kustomization.helm_globals.clone().unwrap_or_default();
+        for chart in &kustomization.helm_charts {
+            for made in charts::inflate(chart, &globals, &kustomization.namespace, &self.loader)? {
+                self.absorb(gathered, made, self.builtin_origin("HelmChartInflationGenerator"))?;
+            }
         }
         for plugin in plugins {
             for made in plugin.generate(&self.loader)? {

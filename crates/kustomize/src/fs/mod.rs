@@ -2,13 +2,17 @@
 
 mod jail;
 mod memory;
+mod mount;
 mod overlay;
+mod recorder;
 
 use std::path::{Component, Path, PathBuf};
 
 pub use jail::Jail;
 pub use memory::Memory;
+pub use mount::Mount;
 pub use overlay::Overlay;
+pub use recorder::{Recorder, Trail};
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::Dialect;
-use decode::{At, Decode, DecodeError, Fields, Raw};
+use crate::charts::{HelmChart, HelmGlobals, OldChart};
+use decode::{At, Decode, DecodeError, Fields};
 
 /// The names that a kustomization file may have.
 pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -63,11 +64,12 @@ pub struct Kustomization {
     pub transformers: Vec<String>,
     pub validators: Vec<String>,
     pub build_metadata: Vec<String>,
-    /// The names of the Helm charts asked for; nothing inflates them.
-    pub helm_charts: Vec<String>,
+    pub helm_charts: Vec<HelmChart>,
+    pub helm_globals: Option<HelmGlobals>,
     /// Deprecated fields in use.
     pub deprecated: Vec<&'static str>,
     image_tags: Vec<Image>,
+    old_charts: Vec<OldChart>,
     bases: Vec<String>,
     /// Whether any field but `apiVersion` and `kind` says something, if only an empty list.
     present: bool,
@@ -139,8 +141,9 @@ impl Fields for Kustomization {
             "bases" => self.bases = Decode::decode(value, at)?,
             "configMapGenerator" => self.config_map_generator = Decode::decode(value, at)?,
             "secretGenerator" => self.secret_generator = Decode::decode(value, at)?,
-            "helmGlobals" => _ = Raw::decode(value, at)?,
-            "helmCharts" | "helmChartInflationGenerator" => self.add_charts(value, at)?,
+            "helmGlobals" => self.helm_globals = Decode::decode(value, at)?,
+            "helmCharts" => self.helm_charts = Decode::decode(value, at)?,
+            "helmChartInflationGenerator" => self.old_charts = Decode::decode(value, at)?,
             "generatorOptions" => self.generator_options = Decode::decode(value, at)?,
             "configurations" => self.configurations = Decode::decode(value, at)?,
             "generators" => self.generators = Decode::decode(value, at)?,
@@ -190,8 +193,26 @@ impl Kustomization {
         }
         self.resources.append(&mut self.bases);
         self.images.append(&mut self.image_tags);
+        self.move_charts();
         self.config_map_generator.iter_mut().for_each(GeneratorArgs::move_env);
         self.secret_generator.iter_mut().for_each(|secret| secret.args.move_env());
+    }
+
+    /// Moves deprecated charts; of several homes the last one counts, and none if there are globals.
+    fn move_charts(&mut self) {
+        let has_globals = self.helm_globals.is_some();
+        for OldChart { chart, globals } in std::mem::take(&mut self.old_charts) {
+            self.helm_charts.push(chart);
+            if !has_globals && globals != HelmGlobals::default() {
+                let merged = self.helm_globals.get_or_insert_default();
+                if !globals.chart_home.is_empty() {
+                    merged.chart_home = globals.chart_home;
+                }
+                if !globals.config_home.is_empty() {
+                    merged.config_home = globals.config_home;
+                }
+            }
+        }
     }
 
     fn required_api_version(&self) -> &'static str {
@@ -227,14 +248,5 @@ impl Kustomization {
             .iter()
             .filter(|(old, _)| self.deprecated.contains(old))
             .map(|(old, new)| format!("'{old}' is deprecated. Please use '{new}' instead."))
-    }
-
-    fn add_charts(&mut self, value: &Value, at: &At) -> Result<(), DecodeError> {
-        let charts: Vec<Raw> = Decode::decode(value, at)?;
-        for Raw(chart) in charts {
-            let name = ["name", "chartName"].iter().find_map(|key| chart.get(key)).and_then(Value::as_str);
-            self.helm_charts.push(name.unwrap_or_default().to_owned());
-        }
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use sluice_kustomize::fs::{Jail, Memory};
-use sluice_kustomize::{Error, Input, Limits, Options, build};
+use sluice_kustomize::{Error, Limits, Options, build};
 
 use crate::{built, config};
 
@@ -76,18 +76,6 @@ fn aliases_that_double_end() {
     let fs =
         Memory::new().with("/a/kustomization.yaml", "resources: [bomb.yaml]\n").with("/a/bomb.yaml", bomb);
     assert!(built(&fs, "/a").is_err());
-}
-
-#[test]
-fn the_inputs_tell_whether_anything_changed() {
-    let fs =
-        Memory::new().with("/a/kustomization.yaml", "resources: [r.yaml]\n").with("/a/r.yaml", config("r"));
-    let inputs = |fs: &Memory| build(fs, Path::new("/a"), &Options::flux()).unwrap().inputs;
-    let before = inputs(&fs);
-    assert!(matches!(before.get(Path::new("/a/r.yaml")), Some(Input::File(_))));
-    assert_eq!(before.get(Path::new("/a/kustomization.yml")), Some(&Input::Absent));
-    assert_eq!(before, inputs(&fs.clone().with("/a/unrelated.yaml", "x")));
-    assert_ne!(before, inputs(&fs.with("/a/r.yaml", config("r") + "data: {a: b}\n")));
 }
 
 #[test]
