@@ -13,11 +13,13 @@
 
 mod error;
 mod exec;
+pub mod format;
 pub mod function;
 mod limits;
 pub mod parse;
 pub mod quote;
 mod set;
+mod text;
 pub mod value;
 
 pub use error::{Cause, ExecError, Frame, ParseError, Place};

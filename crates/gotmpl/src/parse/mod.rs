@@ -1,9 +1,27 @@
 //! From text to templates.
 
+mod lexer;
+mod node;
+mod number;
+mod parser;
+mod pipeline;
+mod text;
+mod unquote;
+
 use std::sync::Arc;
 
 use crate::error::ParseError;
 use crate::function::FuncMap;
+
+pub use node::Template;
+pub(crate) use node::{Callee, Control, ControlKeyword, NodeId, NodeKind};
+pub(crate) use number::{Ideal, Number};
+
+/// A template may have so many bytes.
+pub const MAX_TEXT: usize = 64 << 20;
+
+/// Control structures, and parentheses, may be nested so deep.
+pub const MAX_DEPTH: usize = 10_000;
 
 /// The marks around actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,29 +44,7 @@ impl Default for Delims {
     }
 }
 
-/// One parsed template.
-#[derive(Debug)]
-pub struct Template {
-    name: Arc<str>,
-}
-
-impl Template {
-    /// The name by which it is called.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(crate) fn shared_name(&self) -> Arc<str> {
-        self.name.clone()
-    }
-
-    /// Whether there is nothing in it but space, comments and definitions.
-    pub fn is_empty(&self) -> bool {
-        true
-    }
-}
-
-/// What one text holds: a template, and those it defines.
+/// What one text holds: a template, and those it defines. Threads may share it.
 #[derive(Clone, Debug)]
 pub struct Parsed {
     templates: Vec<Arc<Template>>,
@@ -64,9 +60,9 @@ impl Parsed {
 /// Parses a text.
 pub(crate) fn parse(
     name: &str,
-    _text: &[u8],
-    _functions: &FuncMap,
-    _delims: &Delims,
+    text: &[u8],
+    functions: &FuncMap,
+    delims: &Delims,
 ) -> Result<Parsed, ParseError> {
-    Err(ParseError { template: name.to_owned(), line: 1, message: "the parser is not here yet".to_owned() })
+    parser::parse(name, text, functions, delims)
 }

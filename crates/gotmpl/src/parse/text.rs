@@ -1,0 +1,134 @@
+//! Nodes as text, as Go's `Node.String` writes them.
+
+use super::node::{Control, Node, NodeId, NodeKind, Pipe, Template, Variable};
+use crate::quote::quote;
+use crate::value::{RED_ZONE, STACK_SEGMENT};
+
+/// The text of a node.
+pub(super) fn node_text(template: &Template, id: NodeId, quote_texts: bool) -> Vec<u8> {
+    let mut writer = Writer { template, quote_texts, out: Vec::new() };
+    writer.node(id);
+    writer.out
+}
+
+struct Writer<'a> {
+    template: &'a Template,
+    quote_texts: bool,
+    out: Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    fn write(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    fn node(&mut self, id: NodeId) {
+        let node: &'a Node = self.template.node(id);
+        stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.kind(&node.kind));
+    }
+
+    fn kind(&mut self, kind: &'a NodeKind) {
+        match kind {
+            NodeKind::List(nodes) => nodes.iter().for_each(|id| self.node(*id)),
+            NodeKind::Text(span) => {
+                let text = self.template.span(span);
+                if self.quote_texts {
+                    self.write(&quote(text));
+                } else {
+                    self.out.extend_from_slice(text);
+                }
+            }
+            NodeKind::Action { pipe } => {
+                self.write("{{");
+                self.node(*pipe);
+                self.write("}}");
+            }
+            NodeKind::Control(control) => self.control(control),
+            NodeKind::Template { name, pipe } => {
+                self.write("{{template ");
+                self.write(&quote(name.as_bytes()));
+                if let Some(pipe) = pipe {
+                    self.write(" ");
+                    self.node(*pipe);
+                }
+                self.write("}}");
+            }
+            NodeKind::Break => self.write("{{break}}"),
+            NodeKind::Continue => self.write("{{continue}}"),
+            NodeKind::Pipe(pipe) => self.pipe(pipe),
+            NodeKind::Command(args) => {
+                for (index, arg) in args.iter().enumerate() {
+                    if index > 0 {
+                        self.write(" ");
+                    }
+                    self.operand(*arg);
+                }
+            }
+            NodeKind::Identifier(callee) => self.write(callee.name()),
+            NodeKind::Field(fields) => self.fields(fields),
+            NodeKind::Variable(Variable { name, fields, .. }) => {
+                self.write(name);
+                self.fields(fields);
+            }
+            NodeKind::Chain { node, fields } => {
+                self.operand(*node);
+                self.fields(fields);
+            }
+            NodeKind::Dot => self.write("."),
+            NodeKind::Nil => self.write("nil"),
+            NodeKind::Bool(value) => self.write(if *value { "true" } else { "false" }),
+            NodeKind::Number(number) => self.write(&number.text),
+            NodeKind::String { literal, .. } => self.out.extend_from_slice(self.template.span(literal)),
+        }
+    }
+
+    fn control(&mut self, control: &Control) {
+        self.write("{{");
+        self.write(control.keyword.name());
+        self.write(" ");
+        self.node(control.pipe);
+        self.write("}}");
+        self.node(control.list);
+        if let Some(otherwise) = control.otherwise {
+            self.write("{{else}}");
+            self.node(otherwise);
+        }
+        self.write("{{end}}");
+    }
+
+    fn pipe(&mut self, pipe: &Pipe) {
+        for (index, variable) in pipe.variables.iter().enumerate() {
+            if index > 0 {
+                self.write(", ");
+            }
+            self.node(*variable);
+        }
+        if !pipe.variables.is_empty() {
+            self.write(if pipe.is_assignment { " = " } else { " := " });
+        }
+        for (index, command) in pipe.commands.iter().enumerate() {
+            if index > 0 {
+                self.write(" | ");
+            }
+            self.node(*command);
+        }
+    }
+
+    /// A node among others: a pipeline needs parentheses there.
+    fn operand(&mut self, id: NodeId) {
+        if matches!(self.template.node(id).kind, NodeKind::Pipe(_)) {
+            self.write("(");
+            self.node(id);
+            self.write(")");
+        } else {
+            self.node(id);
+        }
+    }
+
+    fn fields(&mut self, fields: &[Box<str>]) {
+        for field in fields {
+            self.write(".");
+            self.write(field);
+        }
+    }
+}
