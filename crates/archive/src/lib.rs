@@ -18,4 +18,5 @@ mod write;
 pub use digest::{Algorithm, Digest, DigestError, Hasher, Tee, UnknownAlgorithm};
 pub use extract::{ExtractError, Extracted, Limits, Symlinks, extract};
 pub use order::walk_order;
+pub use read::{Entry, Kind, Reader};
 pub use write::{Summary, WriteError, Writer};

@@ -12,27 +12,33 @@ const MAX_DESCRIPTION: u64 = 1 << 20;
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A regular file.
     File,
+    /// A directory.
     Directory,
+    /// A symbolic link.
     Symlink,
-    /// Neither; the word names it in messages.
+    /// None of these; the word names it in messages.
     Other(&'static str),
 }
 
 /// The description of an entry.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) name: Vec<u8>,
-    pub(crate) kind: Kind,
+pub struct Entry {
+    /// The path, as the archive has it.
+    pub name: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
     /// Permissions with set-id and sticky bits.
-    pub(crate) mode: u32,
+    pub mode: u32,
     /// Bytes of content.
-    pub(crate) size: u64,
+    pub size: u64,
 }
 
-/// Reads entries one after the other.
-pub(crate) struct Reader<R> {
+/// Reads the entries of an uncompressed tar stream one after the other; reading from it gives the content of the
+/// current one. Nothing is checked but the format: paths may lead anywhere.
+pub struct Reader<R> {
     input: R,
     /// Content of the current entry that was not read.
     content: u64,
@@ -48,12 +54,13 @@ struct Extensions {
 }
 
 impl<R: Read> Reader<R> {
-    pub(crate) fn new(input: R) -> Self {
+    /// Starts at the beginning of an archive.
+    pub fn new(input: R) -> Self {
         Self { input, content: 0, padding: 0 }
     }
 
     /// The next entry; None at the end of the archive. What is left of the current one is skipped.
-    pub(crate) fn next_entry(&mut self) -> io::Result<Option<Entry>> {
+    pub fn next_entry(&mut self) -> io::Result<Option<Entry>> {
         self.skip()?;
         let mut extensions = Extensions::default();
         let mut described = 0;
