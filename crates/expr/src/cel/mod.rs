@@ -1,20 +1,25 @@
 //! Conditions in the Common Expression Language (<https://cel.dev>), with the libraries that Flux
 //! gives them: optional types, strings, sets, encoders, numbers comparable across types.
 
+mod ends;
+mod expression;
 mod sets;
 mod types;
+mod value;
 
 use std::sync::{Arc, LazyLock};
 
-use cel::{Context, Env, ExecutionError, Program, Value, objects};
+use cel::Env;
 use serde_json::Value as Json;
+
+pub use self::expression::{Expression, Type};
 
 /// Longest expression that is parsed: a condition, not a program.
 const MAX_LENGTH: usize = 64 * 1024;
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut env = Env::stdlib();
-    for extension in [cel::extensions::strings, cel::extensions::encoders, sets::extension] {
+    for extension in [cel::extensions::strings, cel::extensions::encoders, sets::extension, ends::extension] {
         // Declarations only clash with themselves, and each extension is added once.
         if let Err(error) = env.add_extension(extension) {
             debug_assert!(false, "extension clashes with the standard library: {error}");
@@ -34,11 +39,12 @@ pub enum Error {
         /// What the parser expected, with line and column.
         message: String,
     },
-    /// The result's type, known before evaluation, is not a boolean.
-    #[error(
-        "CEL expression output type mismatch: expected bool, got {found} (compare the value, as in `… == true`)"
-    )]
+    /// The result's type, known before evaluation, is not the one asked for. A field of a variable, whose type nobody
+    /// knows, is made a `bool` by `… == true` and a `string` by `string(…)`.
+    #[error("CEL expression output type mismatch: expected {expected}, got {found}")]
     OutputType {
+        /// The type asked for.
+        expected: &'static str,
         /// The type's name; `dyn` where only evaluation could tell.
         found: &'static str,
     },
@@ -56,51 +62,32 @@ pub enum Error {
         /// The text.
         expression: String,
     },
+    /// The result is not a text.
+    #[error("failed to evaluate CEL expression as string: '{expression}'")]
+    NotText {
+        /// The text.
+        expression: String,
+    },
 }
 
 /// A condition, parsed once and evaluated as often as needed.
 #[derive(Debug)]
-pub struct Condition {
-    source: String,
-    program: Program,
-}
+pub struct Condition(Expression);
 
 impl Condition {
     /// Parses without checking types: which variables exist is known at evaluation only.
     pub fn parse(source: &str) -> Result<Self, Error> {
-        let fail = |message: String| Error::Parse { expression: source.to_owned(), message };
-        if source.len() > MAX_LENGTH {
-            return Err(fail(format!("longer than {MAX_LENGTH} bytes")));
-        }
-        let program = ENVIRONMENT.compile(source).map_err(|e| fail(e.to_string()))?;
-        Ok(Self { source: source.to_owned(), program })
+        Expression::parse(source).map(Self)
     }
 
     /// Parses, and checks that only `variables` are used and that the result is a boolean.
-    ///
-    /// The variables' fields have no types, so `dep.status.ready` alone is refused and
-    /// `dep.status.ready == true` is accepted.
     pub fn compile(source: &str, variables: &[&str]) -> Result<Self, Error> {
-        let condition = Self::parse(source)?;
-        let unknown = types::undeclared(condition.program.expression(), variables);
-        if let Some(name) = unknown {
-            return Err(Error::Parse {
-                expression: source.to_owned(),
-                message: format!(
-                    "undeclared reference to '{name}' (variables here: {})",
-                    variables.join(", ")
-                ),
-            });
-        }
-        match types::output(condition.program.expression()) {
-            "bool" => Ok(condition),
-            found => Err(Error::OutputType { found }),
-        }
+        Expression::compile(source, variables, Some(Type::Bool)).map(Self)
     }
 
     /// The text that was parsed.
     pub fn source(&self) -> &str {
-        &self.source
+        self.0.source()
     }
 
     /// Evaluates with these variables.
@@ -108,43 +95,6 @@ impl Condition {
         &self,
         variables: impl IntoIterator<Item = (&'v str, &'v Json)>,
     ) -> Result<bool, Error> {
-        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        for (name, value) in variables {
-            context.add_variable_from_value(name, to_cel(value));
-        }
-        match self.program.execute(&context) {
-            Ok(Value::Bool(result)) => Ok(result),
-            Ok(_) => Err(Error::NotBoolean { expression: self.source.clone() }),
-            Err(error) => Err(Error::Evaluate { expression: self.source.clone(), message: describe(&error) }),
-        }
-    }
-}
-
-/// The words that cel-go uses where users know them.
-fn describe(error: &ExecutionError) -> String {
-    match error {
-        ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
-        ExecutionError::UndeclaredReference(name) => format!("no such attribute(s): {name}"),
-        other => other.to_string(),
-    }
-}
-
-/// JSON as CEL sees it. Whole numbers are `int`, as Kubernetes reads them.
-fn to_cel(value: &Json) -> Value {
-    match value {
-        Json::Null => Value::Null,
-        Json::Bool(b) => Value::Bool(*b),
-        Json::Number(n) => match (n.as_i64(), n.as_u64()) {
-            (Some(i), _) => Value::Int(i),
-            (None, Some(u)) => Value::UInt(u),
-            (None, None) => Value::Float(n.as_f64().unwrap_or(f64::NAN)),
-        },
-        Json::String(s) => Value::String(Arc::new(s.clone())),
-        Json::Array(items) => Value::List(Arc::new(items.iter().map(to_cel).collect())),
-        Json::Object(fields) => Value::Map(objects::Map {
-            map: Arc::new(
-                fields.iter().map(|(k, v)| (objects::Key::String(Arc::new(k.clone())), to_cel(v))).collect(),
-            ),
-        }),
+        self.0.evaluate_bool(variables)
     }
 }

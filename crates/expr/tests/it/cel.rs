@@ -1,7 +1,7 @@
 //! Conditions as users write them, against the results and refusals of cel-go's semantics.
 
 use serde_json::{Value, json};
-use sluice_expr::cel::{Condition, Error};
+use sluice_expr::cel::{Condition, Error, Expression, Type};
 
 fn object() -> Value {
     json!({
@@ -92,4 +92,28 @@ fn only_booleans_compile() {
     }
     let error = Condition::compile("other.status.x == true", &["self", "dep"]).unwrap_err().to_string();
     assert!(error.contains("undeclared reference to 'other'"), "{error}");
+}
+
+#[test]
+fn lists_have_ends() {
+    for (source, expected) in [
+        ("status.names.first().value() == 'x' && status.names.last().value() == 'y'", true),
+        ("status.names.filter(n, n == 'z').first().orValue('none') == 'none'", true),
+    ] {
+        assert_eq!(evaluate(source).unwrap(), expected, "{source}");
+    }
+}
+
+#[test]
+fn expressions_give_texts_and_values() {
+    let object = object();
+    let variables = || [("o", &object)];
+    let text = Expression::compile("o.metadata.name + '/' + string(o.status.replicas)", &["o"], Some(Type::String));
+    assert_eq!(text.unwrap().evaluate_text(variables()).unwrap(), "a/2");
+    let value = Expression::compile("o.status.names.map(n, n + n)", &["o"], None).unwrap();
+    assert_eq!(value.evaluate(variables()).unwrap(), json!(["xx", "yy"]));
+    for (source, found) in [("1 + 1", "int"), ("o.metadata.name", "dyn"), ("o.metadata.name == 'a'", "bool")] {
+        let error = Expression::compile(source, &["o"], Some(Type::String)).unwrap_err().to_string();
+        assert_eq!(error, format!("CEL expression output type mismatch: expected string, got {found}"));
+    }
 }
