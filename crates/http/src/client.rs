@@ -10,7 +10,7 @@ use crate::reach::Resolver;
 use crate::{Proxy, Tls, client_config, redact};
 
 /// How to connect. Credentials for servers are no part of it: they go with each request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// Trust and client identity.
     pub tls: Tls,

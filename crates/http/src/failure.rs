@@ -105,8 +105,11 @@ fn lookup_failed(target: &str) -> String {
 
 /// Adds Go's words for the common cases to rustls's.
 pub fn describe_tls(err: &rustls::Error) -> String {
-    use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
+    use rustls::{AlertDescription as Alert, CertificateError as Bad, Error, InvalidMessage};
     match err {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "http: server gave HTTP response to HTTPS client".to_owned()
+        }
         Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => {
             "failed to verify certificate: x509: certificate signed by unknown authority".to_owned()
         }

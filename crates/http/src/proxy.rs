@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 /// A forward proxy. Without one, the environment's (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) is used.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Proxy {
     /// `http`, `https` or `socks5`.
     pub url: Url,

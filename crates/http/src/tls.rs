@@ -12,7 +12,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// TLS settings of one remote. The system's authorities are always trusted as well.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Tls {
     /// PEM bundle of additional authorities.
     pub ca: Option<Vec<u8>>,
@@ -23,7 +23,7 @@ pub struct Tls {
 }
 
 /// An identity for mutual TLS.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClientCertificate {
     /// PEM chain, leaf first.
     pub certificate: Vec<u8>,
