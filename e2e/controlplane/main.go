@@ -26,7 +26,7 @@ type program struct {
 var programs = []program{
 	{"up", "start a control plane and stay until SIGTERM", cluster.Up},
 	{"kubectl", "kubectl of the control plane's version", cluster.Kubectl},
-	{"registry", "OCI registry over plain HTTP, kept in memory", registry.Run},
+	{"registry", "OCI registry in memory, with TLS, passwords and tokens on request", registry.Run},
 	{"gitserver", "Git over HTTP, HTTPS and SSH, and a forward proxy", gitserver.Run},
 	{"certs", "write a throw-away CA with a server and a client certificate", pki.Run},
 	{"kube-apiserver", "part of `up`", cluster.APIServer},

@@ -39,7 +39,7 @@ pub use self::{
     git_server::{GitServer, Request},
     metrics::{Metrics, Sample},
     namespace::Namespace,
-    registry::Registry,
+    registry::{PushedArtifact, Registry, RegistryOptions, RegistryRequest},
     sink::{EventSink, Received},
     wait::{condition, wait_for, wait_gone, wait_ready},
 };

@@ -1,11 +1,9 @@
 package gitserver
 
 import (
-	"encoding/json"
-	"io"
-	"os"
-	"sync"
 	"time"
+
+	lines "sluice.dev/e2e/controlplane/internal/journal"
 )
 
 // entry is one request. No field ever holds a password or token.
@@ -27,30 +25,20 @@ type entry struct {
 	Status    int    `json:"status,omitempty"`
 }
 
-// journal writes entries as JSON lines, whole lines at a time.
+// journal keeps the requests.
 type journal struct {
-	mu  sync.Mutex
-	out io.Writer
+	lines *lines.Journal
 }
 
 func openJournal(path string) (*journal, error) {
-	if path == "" {
-		return &journal{out: io.Discard}, nil
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	opened, err := lines.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return &journal{out: file}, nil
+	return &journal{opened}, nil
 }
 
 func (j *journal) add(e entry) {
 	e.Time = time.Now().UTC()
-	line, err := json.Marshal(e)
-	if err != nil {
-		return
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	_, _ = j.out.Write(append(line, '\n'))
+	j.lines.Add(e)
 }
