@@ -119,7 +119,13 @@ impl fmt::Display for ExecError {
         for frame in self.frames.iter().rev() {
             fmt::Display::fmt(frame, f)?;
         }
-        match &self.cause {
+        fmt::Display::fmt(&self.cause, f)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Cause::Message(message) => f.write_str(message),
             Cause::Limit(limit) => fmt::Display::fmt(limit, f),
         }

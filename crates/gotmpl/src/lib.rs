@@ -15,10 +15,14 @@ mod error;
 mod exec;
 pub mod format;
 pub mod function;
+pub mod gojson;
+pub mod goregex;
+pub mod gotime;
 mod limits;
 pub mod parse;
 pub mod quote;
 mod set;
+pub mod sprig;
 mod text;
 pub mod value;
 

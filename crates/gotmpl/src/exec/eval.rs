@@ -195,10 +195,12 @@ impl<'e> Walker<'_, 'e> {
             }
             return Err(self.fail(format!("invalid value; expected {ty}")));
         };
-        if matches!(ty, Type::Any | Type::Reflect)
-            || (!matches!(inner, Value::Nil) && inner.ty().assignable_to(ty))
-        {
+        if matches!(ty, Type::Any | Type::Reflect) || inner.ty() == ty {
             return Ok(value);
+        }
+        if !matches!(inner, Value::Nil) && inner.ty().assignable_to(ty) {
+            // A named slice or map becomes an unnamed one when it is assigned.
+            return Ok(Some(inner.underlying()));
         }
         if let Type::Pointer(target) = inner.ty()
             && target.assignable_to(ty)

@@ -249,7 +249,11 @@ mod tests {
             ("9223372036854775807ns", "2562047h47m16.854775807s"),
             ("-9223372036854775808ns", "-2562047h47m16.854775808s"),
         ] {
-            assert_eq!(Duration::parse(text.as_bytes()).map(|d| d.to_string()), Ok(want.to_owned()), "{text}");
+            assert_eq!(
+                Duration::parse(text.as_bytes()).map(|d| d.to_string()),
+                Ok(want.to_owned()),
+                "{text}"
+            );
         }
         for (text, want) in [
             ("", "time: invalid duration \"\""),

@@ -50,7 +50,11 @@ impl Time {
                     (false, true) => b"am",
                 }),
                 Element::Abbreviation if abbreviation.is_empty() => {
-                    write_offset(&mut out, offset, Offset { zulu: false, colon: false, minutes: true, seconds: false });
+                    write_offset(
+                        &mut out,
+                        offset,
+                        Offset { zulu: false, colon: false, minutes: true, seconds: false },
+                    );
                     Ok(())
                 }
                 Element::Abbreviation => out.write_all(abbreviation.as_bytes()),

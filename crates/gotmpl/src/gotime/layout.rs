@@ -129,7 +129,8 @@ fn element(text: &[u8]) -> Option<(Element, usize)> {
         [b'P', b'M', ..] => (Element::Noon { lower: false }, 2),
         [b'p', b'm', ..] => (Element::Noon { lower: true }, 2),
         [sign @ (b'-' | b'Z'), rest @ ..] => {
-            let (form, colon, minutes, seconds) = OFFSETS.into_iter().find(|form| rest.starts_with(form.0))?;
+            let (form, colon, minutes, seconds) =
+                OFFSETS.into_iter().find(|form| rest.starts_with(form.0))?;
             (Element::Offset(Offset { zulu: *sign == b'Z', colon, minutes, seconds }), form.len() + 1)
         }
         [separator @ (b'.' | b','), digit @ (b'0' | b'9'), ..] => {

@@ -4,6 +4,7 @@ mod civil;
 mod duration;
 mod format;
 mod layout;
+mod object;
 mod parse;
 mod zone;
 
@@ -12,6 +13,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 pub use civil::Civil;
 pub use duration::{Duration, DurationError};
+pub use object::{DURATION, TIME};
 pub use parse::ParseError;
 pub use zone::Zone;
 

@@ -200,7 +200,9 @@ impl Parts {
     }
 
     fn read_offset(&mut self, form: Offset, text: &mut &[u8]) -> Step<()> {
-        if form.zulu && let Some(rest) = text.strip_prefix(b"Z") {
+        if form.zulu
+            && let Some(rest) = text.strip_prefix(b"Z")
+        {
             *text = rest;
             self.utc = true;
             return Ok(());

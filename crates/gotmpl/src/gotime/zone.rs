@@ -108,7 +108,8 @@ impl Zone {
                 known.push(zone);
             }
         }
-        let named: Vec<i32> = known.into_iter().filter(|(name, _)| name == abbreviation).map(|z| z.1).collect();
+        let named: Vec<i32> =
+            known.into_iter().filter(|(name, _)| name == abbreviation).map(|z| z.1).collect();
         named
             .iter()
             .map(|offset| self.at(local.wrapping_sub(i64::from(*offset))))

@@ -1,0 +1,244 @@
+//! Strings. Go counts them in bytes, and so do all lengths and places here.
+
+use super::args::{Outcome, any, check_size, int, text};
+use super::print::strval;
+use super::{runes, words};
+use crate::format::to_bytes;
+use crate::function::{Call, FuncError, Function};
+use crate::quote::quote;
+use crate::value::{List, Map, Str, Type, Value};
+
+const TEXT: Type = Type::String;
+const INT: Type = Type::INT;
+const ANY: Type = Type::Any;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("abbrev", &[INT, TEXT], |_, args| Ok(Value::str(abbrev(&text(args, 1), 0, int(args, 0))))),
+    Function::new("abbrevboth", &[INT, INT, TEXT], |_, args| {
+        Ok(Value::str(abbrev(&text(args, 2), int(args, 0), int(args, 1))))
+    }),
+    Function::new("trunc", &[INT, TEXT], |_, args| Ok(Value::str(trunc(&text(args, 1), int(args, 0))))),
+    Function::new("trim", &[TEXT], |_, args| Ok(Value::str(trim_space(&text(args, 0))))),
+    Function::new("upper", &[TEXT], |_, args| Ok(Value::str(runes::map(&text(args, 0), runes::to_upper)))),
+    Function::new("lower", &[TEXT], |_, args| Ok(Value::str(runes::map(&text(args, 0), runes::to_lower)))),
+    Function::new("title", &[TEXT], |_, args| Ok(Value::str(words::title(&text(args, 0))))),
+    Function::new("untitle", &[TEXT], |_, args| Ok(Value::str(words::untitle(&text(args, 0))))),
+    Function::new("swapcase", &[TEXT], |_, args| Ok(Value::str(words::swap_case(&text(args, 0))))),
+    Function::new("snakecase", &[TEXT], |_, args| Ok(words::separate(&text(args, 0), '_').into())),
+    Function::new("kebabcase", &[TEXT], |_, args| Ok(words::separate(&text(args, 0), '-').into())),
+    Function::new("camelcase", &[TEXT], |_, args| Ok(words::pascal_case(&text(args, 0)).into())),
+    Function::new("initials", &[TEXT], |_, args| Ok(words::initials(&text(args, 0)).into())),
+    Function::new("nospace", &[TEXT], |_, args| Ok(Value::str(words::no_space(&text(args, 0))))),
+    Function::new("wrap", &[INT, TEXT], |_, args| wrap(&text(args, 1), int(args, 0), b"\n", false)),
+    Function::new("wrapWith", &[INT, TEXT, TEXT], |_, args| {
+        wrap(&text(args, 2), int(args, 0), &text(args, 1), true)
+    }),
+    Function::new("substr", &[INT, INT, TEXT], substr),
+    Function::new("repeat", &[INT, TEXT], repeat),
+    Function::new("trimall", &[TEXT, TEXT], |_, args| {
+        Ok(Value::str(trim_any(&text(args, 1), &text(args, 0))))
+    }),
+    Function::new("trimAll", &[TEXT, TEXT], |_, args| {
+        Ok(Value::str(trim_any(&text(args, 1), &text(args, 0))))
+    }),
+    Function::new("trimSuffix", &[TEXT, TEXT], |_, args| {
+        let (suffix, whole) = (text(args, 0), text(args, 1));
+        Ok(Value::str(whole.strip_suffix(&suffix[..]).unwrap_or(&whole)))
+    }),
+    Function::new("trimPrefix", &[TEXT, TEXT], |_, args| {
+        let (prefix, whole) = (text(args, 0), text(args, 1));
+        Ok(Value::str(whole.strip_prefix(&prefix[..]).unwrap_or(&whole)))
+    }),
+    Function::new("contains", &[TEXT, TEXT], |_, args| {
+        Ok(find(&text(args, 1), &text(args, 0)).is_some().into())
+    }),
+    Function::new("hasPrefix", &[TEXT, TEXT], |_, args| Ok(text(args, 1).starts_with(&text(args, 0)).into())),
+    Function::new("hasSuffix", &[TEXT, TEXT], |_, args| Ok(text(args, 1).ends_with(&text(args, 0)).into())),
+    Function::variadic("quote", &[ANY], |_, args| {
+        Ok(joined(args, |value| quote(&strval(value)).into_bytes()))
+    }),
+    Function::variadic("squote", &[ANY], |_, args| {
+        Ok(joined(args, |value| [b"'", to_bytes(value).as_slice(), b"'"].concat()))
+    }),
+    Function::variadic("cat", &[ANY], |_, args| Ok(joined(args, to_bytes))),
+    Function::new("indent", &[INT, TEXT], |_, args| indent(b"", args)),
+    Function::new("nindent", &[INT, TEXT], |_, args| indent(b"\n", args)),
+    Function::new("replace", &[TEXT, TEXT, TEXT], replace),
+    Function::new("plural", &[TEXT, TEXT, INT], |_, args| {
+        Ok(any(args, usize::from(int(args, 2) != 1)).clone())
+    }),
+    Function::new("toString", &[ANY], |_, args| Ok(strval(any(args, 0)).into())),
+    Function::new("split", &[TEXT, TEXT], |_, args| Ok(numbered(split(&text(args, 1), &text(args, 0), -1)))),
+    Function::new("splitn", &[TEXT, INT, TEXT], |_, args| {
+        Ok(numbered(split(&text(args, 2), &text(args, 0), int(args, 1))))
+    }),
+    Function::new("splitList", &[TEXT, TEXT], |_, args| {
+        Ok(Value::List(List::strings(split(&text(args, 1), &text(args, 0), -1))))
+    }),
+];
+
+fn abbrev(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
+    if width < 4 || (offset > 0 && width < 7) {
+        return text.to_vec();
+    }
+    words::abbreviate(text, offset, width)
+}
+
+/// The first bytes, or the last ones for a negative count.
+fn trunc(text: &[u8], count: i64) -> &[u8] {
+    let len = text.len() as i64;
+    if count < 0 && len.saturating_add(count) > 0 {
+        text.get((len + count) as usize..).unwrap_or_default()
+    } else if count >= 0 && len > count {
+        text.get(..count as usize).unwrap_or_default()
+    } else {
+        text
+    }
+}
+
+/// Without the characters at both ends that a test holds for. U+FFFD stands for bytes that are not UTF-8.
+fn trim(text: &[u8], out: impl Fn(char) -> bool) -> &[u8] {
+    let all: Vec<(bool, usize)> =
+        runes::runes(text).map(|(c, width)| (out(c.unwrap_or(char::REPLACEMENT_CHARACTER)), width)).collect();
+    let start: usize = all.iter().take_while(|(out, _)| *out).map(|(_, width)| width).sum();
+    let end: usize = all.iter().rev().take_while(|(out, _)| *out).map(|(_, width)| width).sum();
+    text.get(start..text.len() - end).unwrap_or_default()
+}
+
+fn trim_space(text: &[u8]) -> &[u8] {
+    trim(text, runes::is_space)
+}
+
+fn trim_any<'a>(text: &'a [u8], set: &[u8]) -> &'a [u8] {
+    let set: Vec<char> = runes::chars(set).collect();
+    trim(text, |c| set.contains(&c))
+}
+
+fn wrap(text: &[u8], width: i64, line_break: &[u8], cut: bool) -> Outcome {
+    let lines = text.len() / usize::try_from(width).unwrap_or(1).max(1) + 1;
+    check_size(text.len().saturating_add(lines.saturating_mul(line_break.len())))?;
+    Ok(Value::str(words::wrap(text, width, line_break, cut)))
+}
+
+/// From `start` up to `end`; a negative start is the beginning, a negative or too large end the end.
+fn substr(_: &mut Call<'_>, args: &[Value]) -> Outcome {
+    let (start, end, text) = (int(args, 0), int(args, 1), text(args, 2));
+    let len = text.len() as i64;
+    let out_of_range =
+        |range: String| Err(FuncError::new(format!("runtime error: slice bounds out of range [{range}]")));
+    let part = |from: i64, to: i64| Ok(Value::str(text.get(from as usize..to as usize).unwrap_or_default()));
+    if start < 0 {
+        return match end {
+            ..0 => out_of_range(format!(":{end}")),
+            end if end > len => {
+                out_of_range(format!(":{end}] with length {len}").trim_end_matches(']').to_owned())
+            }
+            end => part(0, end),
+        };
+    }
+    if end < 0 || end > len {
+        return if start > len { out_of_range(format!("{start}:{len}")) } else { part(start, len) };
+    }
+    if start > end { out_of_range(format!("{start}:{end}")) } else { part(start, end) }
+}
+
+fn repeat(_: &mut Call<'_>, args: &[Value]) -> Outcome {
+    let text = text(args, 1);
+    let Ok(count) = usize::try_from(int(args, 0)) else {
+        return Err("strings: negative Repeat count".into());
+    };
+    check_size(text.len().saturating_mul(count))?;
+    Ok(Value::str(if text.is_empty() { Vec::new() } else { text.repeat(count) }))
+}
+
+/// The arguments that are not nil, each made a text, with blanks between them.
+fn joined(args: &[Value], write: impl Fn(&Value) -> Vec<u8>) -> Value {
+    let texts: Vec<Vec<u8>> = args.iter().filter(|value| !matches!(value, Value::Nil)).map(write).collect();
+    Value::str(texts.join(&b' '))
+}
+
+fn indent(before: &[u8], args: &[Value]) -> Outcome {
+    let text = text(args, 1);
+    let Ok(width) = usize::try_from(int(args, 0)) else {
+        return Err("strings: negative Repeat count".into());
+    };
+    let lines = 1 + text.iter().filter(|byte| **byte == b'\n').count();
+    let size = lines.saturating_mul(width).saturating_add(text.len() + before.len());
+    check_size(size)?;
+    let mut out = Vec::with_capacity(size);
+    out.extend_from_slice(before);
+    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        if index > 0 {
+            out.push(b'\n');
+        }
+        out.resize(out.len() + width, b' ');
+        out.extend_from_slice(line);
+    }
+    Ok(Value::str(out))
+}
+
+/// Where a text begins in another one.
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    memchr::memmem::find(text, wanted)
+}
+
+/// All occurrences; an empty text occurs before every character and at the end.
+fn replace(_: &mut Call<'_>, args: &[Value]) -> Outcome {
+    let (old, new, text) = (text(args, 0), text(args, 1), text(args, 2));
+    let mut out = Vec::with_capacity(text.len());
+    if old.is_empty() {
+        check_size((text.len() + 1).saturating_mul(new.len() + 1))?;
+        let mut at = 0;
+        for (_, width) in runes::runes(&text) {
+            out.extend_from_slice(&new);
+            out.extend_from_slice(text.get(at..at + width).unwrap_or_default());
+            at += width;
+        }
+        out.extend_from_slice(&new);
+        return Ok(Value::str(out));
+    }
+    let mut at = 0;
+    for start in memchr::memmem::find_iter(&text, &old) {
+        out.extend_from_slice(text.get(at..start).unwrap_or_default());
+        out.extend_from_slice(&new);
+        check_size(out.len())?;
+        at = start + old.len();
+    }
+    out.extend_from_slice(text.get(at..).unwrap_or_default());
+    Ok(Value::str(out))
+}
+
+/// `strings.SplitN`: at most `limit` parts, all of them for a negative limit; by characters for an empty separator.
+fn split(text: &[u8], separator: &[u8], limit: i64) -> Vec<Str> {
+    if limit == 0 {
+        return Vec::new();
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (mut parts, mut at) = (Vec::new(), 0);
+    if separator.is_empty() {
+        for (_, width) in runes::runes(text) {
+            if parts.len() + 1 == limit {
+                break;
+            }
+            parts.push(text.get(at..at + width).unwrap_or_default().into());
+            at += width;
+        }
+        if at < text.len() {
+            parts.push(text.get(at..).unwrap_or_default().into());
+        }
+        return parts;
+    }
+    for start in memchr::memmem::find_iter(text, separator).take(limit - 1) {
+        parts.push(text.get(at..start).unwrap_or_default().into());
+        at = start + separator.len();
+    }
+    parts.push(text.get(at..).unwrap_or_default().into());
+    parts
+}
+
+/// A `map[string]string` of the parts: `_0`, `_1`…
+fn numbered(parts: Vec<Str>) -> Value {
+    let entries =
+        parts.into_iter().enumerate().map(|(index, part)| (Str::from(format!("_{index}")), part.into()));
+    Map::with_entries(Type::STRING_MAP, entries).into()
+}
