@@ -270,9 +270,21 @@ impl Resource {
         {
             return Ok(());
         }
-        fieldspec::visit(&mut self.node, spec, create, set).map_err(|source| {
+        // kustomize keeps its notes in annotations: with notes there are some, whatever the object has.
+        let found = (spec.path == "metadata/annotations" && !spec.create && self.has_notes())
+            .then(|| FieldSpec { create: true, ..spec.clone() });
+        fieldspec::visit(&mut self.node, found.as_ref().unwrap_or(spec), create, set).map_err(|source| {
             source.within(format!("considering field '{}' of object {}", spec.path, self.id()))
         })
+    }
+
+    /// Whether kustomize would have noted something about the object.
+    fn has_notes(&self) -> bool {
+        let memory = &self.memory;
+        !memory.previous.is_empty()
+            || memory.behavior != Behavior::Unspecified
+            || memory.needs_hash
+            || memory.is_generated
     }
 
     /// Changes the object as it looks in kustomize, which keeps its notes in annotations: a patch can rely on there
@@ -283,11 +295,7 @@ impl Resource {
         keeps_notes: bool,
         change: impl FnOnce(&mut Node) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let memory = &self.memory;
-        let notes = !memory.previous.is_empty()
-            || memory.behavior != Behavior::Unspecified
-            || memory.needs_hash
-            || memory.is_generated;
+        let (memory, notes) = (&self.memory, self.has_notes());
         let present = [
             (NOTES, notes),
             (ORIGIN, memory.origin.is_some()),

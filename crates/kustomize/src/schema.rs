@@ -1,5 +1,6 @@
 //! The Kubernetes schema of a build: what kinds are in namespaces, and how patches merge.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use sluice_patch::{Scope, strategic};
@@ -23,6 +24,8 @@ pub(crate) fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
 pub(crate) struct Schema {
     custom: Option<Rc<sluice_patch::Schema>>,
     is_set: bool,
+    /// Whether the built-in schema was used: once it is, it stays.
+    is_builtin_used: Rc<Cell<bool>>,
 }
 
 impl Schema {
@@ -44,8 +47,8 @@ impl Schema {
             }
             let text = sluice_yaml::decode(content)?;
             let json = sluice_yaml::parse_first(&text)?.unwrap_or_default().to_json(Version::V2)?;
-            // Once resources were looked at, the built-in schema is in use and stays.
-            let base = (mode == OpenApi::Extends || !root).then(sluice_patch::Schema::kustomize);
+            let is_builtin_kept = mode == OpenApi::Extends || self.is_builtin_used.get();
+            let base = is_builtin_kept.then(sluice_patch::Schema::kustomize);
             self.custom = Some(Rc::new(sluice_patch::Schema::from_openapi(&json, base)?));
             self.is_set = true;
             return Ok(());
@@ -53,7 +56,7 @@ impl Schema {
         match version {
             None | Some("") => Ok(()),
             Some(BUILTIN_VERSION) => {
-                *self = Self { custom: None, is_set: true };
+                *self = Self { is_set: true, ..Self::default() };
                 Ok(())
             }
             Some(other) => Err(Error::Usage(format!(
@@ -62,9 +65,21 @@ impl Schema {
         }
     }
 
+    /// Notes that a kind was looked up: kustomize knows the scope of the built-in kinds by heart, and reads its schema
+    /// for any other.
+    pub(crate) fn note_kind(&self, api_version: &str, kind: &str) {
+        let (group, version) = split_api_version(api_version);
+        if self.custom.is_none() && sluice_patch::Schema::kustomize().scope(group, version, kind).is_none() {
+            self.is_builtin_used.set(true);
+        }
+    }
+
     /// The target with the patch merged in; nothing if the patch deletes it.
     pub(crate) fn merge(&self, patch: &Node, target: &Node) -> Result<Option<Node>, Error> {
-        let schema = self.custom.as_deref().unwrap_or_else(|| sluice_patch::Schema::kustomize());
+        let schema = self.custom.as_deref().unwrap_or_else(|| {
+            self.is_builtin_used.set(true);
+            sluice_patch::Schema::kustomize()
+        });
         Ok(strategic::merge(target, patch, schema)?)
     }
 }

@@ -217,6 +217,8 @@ impl<'a> Target<'a> {
             .and_then(ResMap::from_resources)
             .map_err(|source| source.within(format!("accumulating resources from '{shown}'")))?
             .into_resources();
+        let schema = self.context().schema.borrow();
+        resources.iter().for_each(|resource| schema.note_kind(resource.api_version(), resource.kind()));
         if let Some(origin) = &self.origin {
             let origin = origin.join(path);
             for resource in &mut resources {

@@ -7,7 +7,7 @@
 //! - [`parse`] makes a tree of [`Node`]s: order, comments, styles and positions kept, aliases replaced by what they
 //!   name. The tree is the same for both versions; what a scalar means is asked later, with [`Node::resolve`].
 //! - [`Node::to_json`] makes the JSON value that the Go library of that version decodes.
-//! - [`to_yaml`] writes a JSON value byte for byte as `sigs.k8s.io/yaml` marshals it.
+//! - [`to_yaml`] writes a JSON value byte for byte as `sigs.k8s.io/yaml` marshals it, [`to_yaml_pretty`] as go-yaml v3.
 //!
 //! ```
 //! let node = sluice_yaml::parse_first("b: [yes, 0777]\na: {x: 1}\n")?.unwrap_or_default();
@@ -41,7 +41,7 @@ mod resolve;
 mod timestamp;
 
 pub use document::{Document, Limits, decode, documents, parse, parse_bytes, parse_first};
-pub use emit::to_yaml;
+pub use emit::{to_yaml, to_yaml_by_bytes, to_yaml_pretty};
 pub use error::Error;
 pub use json::JsonOptions;
 pub use node::{Comments, Entry, Kind, Mapping, Node, Scalar, ScalarStyle, Sequence, Value};

@@ -51,9 +51,15 @@ impl Transformer for JsonPatch {
 pub(crate) struct Operations(sluice_patch::JsonPatch);
 
 impl Operations {
-    /// Parses JSON or YAML.
+    /// Parses JSON or YAML; what starts like a JSON list must be JSON.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, Error> {
         let text = sluice_yaml::decode(text)?;
+        if text.starts_with('[')
+            && let Err(source) = serde_json::from_str::<serde_json::Value>(&text)
+        {
+            let message = format!("a JSON patch that starts with '[' must be JSON, not YAML: {source}");
+            return Err(Error::Usage(message));
+        }
         Ok(Self(sluice_patch::JsonPatch::parse(&text)?))
     }
 

@@ -94,6 +94,10 @@ fn merge_like(resource: &mut Resource, patch: &Resource, schema: &Schema) -> Res
 
 /// Merges a patch. Name, namespace and kind stay unless the patch may change them.
 pub(super) fn merge(resource: &mut Resource, patch: &Resource, schema: &Schema) -> Result<(), Error> {
+    if patch.node.get("$patch").and_then(Node::as_str) == Some("replace") {
+        // kustomize makes the new object, and then goes on with the old one.
+        return Ok(());
+    }
     let (kind, name) = (resource.kind().to_owned(), resource.name().to_owned());
     let namespace = resource.namespace().to_owned();
     let (new_name, new_kind) = (patch.memory.allow_name_change, patch.memory.allow_kind_change);

@@ -1,4 +1,4 @@
-//! From JSON values to text, byte for byte as `sigs.k8s.io/yaml` marshals.
+//! From JSON values to text, byte for byte as `sigs.k8s.io/yaml` and go-yaml v3 write.
 
 mod order;
 mod scalar;
@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json};
 
 use crate::json::number_text;
 use crate::node::ScalarStyle;
-use crate::resolve::is_plain_string;
+use crate::number::format_float;
+use crate::resolve::{Version, is_plain_string};
 use scalar::Allowed;
 use writer::Writer;
 
@@ -24,13 +25,35 @@ const SIMPLE_KEY: usize = 128;
 ///
 /// A text with control characters other than tab and line breaks, which Go's refuses, is written escaped.
 pub fn to_yaml(value: &Json) -> String {
-    let mut emitter = Emitter { writer: Writer::new(WIDTH) };
+    emit(value, Version::V2, true)
+}
+
+/// As [`to_yaml`], with keys in the order of their bytes.
+pub fn to_yaml_by_bytes(value: &Json) -> String {
+    emit(value, Version::V2, false)
+}
+
+/// What go-yaml v3's encoder writes for the value with an indent of 2, as Helm's `toYamlPretty`: lists are indented
+/// under their key, lines are not folded, floats keep their form (`1e+06` for a JSON number with a point or exponent).
+/// Ends with a line break.
+pub fn to_yaml_pretty(value: &Json) -> String {
+    emit(value, Version::V3, true)
+}
+
+fn emit(value: &Json, version: Version, natural_order: bool) -> String {
+    let width = match version {
+        Version::V2 => WIDTH,
+        Version::V3 => usize::MAX,
+    };
+    let mut emitter = Emitter { writer: Writer::new(width), version, natural_order };
     emitter.node(value, None, false);
     emitter.writer.finish()
 }
 
 struct Emitter {
     writer: Writer,
+    version: Version,
+    natural_order: bool,
 }
 
 impl Emitter {
@@ -40,7 +63,16 @@ impl Emitter {
             Json::Null => self.scalar("null", ScalarStyle::Plain, parent),
             Json::Bool(true) => self.scalar("true", ScalarStyle::Plain, parent),
             Json::Bool(false) => self.scalar("false", ScalarStyle::Plain, parent),
-            Json::Number(number) => self.scalar(&number_text(number), ScalarStyle::Plain, parent),
+            Json::Number(number) => {
+                let text = match self.version {
+                    Version::V2 => number_text(number),
+                    Version::V3 => number
+                        .as_f64()
+                        .filter(|_| number.is_f64())
+                        .map_or_else(|| number.to_string(), format_float),
+                };
+                self.scalar(&text, ScalarStyle::Plain, parent);
+            }
             Json::String(text) => self.scalar(text, style_of(text), parent),
             Json::Array(items) if items.is_empty() => self.writer.indicator("[]", true, false),
             Json::Array(items) => self.sequence(items, parent, in_mapping),
@@ -50,14 +82,14 @@ impl Emitter {
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, parent: Option<usize>) {
-        self.writer.scalar(text, Allowed::by(text), style, parent, false);
+        self.writer.scalar(text, Allowed::by(text, self.version), style, parent, false);
     }
 
     fn sequence(&mut self, items: &[Json], parent: Option<usize>, in_mapping: bool) {
         let indent = match parent {
             None => 0,
             // Directly behind `key:` the dashes stand under the key.
-            Some(parent) if in_mapping && !self.writer.indention => parent,
+            Some(parent) if self.version == Version::V2 && in_mapping && !self.writer.indention => parent,
             Some(parent) => parent + 2,
         };
         for item in items {
@@ -69,9 +101,15 @@ impl Emitter {
 
     fn mapping(&mut self, map: &Map<String, Json>, parent: Option<usize>) {
         let indent = parent.map_or(0, |parent| parent + 2);
-        for (key, value) in order::sort(map.iter().collect(), |(key, _)| key.as_str()) {
+        let mut entries: Vec<_> = map.iter().collect();
+        if self.natural_order {
+            entries = order::sort(entries, self.version, |(key, _)| key.as_str());
+        } else {
+            entries.sort_unstable_by_key(|(key, _)| *key);
+        }
+        for (key, value) in entries {
             self.writer.indent(indent);
-            let allowed = Allowed::by(key);
+            let allowed = Allowed::by(key, self.version);
             if allowed.multiline || key.len() > SIMPLE_KEY {
                 self.writer.indicator("?", true, true);
                 self.writer.scalar(key, allowed, style_of(key), Some(indent), false);

@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 
+use crate::resolve::Version;
+
 /// How Go's YAML encoders order two keys.
-pub(super) fn compare(a: &str, b: &str) -> Ordering {
+pub(super) fn compare(a: &str, b: &str, version: Version) -> Ordering {
     let mut split = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     while !a.is_char_boundary(split) {
         split -= 1;
@@ -17,8 +19,15 @@ pub(super) fn compare(a: &str, b: &str) -> Ordering {
     };
     match (x.is_alphabetic(), y.is_alphabetic()) {
         (true, true) => return x.cmp(&y),
-        (true, false) => return Ordering::Greater,
-        (false, true) => return Ordering::Less,
+        // Version 3 has it the other way round behind a digit.
+        (true, false) | (false, true) => {
+            let after_digit = version == Version::V3 && prefix.ends_with(|c: char| c.is_ascii_digit());
+            return if after_digit {
+                y.is_alphabetic().cmp(&x.is_alphabetic())
+            } else {
+                x.is_alphabetic().cmp(&y.is_alphabetic())
+            };
+        }
         (false, false) => {}
     }
     // A zero behind other digits counts by its place: `10` and `1-` differ in it.
@@ -42,18 +51,18 @@ fn digits(text: &str, start: i64) -> (i64, usize) {
 
 /// Sorts by [`compare`]. That is no total order (`v10` < `v1alpha1` < `v2` < `v10`), which the standard sort may
 /// answer with a panic: hence this merge sort. Go's result for such keys changes from run to run.
-pub(super) fn sort<T>(items: Vec<T>, key: impl Fn(&T) -> &str + Copy) -> Vec<T> {
-    if items.is_sorted_by(|a, b| compare(key(a), key(b)) != Ordering::Greater) {
+pub(super) fn sort<T>(items: Vec<T>, version: Version, key: impl Fn(&T) -> &str + Copy) -> Vec<T> {
+    if items.is_sorted_by(|a, b| compare(key(a), key(b), version) != Ordering::Greater) {
         return items;
     }
     let mut left = items;
     let right = left.split_off(left.len() / 2);
-    let mut left = sort(left, key).into_iter().peekable();
-    let mut right = sort(right, key).into_iter().peekable();
+    let mut left = sort(left, version, key).into_iter().peekable();
+    let mut right = sort(right, version, key).into_iter().peekable();
     let mut merged = Vec::with_capacity(left.len() + right.len());
     loop {
         let next = match (left.peek(), right.peek()) {
-            (Some(a), Some(b)) if compare(key(b), key(a)) == Ordering::Less => right.next(),
+            (Some(a), Some(b)) if compare(key(b), key(a), version) == Ordering::Less => right.next(),
             (Some(_), _) => left.next(),
             (None, _) => right.next(),
         };
@@ -74,13 +83,13 @@ mod tests {
         let mut shuffled: Vec<&str> = sorted.to_vec();
         shuffled.reverse();
         shuffled.swap(2, 9);
-        assert_eq!(sort(shuffled, |key| key), sorted);
+        assert_eq!(sort(shuffled, Version::V2, |key| key), sorted);
     }
 
     #[test]
     fn keys_beyond_64_bits_do_not_panic() {
         let keys: Vec<String> =
             (0..200).map(|n| format!("{}{}", "9".repeat(n % 40), n * 7919 % 13)).collect();
-        assert_eq!(sort(keys, |key| key).len(), 200);
+        assert_eq!(sort(keys, Version::V2, |key| key).len(), 200);
     }
 }

@@ -1,6 +1,7 @@
 //! Which style a text can be written in.
 
 use crate::node::ScalarStyle;
+use crate::resolve::Version;
 
 /// What a text's characters allow in block context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,19 +39,25 @@ fn is_indicator(c: char, first: bool, after_space: bool, before_space: bool) -> 
 }
 
 impl Allowed {
-    pub(super) fn by(text: &str) -> Self {
+    /// Version 3 of go-yaml writes tabs in blocks as they are, version 2 takes them for unprintable.
+    pub(super) fn by(text: &str, version: Version) -> Self {
         if text.is_empty() {
             return Self { multiline: false, plain: true, single_quoted: true, block: false };
         }
         let mut indicators = text.starts_with("---") || text.starts_with("...");
         let (mut breaks, mut special, mut break_space, mut space_break) = (false, false, false, false);
+        let mut tabs = false;
         let mut previous = None;
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {
             let after_space = previous.is_none_or(|p: char| p == ' ' || p == '\t' || is_break(p));
             let before_space = is_blank_or_end(chars.peek().copied());
             indicators |= is_indicator(c, previous.is_none(), after_space, before_space);
-            special |= !is_printable(c);
+            if c == '\t' && version == Version::V3 {
+                tabs = true;
+            } else {
+                special |= !is_printable(c);
+            }
             if c == ' ' {
                 break_space |= previous.is_some_and(is_break);
             } else if is_break(c) {
@@ -61,11 +68,12 @@ impl Allowed {
         }
         let edge = |c: char| c == ' ' || is_break(c);
         let trailing_space = text.ends_with(' ');
-        let plain = !indicators && !breaks && !special && !text.starts_with(edge) && !text.ends_with(edge);
+        let plain =
+            !indicators && !breaks && !special && !tabs && !text.starts_with(edge) && !text.ends_with(edge);
         Self {
             multiline: breaks,
             plain,
-            single_quoted: !break_space && !space_break && !special,
+            single_quoted: !break_space && !space_break && !special && !tabs,
             block: !trailing_space && !space_break && !special,
         }
     }
