@@ -35,6 +35,10 @@ pub struct Args {
     #[arg(long, default_value = "", value_name = "NAME")]
     pub default_service_account: String,
 
+    /// Refuse sources over HTTP at loopback and private addresses; link-local ones are refused in any case.
+    #[arg(long)]
+    pub public_addresses_only: bool,
+
     /// Key exchange algorithms for SSH, comma-separated, preferred first.
     #[arg(long, value_delimiter = ',', value_name = "ALGORITHMS")]
     pub ssh_kex_algos: Vec<String>,

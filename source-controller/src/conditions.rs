@@ -27,6 +27,7 @@ pub(crate) mod reasons {
     pub(crate) const AUTHENTICATION_FAILED: &str = "AuthenticationFailed";
     pub(crate) const DIRECTORY_CREATION_FAILED: &str = "DirectoryCreationFailed";
     pub(crate) const EMPTY_GIT_REPOSITORY: &str = "EmptyGitRepository";
+    pub(crate) const FEATURE_GATE_DISABLED: &str = "FeatureGateDisabled";
     pub(crate) const GARBAGE_COLLECTION_FAILED: &str = "GarbageCollectionFailed";
     pub(crate) const GARBAGE_COLLECTION_SUCCEEDED: &str = "GarbageCollectionSucceeded";
     pub(crate) const GIT_OPERATION_FAILED: &str = "GitOperationFailed";
@@ -34,8 +35,12 @@ pub(crate) mod reasons {
     pub(crate) const INVALID_PROVIDER_CONFIGURATION: &str = "InvalidProviderConfiguration";
     pub(crate) const NEW_ARTIFACT: &str = "NewArtifact";
     pub(crate) const NEW_REVISION: &str = "NewRevision";
+    pub(crate) const OCI_LAYER_OPERATION_FAILED: &str = "OCIArtifactLayerOperationFailed";
+    pub(crate) const OCI_PULL_FAILED: &str = "OCIArtifactPullFailed";
     pub(crate) const PATCH_OPERATION_FAILED: &str = "PatchOperationFailed";
+    pub(crate) const READ_OPERATION_FAILED: &str = "ReadOperationFailed";
     pub(crate) const SOURCE_IGNORE_ERROR: &str = "SourceIgnoreError";
+    pub(crate) const SYMLINK_UPDATE_FAILED: &str = "SymlinkUpdateFailed";
     /// Not one of Flux's: a field of the spec that this version cannot honour.
     pub(crate) const UNSUPPORTED_FIELD: &str = "UnsupportedField";
     pub(crate) const URL_INVALID: &str = "URLInvalid";

@@ -13,6 +13,7 @@ use sluice_apis::meta::reasons::PROGRESSING_WITH_RETRY;
 use sluice_runtime::{Action, EventType, Object, Pass, ReconcileError};
 
 use crate::failure::{Failure, Then};
+use crate::kind::SourceKind;
 
 /// How a turn went that did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +32,8 @@ pub(crate) enum Success {
 }
 
 /// Settles the conditions, writes the status and plans the next turn.
-pub(crate) async fn finish<K: Object + ConditionedObject>(
+pub(crate) async fn finish<K: SourceKind>(
     pass: &mut Pass<K>,
-    summary: &Summary<'_>,
-    interval: Duration,
     result: Result<Success, Failure>,
 ) -> Result<Action, ReconcileError> {
     if let Err(failure) = &result {
@@ -46,7 +45,8 @@ pub(crate) async fn finish<K: Object + ConditionedObject>(
     }
     tell(pass, &result);
     record_request(&mut pass.object);
-    let next = settle(&mut pass.object, summary, interval, &result);
+    let interval = pass.object.interval();
+    let next = settle(&mut pass.object, &K::SUMMARY, interval, &result);
     pass.patch().await?;
     next.map_err(ReconcileError::message)
 }

@@ -1,11 +1,20 @@
 //! source-controller: fetches sources and serves each as a tarball.
 
+mod announce;
 pub mod args;
 mod conditions;
+mod directory;
 mod failure;
+mod finalize;
 mod finish;
 mod gitrepository;
+mod kind;
+mod lanes;
+mod notify;
+mod ocirepository;
+mod publish;
 mod secrets;
+mod storage;
 
 use std::sync::Arc;
 
@@ -18,7 +27,6 @@ use tokio::net::TcpListener;
 pub use args::Args;
 
 use crate::args::{FEATURE_GATES, OBJECT_LEVEL_WORKLOAD_IDENTITY};
-use crate::gitrepository::Setup;
 
 /// Why the controller could not start or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +37,9 @@ pub enum Error {
     /// The storage cannot be used.
     #[error("unable to configure the storage: {0}")]
     Storage(#[from] StorageError),
-    /// There is no directory for fetched Git objects.
-    #[error("unable to create a directory for Git objects: {0}")]
-    GitStores(#[source] std::io::Error),
+    /// There is no directory for what is being fetched.
+    #[error("unable to create a temporary directory: {0}")]
+    Workspace(#[source] std::io::Error),
     /// A flag needs a feature that is off.
     #[error("--default-service-account needs the feature gate {OBJECT_LEVEL_WORKLOAD_IDENTITY}")]
     Gate,
@@ -43,19 +51,23 @@ pub async fn run(args: Args) -> Result<(), Error> {
     if !args.default_service_account.is_empty() && !gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY) {
         return Err(Error::Gate);
     }
+    if args.public_addresses_only {
+        sluice_http::restrict(sluice_http::Reach::PublicOnly);
+    }
     let manager = Manager::new("source-controller", &args.common).await?;
     let storage = Arc::new(Storage::open(args.storage.config())?);
     let files = file_server(&args, &storage)?;
-    let git = gitrepository::start(
-        &manager,
-        Setup {
-            storage,
-            concurrency: args.concurrent,
-            ssh: SshAlgorithms { kex: args.ssh_kex_algos, host_key: args.ssh_hostkey_algos },
-        },
-    )
-    .map_err(Error::GitStores)?;
-    Ok(manager.run(vec![files, git]).await?)
+    let concurrency = args.concurrent;
+    let git = gitrepository::Setup {
+        storage: Arc::clone(&storage),
+        concurrency,
+        ssh: SshAlgorithms { kex: args.ssh_kex_algos, host_key: args.ssh_hostkey_algos },
+    };
+    let git = gitrepository::start(&manager, git).map_err(Error::Workspace)?;
+    let workload_identity = gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY);
+    let oci = ocirepository::Setup { storage, concurrency, workload_identity };
+    let oci = ocirepository::start(&manager, oci).map_err(Error::Workspace)?;
+    Ok(manager.run(vec![files, git, oci]).await?)
 }
 
 /// Serves artifacts while this process leads: only the leader has them.

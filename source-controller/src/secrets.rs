@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::{Api, Client};
-use sluice_apis::k8s::Secret;
-use sluice_http::Proxy;
+use sluice_apis::k8s::{Secret, ServiceAccount};
+use sluice_http::{ClientCertificate, Proxy, Tls};
+use sluice_oci::{Keychain, KeychainError};
 
 /// The data of a Secret by key.
 pub(crate) type Data = BTreeMap<String, Vec<u8>>;
@@ -47,7 +48,7 @@ fn text(error: &kube::Error) -> String {
     }
 }
 
-/// Reads a Secret.
+/// Reads the data of a Secret.
 pub(crate) async fn read(client: &Client, namespace: &str, name: &str) -> Result<Data, SecretError> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let secret = api.get(name).await.map_err(|error| {
@@ -90,6 +91,55 @@ pub(crate) fn proxy(data: &Data, namespace: &str, name: &str) -> Result<Proxy, S
     // Fails only for URLs without a host, which have no credentials either.
     let _ = (url.set_username(""), url.set_password(None));
     Ok(Proxy { url, credentials })
+}
+
+/// Trust and identity as a Secret describes them, with Flux's keys or their older names.
+pub(crate) fn tls(data: &Data, namespace: &str, name: &str) -> Result<Tls, String> {
+    let field =
+        |key: &str, old: &str| data.get(key).or_else(|| data.get(old)).filter(|v| !v.is_empty()).cloned();
+    let secret = format!("secret '{namespace}/{name}'");
+    let ca = field("ca.crt", "caFile");
+    let client = match (field("tls.crt", "certFile"), field("tls.key", "keyFile")) {
+        (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+        (Some(_), None) => return Err(format!("{secret} contains 'tls.crt' but missing 'tls.key'")),
+        (None, Some(_)) => return Err(format!("{secret} contains 'tls.key' but missing 'tls.crt'")),
+        (None, None) if ca.is_none() => {
+            return Err(format!("{secret} must contain either 'ca.crt' or both 'tls.crt' and 'tls.key'"));
+        }
+        (None, None) => None,
+    };
+    Ok(Tls { ca, client, accept_any: false })
+}
+
+/// Adds a Secret's credentials for registries; whether it has any.
+pub(crate) fn add_docker_config(keychain: &mut Keychain, data: &Data) -> Result<bool, KeychainError> {
+    let field = |key: &str| data.get(key).filter(|value| !value.is_empty());
+    let (config, legacy) = (field(".dockerconfigjson"), field(".dockercfg"));
+    config.map_or(Ok(()), |json| keychain.add_config(json))?;
+    legacy.map_or(Ok(()), |json| keychain.add_legacy_config(json))?;
+    Ok(config.is_some() || legacy.is_some())
+}
+
+/// The Secrets with which a service account pulls images, by name.
+pub(crate) async fn pull_secrets(
+    client: &Client,
+    namespace: &str,
+    service_account: &str,
+) -> Result<Vec<(String, Data)>, String> {
+    let api: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    let who = format!("serviceaccount '{namespace}/{service_account}'");
+    let account = api.get(service_account).await.map_err(|error| match error {
+        kube::Error::Api(ref status) if status.code == 404 => format!("{who} not found"),
+        error => format!("failed to get {who}: {}", text(&error)),
+    })?;
+    let mut found = Vec::new();
+    for reference in account.image_pull_secrets.unwrap_or_default() {
+        let data = read(client, namespace, &reference.name)
+            .await
+            .map_err(|error| format!("failed to get image pull secret for {who}: {error}"))?;
+        found.push((reference.name, data));
+    }
+    Ok(found)
 }
 
 /// Whether a private key in PEM needs a passphrase.
@@ -137,6 +187,21 @@ mod tests {
         let address = of(&[("address", "http://a:b@proxy:1")]);
         assert_eq!(address.credentials, Some(("a".to_owned(), "b".to_owned())));
         assert_eq!(address.url.as_str(), "http://proxy:1/");
+    }
+
+    #[test]
+    fn tls_needs_a_ca_or_a_pair() {
+        let of = |pairs: &[(&str, &str)]| tls(&data(pairs), "ns", "t");
+        let error = |pairs: &[(&str, &str)]| of(pairs).unwrap_err();
+        assert_eq!(error(&[]), "secret 'ns/t' must contain either 'ca.crt' or both 'tls.crt' and 'tls.key'");
+        assert_eq!(error(&[("tls.crt", "c")]), "secret 'ns/t' contains 'tls.crt' but missing 'tls.key'");
+        assert_eq!(
+            error(&[("ca.crt", "a"), ("keyFile", "k")]),
+            "secret 'ns/t' contains 'tls.key' but missing 'tls.crt'"
+        );
+        let pair = of(&[("certFile", "old"), ("tls.crt", "new"), ("tls.key", "k"), ("caFile", "a")]).unwrap();
+        assert_eq!(pair.client.unwrap().certificate, b"new");
+        assert_eq!(pair.ca.as_deref(), Some(&b"a"[..]));
     }
 
     #[test]

@@ -2,13 +2,9 @@
 
 mod archive;
 mod build;
-mod finalize;
-mod lanes;
-mod notify;
 mod remote;
 mod source;
 mod status;
-mod storage;
 mod stores;
 
 use std::io;
@@ -19,11 +15,14 @@ use sluice_artifact::Storage;
 use sluice_git::{Commit, SshAlgorithms};
 use sluice_runtime::{Action, Manager, Pass, ReconcileError, Reconciler, Task};
 
+use crate::announce::announce;
 use crate::failure::Failure;
+use crate::finalize::{add_finalizer, finalize};
 use crate::finish::{Success, finish};
+use crate::lanes::Lanes;
+use crate::notify::{Before, notify};
+use crate::storage::check_storage;
 
-use lanes::Lanes;
-use notify::Before;
 use source::Fetched;
 use stores::Stores;
 
@@ -56,26 +55,26 @@ impl Reconciler for GitReconciler {
     async fn reconcile(&self, pass: &mut Pass<GitRepository>) -> Result<Action, ReconcileError> {
         // 1. An object that is being deleted gives up its artifacts.
         if pass.object.metadata.deletion_timestamp.is_some() {
-            return self.finalize(pass).await;
+            let (stores, key) = (Arc::clone(&self.stores), pass.key().clone());
+            return finalize(pass, &self.storage, move || stores.forget(&key)).await;
         }
         // 2. The finalizer goes before anything that has to be cleaned up.
-        if finalize::add_finalizer(&mut pass.object) {
+        if add_finalizer(&mut pass.object) {
             pass.patch().await?;
         }
         // 3. A suspended object keeps what it has.
-        let interval = pass.object.spec.interval.0;
         if pass.object.spec.suspend {
             tracing::info!("reconciliation is suspended for this object");
-            return finish(pass, &status::SUMMARY, interval, Ok(Success::Suspended)).await;
+            return finish(pass, Ok(Success::Suspended)).await;
         }
         let before = Before::of(&pass.object);
         let result = self.run(pass).await;
         // 8. People hear of new artifacts and of recoveries.
         if let Ok(done) = &result {
-            notify::notify(pass, &before, done.commit.as_deref());
+            notify(pass, &before, |object| status::stored_message(object, done.commit.as_deref()));
         }
         // 9. The status tells how it went.
-        finish(pass, &status::SUMMARY, interval, result.map(|done| done.success)).await
+        finish(pass, result.map(|done| done.success)).await
     }
 }
 
@@ -89,9 +88,9 @@ struct Done {
 impl GitReconciler {
     async fn run(&self, pass: &mut Pass<GitRepository>) -> Result<Done, Failure> {
         // 4. Say that work begins.
-        status::announce(pass).await?;
+        announce(pass).await?;
         // 5. See what is stored.
-        self.check_storage(pass).await?;
+        check_storage(pass, &self.storage).await?;
         // 6. Fetch the commit, unless it is the one that is stored.
         let commit = match self.fetch(pass).await? {
             Fetched::Unchanged(success) => return Ok(Done { success, commit: None }),

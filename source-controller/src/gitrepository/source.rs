@@ -1,20 +1,19 @@
 //! Phase: the commit that the object asks for.
 
-use std::future::Future;
-
 use sluice_apis::conditions::{delete, is_false, is_true, mark_true};
-use sluice_apis::source::v1::{GitRepository, GitRepositoryRef};
+use sluice_apis::source::v1::{GitRepository, GitRepositoryRef, Source};
 use sluice_git::{Commit, Options, Reference, ReferenceFields, Remote, fetch, resolve};
-use sluice_runtime::{Cause, Pass};
+use sluice_runtime::Pass;
 
 use super::GitReconciler;
-use super::status::{artifact, config_changed, has_revision, mark_stored};
+use super::status::{config_changed, mark_stored};
 use crate::conditions::types::{
     ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, INCLUDE_UNAVAILABLE, SOURCE_VERIFIED,
 };
 use crate::conditions::{Drift, mark_progress, reasons};
 use crate::failure::Failure;
 use crate::finish::Success;
+use crate::kind::SourceKind;
 
 /// What the remote has.
 pub(super) enum Fetched {
@@ -51,9 +50,9 @@ impl GitReconciler {
         delete(&mut pass.object, FETCH_FAILED);
         delete(&mut pass.object, SOURCE_VERIFIED);
         pass.object.status.get_or_insert_default().source_verification_mode = None;
-        if !has_revision(&pass.object, &commit.revision) {
+        if !pass.object.has_revision(&commit.revision) {
             let message = format!("new upstream revision '{}'", commit.revision);
-            if artifact(&pass.object).is_some() {
+            if pass.object.artifact().is_some() {
                 mark_true(&mut pass.object, ARTIFACT_OUTDATED, reasons::NEW_REVISION, &message);
             }
             mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
@@ -69,14 +68,14 @@ impl GitReconciler {
         remote: &Remote,
         reference: &Reference,
     ) -> Result<Option<String>, Failure> {
-        let stored = artifact(&pass.object).is_some() && is_true(&pass.object, ARTIFACT_IN_STORAGE);
+        let stored = pass.object.artifact().is_some() && is_true(&pass.object, ARTIFACT_IN_STORAGE);
         if !stored || !reference.is_listable() {
             return Ok(None);
         }
         let options = Options::timeout(pass.object.spec.timeout.0);
-        let head = self.ask(pass, remote, Box::pin(resolve(remote, reference, &options))).await?;
+        let head = self.lanes.ask(pass, &remote.url, Box::pin(resolve(remote, reference, &options))).await?;
         let head = head.map_err(|error| failed(&error))?;
-        Ok(head.map(|head| head.revision).filter(|revision| has_revision(&pass.object, revision)))
+        Ok(head.map(|head| head.revision).filter(|revision| pass.object.has_revision(revision)))
     }
 
     async fn fetch_commit(
@@ -87,40 +86,9 @@ impl GitReconciler {
     ) -> Result<Commit, Failure> {
         let options = Options::timeout(pass.object.spec.timeout.0);
         let store = self.stores.open(pass.key(), &pass.object.spec.url);
-        let commit = self.ask(pass, remote, Box::pin(fetch(remote, reference, &store, &options))).await?;
+        let commit =
+            self.lanes.ask(pass, &remote.url, Box::pin(fetch(remote, reference, &store, &options))).await?;
         commit.map_err(|error| failed(&error))
-    }
-
-    /// Talks to the remote. Holds no worker meanwhile: it may be long in answering, and others are waiting.
-    async fn ask<T>(
-        &self,
-        pass: &Pass<GitRepository>,
-        remote: &Remote,
-        work: impl Future<Output = T>,
-    ) -> Result<T, Failure> {
-        let work = async {
-            let _lane = self.lanes.enter(&pass.key().namespace, &remote.url).await;
-            work.await
-        };
-        pass.park(unless_superseded(pass, work)).await
-    }
-}
-
-/// Runs until done, or until the object changes or the process ends, which makes the work pointless.
-async fn unless_superseded<T>(
-    pass: &Pass<GitRepository>,
-    work: impl Future<Output = T>,
-) -> Result<T, Failure> {
-    let superseded = async {
-        match pass.preempted().await.cause {
-            Cause::Spec | Cause::Deletion | Cause::Shutdown => {}
-            _ => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        biased;
-        done = work => Ok(done),
-        () = superseded => Err(Failure::superseded()),
     }
 }
 

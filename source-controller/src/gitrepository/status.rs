@@ -1,18 +1,18 @@
 //! What the status of a `GitRepository` says.
 
-use sluice_apis::conditions::{ConditionedObject, Summary, mark_true};
-use sluice_apis::meta::REQUESTED_AT_ANNOTATION;
+use std::time::Duration;
+
+use sluice_apis::conditions::{Summary, mark_true};
 use sluice_apis::meta::condition_types::{READY, RECONCILING, STALLED};
 use sluice_apis::meta::reasons::SUCCEEDED;
-use sluice_apis::source::v1::{Artifact, GitRepository};
-use sluice_runtime::Pass;
+use sluice_apis::source::v1::{Artifact, GitRepository, Source};
+use sluice_git::Commit;
 
 use crate::conditions::types::{
     ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, INCLUDE_UNAVAILABLE, SOURCE_VERIFIED,
     STORAGE_OPERATION_FAILED,
 };
-use crate::conditions::{Drift, mark_progress};
-use crate::failure::Failure;
+use crate::kind::SourceKind;
 
 /// Conditions that only this controller writes.
 pub(super) const OWNED: &[&str] = &[
@@ -27,61 +27,44 @@ pub(super) const OWNED: &[&str] = &[
     STALLED,
 ];
 
-/// How Ready follows from the others.
-pub(super) const SUMMARY: Summary<'static> = Summary {
-    order: &[
-        STORAGE_OPERATION_FAILED,
-        FETCH_FAILED,
-        INCLUDE_UNAVAILABLE,
-        ARTIFACT_OUTDATED,
-        ARTIFACT_IN_STORAGE,
-        SOURCE_VERIFIED,
-        STALLED,
-        RECONCILING,
-    ],
-    negative_polarity: &[
-        STORAGE_OPERATION_FAILED,
-        FETCH_FAILED,
-        INCLUDE_UNAVAILABLE,
-        ARTIFACT_OUTDATED,
-        STALLED,
-        RECONCILING,
-    ],
-    overriding_when_false: &[SOURCE_VERIFIED],
-};
+impl SourceKind for GitRepository {
+    const KIND: &'static str = "GitRepository";
+    const SUMMARY: Summary<'static> = Summary {
+        order: &[
+            STORAGE_OPERATION_FAILED,
+            FETCH_FAILED,
+            INCLUDE_UNAVAILABLE,
+            ARTIFACT_OUTDATED,
+            ARTIFACT_IN_STORAGE,
+            SOURCE_VERIFIED,
+            STALLED,
+            RECONCILING,
+        ],
+        negative_polarity: &[
+            STORAGE_OPERATION_FAILED,
+            FETCH_FAILED,
+            INCLUDE_UNAVAILABLE,
+            ARTIFACT_OUTDATED,
+            STALLED,
+            RECONCILING,
+        ],
+        overriding_when_false: &[SOURCE_VERIFIED],
+    };
+    const FAILURES: &'static [&'static str] = &[FETCH_FAILED, INCLUDE_UNAVAILABLE, STORAGE_OPERATION_FAILED];
 
-/// Conditions whose disappearance is a recovery.
-pub(super) const FAILURES: &[&str] = &[FETCH_FAILED, INCLUDE_UNAVAILABLE, STORAGE_OPERATION_FAILED];
-
-/// Says that work begins; written at once if someone waits for it.
-pub(super) async fn announce(pass: &mut Pass<GitRepository>) -> Result<(), Failure> {
-    let object = &mut pass.object;
-    mark_progress(object, Drift::No, "reconciliation in progress");
-    let (generation, observed) = (object.generation(), object.observed_generation());
-    if generation != observed {
-        let message = format!("processing object: new generation {observed} -> {generation}");
-        mark_progress(object, Drift::No, &message);
-        pass.patch().await?;
-    } else if has_new_request(object) {
-        pass.patch().await?;
+    fn interval(&self) -> Duration {
+        self.spec.interval.0
     }
-    Ok(())
+
+    fn has_revision(&self, revision: &str) -> bool {
+        self.artifact().is_some_and(|artifact| normalize_revision(&artifact.revision) == revision)
+    }
 }
 
-fn has_new_request(object: &GitRepository) -> bool {
-    let annotations = object.metadata.annotations.as_ref();
-    let token = annotations.and_then(|all| all.get(REQUESTED_AT_ANNOTATION)).map(String::as_str);
-    token.is_some() && token != object.last_handled_reconcile_at()
-}
-
-/// The stored artifact.
-pub(super) fn artifact(object: &GitRepository) -> Option<&Artifact> {
-    object.status.as_ref()?.artifact.as_ref()
-}
-
-/// Whether the stored artifact has this revision.
-pub(super) fn has_revision(object: &GitRepository, revision: &str) -> bool {
-    artifact(object).is_some_and(|artifact| normalize_revision(&artifact.revision) == revision)
+/// The message of an event about a stored artifact. `commit` is the one that was fetched, if any.
+pub(super) fn stored_message(object: &GitRepository, commit: Option<&Commit>) -> String {
+    let revision = || object.artifact().map(|artifact| artifact.revision.clone()).unwrap_or_default();
+    format!("stored artifact for commit '{}'", commit.map_or_else(revision, Commit::short_message))
 }
 
 /// Whether the artifact was built from other settings than the spec has now.

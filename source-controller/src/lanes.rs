@@ -6,14 +6,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use sluice_runtime::{Cause, Object, Pass};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
+
+use crate::failure::Failure;
 
 /// From this many entries on, those that nobody uses are dropped.
 const TIDY_FROM: usize = 64;
 
 /// The lanes to all hosts.
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     width: usize,
     hosts: Mutex<HashMap<Host, Weak<Semaphore>>>,
 }
@@ -28,12 +31,27 @@ struct Host {
 
 impl Lanes {
     /// So many to each host, for each namespace.
-    pub(super) fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self { width: width.max(1), hosts: Mutex::default() }
     }
 
+    /// Talks to the host of `url`. Holds no worker meanwhile: it may be long in answering, and others are waiting.
+    /// Ends early when the object changes or the process ends, which makes the work pointless.
+    pub(crate) async fn ask<K: Object, T>(
+        &self,
+        pass: &Pass<K>,
+        url: &Url,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let work = async {
+            let _lane = self.enter(&pass.key().namespace, url).await;
+            work.await
+        };
+        pass.park(unless_superseded(pass, work)).await
+    }
+
     /// Waits for a free lane, first come, first served; it is free again when the permit is dropped.
-    pub(super) async fn enter(&self, namespace: &str, url: &Url) -> Option<OwnedSemaphorePermit> {
+    async fn enter(&self, namespace: &str, url: &Url) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed.
         self.lanes(namespace, url).acquire_owned().await.ok()
     }
@@ -55,6 +73,23 @@ impl Lanes {
         let lanes = Arc::new(Semaphore::new(self.width));
         hosts.insert(host, Arc::downgrade(&lanes));
         lanes
+    }
+}
+
+async fn unless_superseded<K: Object, T>(
+    pass: &Pass<K>,
+    work: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    let superseded = async {
+        match pass.preempted().await.cause {
+            Cause::Spec | Cause::Deletion | Cause::Shutdown => {}
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        () = superseded => Err(Failure::superseded()),
     }
 }
 
