@@ -28,6 +28,6 @@ pub mod value;
 
 pub use error::{Cause, ExecError, Frame, ParseError, Place};
 pub use function::{Call, FuncError, FuncMap, Function};
-pub use limits::{Budget, Limit, Limits};
+pub use limits::{Budget, CALL_BYTES, Limit, Limits, MAX_TEXT};
 pub use set::{MissingKey, Set};
 pub use value::{Kind, List, Map, Numbers, Object, Scope, Str, Type, Value};

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::value::Value;
+
 /// How much a render may use. The defaults are far above what charts need.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -14,13 +16,28 @@ pub struct Limits {
     pub output: u64,
     /// How many nodes may be evaluated in all.
     pub steps: u64,
+    /// How many bytes functions may make in all, whether or not they are still in use. A call counts as
+    /// [`CALL_BYTES`], for what it may leave in a map.
+    pub memory: u64,
     /// How long it may take.
     pub time: Option<Duration>,
 }
 
+/// What a call of a function counts at least.
+pub const CALL_BYTES: u64 = 96;
+
+/// The longest text that one function or action may give, in bytes.
+pub const MAX_TEXT: usize = 64 << 20;
+
 impl Default for Limits {
     fn default() -> Self {
-        Limits { depth: 100_000, output: 256 << 20, steps: 1 << 32, time: None }
+        Limits {
+            depth: 100_000,
+            output: 256 << 20,
+            steps: 1 << 32,
+            memory: 1 << 30,
+            time: Some(Duration::from_mins(5)),
+        }
     }
 }
 
@@ -36,6 +53,12 @@ pub enum Limit {
     /// Too many nodes were evaluated.
     #[error("template execution exceeds {0} steps")]
     Steps(u64),
+    /// Functions made too much.
+    #[error("template functions make more than {0} bytes")]
+    Memory(u64),
+    /// One text is too long.
+    #[error("a text would exceed {0} bytes")]
+    Text(usize),
     /// It took too long.
     #[error("template execution exceeds {0:?}")]
     Time(Duration),
@@ -48,11 +71,12 @@ pub struct Budget {
     deadline: Option<Instant>,
     output: Cell<u64>,
     steps: Cell<u64>,
+    memory: Cell<u64>,
     depth: Cell<usize>,
 }
 
 /// After so many steps the clock is read again.
-const STEPS_PER_LOOK: u64 = 1 << 10;
+pub(crate) const STEPS_PER_LOOK: u64 = 1 << 10;
 
 impl Budget {
     /// A budget with the whole of the limits; its time starts now.
@@ -62,6 +86,7 @@ impl Budget {
             deadline: limits.time.and_then(|time| Instant::now().checked_add(time)),
             output: Cell::new(limits.output),
             steps: Cell::new(limits.steps),
+            memory: Cell::new(limits.memory),
             depth: Cell::new(0),
         }
     }
@@ -89,6 +114,26 @@ impl Budget {
             (Some(deadline), Some(time)) if Instant::now() > deadline => Err(Limit::Time(time)),
             _ => Ok(()),
         }
+    }
+
+    /// Accounts for what a function made.
+    #[inline]
+    pub(crate) fn allocate(&self, bytes: u64) -> Result<(), Limit> {
+        let Some(left) = self.memory.get().checked_sub(bytes) else {
+            return Err(Limit::Memory(self.limits.memory));
+        };
+        self.memory.set(left);
+        Ok(())
+    }
+
+    /// Accounts for a call and its result.
+    #[inline]
+    pub(crate) fn call(&self, result: &Value) -> Result<(), Limit> {
+        let size = result.owned_size();
+        if size > MAX_TEXT && matches!(result, Value::Str(_)) {
+            return Err(Limit::Text(MAX_TEXT));
+        }
+        self.allocate(CALL_BYTES + size as u64)
     }
 
     /// Accounts for output.

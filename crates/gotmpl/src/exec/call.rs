@@ -69,7 +69,11 @@ impl Walker<'_, '_> {
         }
         self.step()?;
         let result = function.call(&mut Call::new(self, params.name), &values);
-        result.map(Some).map_err(|error| self.call_failed(params.name, node, error))
+        drop(values);
+        match result {
+            Ok(value) => self.made(node, Some(value)),
+            Err(error) => Err(self.call_failed(params.name, node, error)),
+        }
     }
 
     fn builtin(
@@ -99,7 +103,23 @@ impl Walker<'_, '_> {
             values.push(self.validate(last, params.ty(args.len()))?);
         }
         self.step()?;
-        builtin.call(&callee, &values).map_err(|error| self.call_failed(params.name, node, error))
+        let result = builtin.call(&callee, &values);
+        drop(values);
+        match result {
+            Ok(value) => self.made(node, value),
+            Err(error) => Err(self.call_failed(params.name, node, error)),
+        }
+    }
+
+    /// Accounts for what a call gave.
+    fn made(&mut self, node: NodeId, value: Outcome) -> Res<Outcome> {
+        if let Some(made) = &value
+            && let Err(limit) = self.execution.budget.call(made)
+        {
+            self.node = node;
+            return Err(self.placed(limit.into()));
+        }
+        Ok(value)
     }
 
     fn check_count(&self, params: Params, args: &[NodeId], last: &Final) -> Res<()> {

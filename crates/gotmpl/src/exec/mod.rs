@@ -134,6 +134,10 @@ impl Host for Walker<'_, '_> {
         result.map(Str::from)
     }
 
+    fn allocate(&mut self, bytes: u64) -> Result<(), ExecError> {
+        Ok(self.execution.budget.allocate(bytes)?)
+    }
+
     fn spend(&mut self, steps: u64) -> Result<(), ExecError> {
         Ok(self.execution.budget.spend(steps)?)
     }

@@ -2,6 +2,7 @@
 
 use super::{Execution, Outcome, Res, Slot, Walker, lift};
 use crate::format;
+use crate::limits::{Limit, MAX_TEXT};
 use crate::parse::{Control, ControlKeyword, NodeId, NodeKind, Template};
 use crate::quote::quote;
 use crate::value::{RED_ZONE, STACK_SEGMENT, Type, Value};
@@ -74,7 +75,11 @@ impl<'e> Walker<'_, 'e> {
     fn print(&mut self, value: Option<&Value>) -> Res<()> {
         let before = self.execution.out.len();
         format::print_indirect(&mut self.execution.out, value);
-        self.account(self.execution.out.len() - before)
+        let written = self.execution.out.len() - before;
+        if written > MAX_TEXT {
+            return Err(self.placed(Limit::Text(MAX_TEXT).into()));
+        }
+        self.account(written)
     }
 
     fn control(&mut self, dot: &Slot, id: NodeId, control: &Control) -> Res<Flow> {

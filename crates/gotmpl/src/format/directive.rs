@@ -2,6 +2,7 @@
 
 use super::flags::{Flags, first_rune};
 use super::printer::Printer;
+use crate::limits::MAX_TEXT;
 use crate::value::Value;
 
 /// Widths, precisions and argument numbers above this are refused.
@@ -43,7 +44,7 @@ impl Directives<'_> {
             out.extend_from_slice(rest.get(..percent).unwrap_or_default());
             self.position += percent + 1;
             self.good = true;
-            if !self.directive(out) {
+            if !self.directive(out) || out.len() > MAX_TEXT {
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! Printing as Go's package `fmt` does.
+//! Printing as Go's package `fmt` does. What exceeds [`MAX_TEXT`] is cut, for the caller to refuse.
 
 mod directive;
 mod flags;
@@ -11,6 +11,7 @@ pub use float::format_float;
 
 use std::io::Write as _;
 
+use crate::limits::MAX_TEXT;
 use crate::value::{Kind, Value};
 
 /// `fmt.Sprintf`
@@ -30,6 +31,9 @@ pub fn sprint(args: &[Value]) -> Vec<u8> {
             out.push(b' ');
         }
         print(&mut out, arg);
+        if out.len() > MAX_TEXT {
+            break;
+        }
         after_string = is_string;
     }
     out
@@ -43,6 +47,9 @@ pub fn sprintln(args: &[Value]) -> Vec<u8> {
             out.push(b' ');
         }
         print(&mut out, arg);
+        if out.len() > MAX_TEXT {
+            break;
+        }
     }
     out.push(b'\n');
     out

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::flags::Flags;
 use super::scalar;
+use crate::limits::MAX_TEXT;
 use crate::value::{Kind, List, Map, Object, RED_ZONE, STACK_SEGMENT, Type, Value};
 
 /// Nesting beyond this is cut: Go would overflow its stack on a map that holds itself.
@@ -15,11 +16,19 @@ pub(super) struct Printer<'a> {
     pub flags: Flags,
     /// Inside the report of a bad verb, where methods are not called.
     erroring: bool,
+    /// How long the output was before.
+    start: usize,
 }
 
 impl<'a> Printer<'a> {
     pub fn new(out: &'a mut Vec<u8>) -> Printer<'a> {
-        Printer { out, flags: Flags::default(), erroring: false }
+        let start = out.len();
+        Printer { out, flags: Flags::default(), erroring: false, start }
+    }
+
+    /// Whether so much was printed that nobody will take it: lists that hold one list many times print without end.
+    fn is_full(&self) -> bool {
+        self.out.len() - self.start > MAX_TEXT
     }
 
     fn write(&mut self, text: &str) {
@@ -44,6 +53,7 @@ impl<'a> Printer<'a> {
 
     fn value(&mut self, value: &Value, verb: char, depth: usize) {
         match value {
+            _ if self.is_full() => {}
             // An interface that holds nothing.
             Value::Nil if self.flags.sharp_v => self.write("interface {}(nil)"),
             Value::Nil => self.write("<nil>"),
@@ -143,6 +153,9 @@ impl<'a> Printer<'a> {
                 self.write(if go_syntax { ", " } else { " " });
             }
             self.value(&item, verb, depth + 1);
+            if self.is_full() {
+                break;
+            }
         }
         self.write(if go_syntax { "}" } else { "]" });
     }
@@ -165,6 +178,9 @@ impl<'a> Printer<'a> {
             self.value(&Value::Str(key), verb, depth + 1);
             self.write(":");
             self.value(&item, verb, depth + 1);
+            if self.is_full() {
+                break;
+            }
         }
         self.write(if go_syntax { "}" } else { "]" });
     }

@@ -19,6 +19,9 @@ pub trait Host {
     /// Executes a template of a set with the same state and within the same limits.
     fn execute(&mut self, set: &Arc<Set>, name: &str, data: Value) -> Result<Str, ExecError>;
 
+    /// Counts bytes against the memory limit.
+    fn allocate(&mut self, bytes: u64) -> Result<(), ExecError>;
+
     /// Counts work against the step limit.
     fn spend(&mut self, steps: u64) -> Result<(), ExecError>;
 }
@@ -68,6 +71,11 @@ impl<'a> Call<'a> {
         Ok(self.host.execute(set, name, data)?)
     }
 
+    /// Counts bytes that the function makes besides its result's own against the memory limit.
+    pub fn allocate(&mut self, bytes: u64) -> Result<(), FuncError> {
+        Ok(self.host.allocate(bytes)?)
+    }
+
     /// Counts work that grows with an argument, such as `until 1000000`, against the step limit.
     pub fn spend(&mut self, steps: u64) -> Result<(), FuncError> {
         Ok(self.host.spend(steps)?)
@@ -89,6 +97,10 @@ impl Host for Detached {
 
     fn execute(&mut self, set: &Arc<Set>, name: &str, data: Value) -> Result<Str, ExecError> {
         set.execute(name, data, &crate::limits::Budget::default(), &()).map(Str::from)
+    }
+
+    fn allocate(&mut self, _bytes: u64) -> Result<(), ExecError> {
+        Ok(())
     }
 
     fn spend(&mut self, _steps: u64) -> Result<(), ExecError> {

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::limits::{Limit, MAX_TEXT};
 use crate::value::{RED_ZONE, STACK_SEGMENT, Value};
 
 /// How the text looks.
@@ -90,6 +91,9 @@ impl Encoder {
             self.on_way.push(address);
         }
         for index in 0..count {
+            if self.out.len() > MAX_TEXT {
+                return Err(Limit::Text(MAX_TEXT).to_string());
+            }
             if index > 0 {
                 self.out.push(b',');
             }

@@ -33,6 +33,8 @@ pub struct Regex {
     /// The names of the groups, the whole match first; empty for those without.
     names: Vec<String>,
     empty_pattern: bool,
+    /// See [`Regex::cost`].
+    size: u64,
 }
 
 thread_local! {
@@ -58,6 +60,11 @@ impl Regex {
         Ok(regex)
     }
 
+    /// Compiles a pattern for a caller that keeps it itself, and shares it between threads.
+    pub fn uncached(pattern: &[u8]) -> Result<Self, RegexError> {
+        Self::compile(pattern).map(|(regex, _)| regex)
+    }
+
     /// Compiles; says too whether the result is small enough to be kept.
     fn compile(pattern: &[u8]) -> Result<(Self, bool), RegexError> {
         let tree = parse::parse(pattern)?;
@@ -76,6 +83,11 @@ impl Regex {
             // The parser lets nothing through that the writer has no text for.
             Err(_) => return Err(RegexError::new(Code::Internal, pattern)),
         };
-        Ok((Self { compiled, names, empty_pattern: pattern.is_empty() }, small))
+        Ok((Self { compiled, names, empty_pattern: pattern.is_empty(), size: tree.size() }, small))
+    }
+
+    /// How long a search through a text may take: states times bytes.
+    pub fn cost(&self, text: &[u8]) -> u64 {
+        self.size.saturating_mul(text.len() as u64)
     }
 }

@@ -47,6 +47,20 @@ pub(super) enum Tree {
 }
 
 impl Tree {
+    /// About how many states a search goes through for each character, at most.
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Tree::Repeat { tree, min, max, .. } => {
+                tree.size().saturating_mul(u64::from(max.unwrap_or(*min).max(1))).saturating_add(1)
+            }
+            Tree::Capture { tree, .. } => tree.size().saturating_add(2),
+            Tree::Concat(trees) | Tree::Alternate(trees) => {
+                trees.iter().fold(1, |size: u64, tree| size.saturating_add(tree.size()))
+            }
+            Tree::Literal { .. } | Tree::Class(_) | Tree::Look(_) => 1,
+        }
+    }
+
     /// Whether the counts of nested repetitions multiply to no more than the limit.
     fn repeats_within(&self, mut limit: u32) -> bool {
         match self {

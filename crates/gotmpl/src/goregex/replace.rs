@@ -2,31 +2,49 @@
 
 use super::Regex;
 use super::search::Span;
+use crate::limits::MAX_TEXT;
 
 impl Regex {
-    /// Replaces all matches; `$1` and `${name}` in the replacement stand for groups.
-    pub fn replace_all(&self, text: &[u8], replacement: &[u8]) -> Vec<u8> {
-        self.replace_with(text, |out, spans| self.expand(out, replacement, text, spans))
+    /// Replaces all matches; `$1` and `${name}` in the replacement stand for groups. Before each, the caller is asked
+    /// whether to go on with a result that has grown to so many bytes.
+    pub fn replace_all<E>(
+        &self,
+        text: &[u8],
+        replacement: &[u8],
+        go_on: impl FnMut(usize) -> Result<(), E>,
+    ) -> Result<Vec<u8>, E> {
+        self.replace_with(text, go_on, |out, spans| self.expand(out, replacement, text, spans))
     }
 
     /// Replaces all matches by a text as it is.
-    pub fn replace_all_literal(&self, text: &[u8], replacement: &[u8]) -> Vec<u8> {
-        self.replace_with(text, |out, _| out.extend_from_slice(replacement))
+    pub fn replace_all_literal<E>(
+        &self,
+        text: &[u8],
+        replacement: &[u8],
+        go_on: impl FnMut(usize) -> Result<(), E>,
+    ) -> Result<Vec<u8>, E> {
+        self.replace_with(text, go_on, |out, _| out.extend_from_slice(replacement))
     }
 
-    fn replace_with(&self, text: &[u8], replace: impl Fn(&mut Vec<u8>, &[Span])) -> Vec<u8> {
+    fn replace_with<E>(
+        &self,
+        text: &[u8],
+        mut go_on: impl FnMut(usize) -> Result<(), E>,
+        replace: impl Fn(&mut Vec<u8>, &[Span]),
+    ) -> Result<Vec<u8>, E> {
         let mut out = Vec::with_capacity(text.len());
         let mut last = 0;
-        for (wanted, spans) in self.replaced(text) {
-            let Some(Some((start, end))) = spans.first().copied() else { continue };
+        self.each_replaced(text, |wanted, spans| {
+            let Some(Some((start, end))) = spans.first().copied() else { return Ok(()) };
             out.extend_from_slice(text.get(last..start).unwrap_or_default());
             if wanted {
-                replace(&mut out, &spans);
+                replace(&mut out, spans);
             }
             last = end;
-        }
+            go_on(out.len())
+        })?;
         out.extend_from_slice(text.get(last..).unwrap_or_default());
-        out
+        Ok(out)
     }
 
     /// The template with the groups of the first match, as `Regexp.Expand`; `None` if there is no match.
@@ -39,7 +57,12 @@ impl Regex {
 
     fn expand(&self, out: &mut Vec<u8>, template: &[u8], text: &[u8], spans: &[Span]) {
         let mut rest = template;
+        let start = out.len();
         while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
+            // Nobody takes a text that long.
+            if out.len() - start > MAX_TEXT {
+                return;
+            }
             let (before, after) = rest.split_at(at);
             out.extend_from_slice(before);
             rest = after.split_at(1).1;
@@ -111,12 +134,16 @@ pub fn quote_meta(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::super::Regex;
     use super::quote_meta;
 
     fn replace(pattern: &str, text: &str, replacement: &str) -> String {
         let regex = Regex::new(pattern.as_bytes()).expect(pattern);
-        String::from_utf8(regex.replace_all(text.as_bytes(), replacement.as_bytes())).expect("UTF-8")
+        let Ok(replaced) =
+            regex.replace_all(text.as_bytes(), replacement.as_bytes(), |_| Ok::<_, Infallible>(()));
+        String::from_utf8(replaced).expect("UTF-8")
     }
 
     #[test]
@@ -155,7 +182,10 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text() {
         let regex = Regex::new(b".").expect("pattern");
-        assert_eq!(regex.find_all(b"a\xFF\xC3b", -1), [(0, 1), (1, 2), (2, 3), (3, 4)]);
+        assert_eq!(
+            regex.find_all(b"a\xFF\xC3b", -1, || Ok::<_, Infallible>(())),
+            Ok(vec![(0, 1), (1, 2), (2, 3), (3, 4)])
+        );
     }
 
     #[test]

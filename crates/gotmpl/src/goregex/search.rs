@@ -51,50 +51,62 @@ impl<'a> Subject<'a> {
     fn is_boundary(&self, at: usize) -> bool {
         self.text.get(at).is_none_or(|byte| !(0x80..0xC0).contains(byte))
     }
+
+    /// Where to search on, if a match is of an assertion alone within a character, where Go does not look.
+    fn retry_from(&self, start: usize, end: usize) -> Option<usize> {
+        let within = start == end && !self.is_boundary(start);
+        within.then(|| {
+            (start + 1..=self.text.len()).find(|at| self.is_boundary(*at)).unwrap_or(self.text.len())
+        })
+    }
 }
 
 impl Regex {
-    /// The first match from a place on, with its groups, in places of the searchable text.
-    fn search(&self, subject: &Subject<'_>, mut from: usize) -> Option<Vec<Span>> {
+    /// The first match from a place on, without its groups, in places of the searchable text.
+    fn whole(&self, subject: &Subject<'_>, mut from: usize) -> Option<(usize, usize)> {
         loop {
-            let captures = self.compiled.captures_at(&subject.text, from)?;
-            let whole = captures.get(0)?;
-            // An assertion alone can match within a character, where Go does not look.
-            if whole.is_empty() && !subject.is_boundary(whole.start()) {
-                from = whole.start() + 1;
-                while !subject.is_boundary(from) {
-                    from += 1;
-                }
-                continue;
+            let found = self.compiled.find_at(&subject.text, from)?;
+            match subject.retry_from(found.start(), found.end()) {
+                Some(next) => from = next,
+                None => return Some((found.start(), found.end())),
             }
-            return Some(
-                captures.iter().map(|group| group.map(|group| (group.start(), group.end()))).collect(),
-            );
         }
+    }
+
+    /// The first match from a place on, with its groups, in places of the searchable text.
+    fn groups(&self, subject: &Subject<'_>, from: usize) -> Option<Vec<Span>> {
+        // Finding is much quicker than finding groups; those are looked for where there is a match only.
+        let (start, _) = self.whole(subject, from)?;
+        let captures = self.compiled.captures_at(&subject.text, start)?;
+        Some(captures.iter().map(|group| group.map(|group| (group.start(), group.end()))).collect())
     }
 
     /// Whether it matches anywhere.
     pub fn is_match(&self, text: &[u8]) -> bool {
-        self.search(&Subject::new(text), 0).is_some()
+        self.whole(&Subject::new(text), 0).is_some()
     }
 
     /// The first match.
     pub fn find<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
         let subject = Subject::new(text);
-        let (start, end) = (*self.search(&subject, 0)?.first()?)?;
+        let (start, end) = self.whole(&subject, 0)?;
         text.get(subject.original(start)..subject.original(end))
     }
 
-    /// The matches one after another, at most `limit` of them (negative: all), as places in the text.
-    pub fn find_all(&self, text: &[u8], limit: i64) -> Vec<(usize, usize)> {
+    /// The matches one after another, at most `limit` of them (negative: all), as places in the text. Before each, the
+    /// caller is asked whether to go on.
+    pub fn find_all<E>(
+        &self,
+        text: &[u8],
+        limit: i64,
+        mut go_on: impl FnMut() -> Result<(), E>,
+    ) -> Result<Vec<(usize, usize)>, E> {
         let limit = usize::try_from(limit).unwrap_or(text.len() + 1);
         let subject = Subject::new(text);
         let (mut found, mut at, mut last_end) = (Vec::new(), 0, None);
         while found.len() < limit && at <= subject.text.len() {
-            let Some(Some((start, end))) = self.search(&subject, at).and_then(|spans| spans.first().copied())
-            else {
-                break;
-            };
+            go_on()?;
+            let Some((start, end)) = self.whole(&subject, at) else { break };
             let mut accept = true;
             if end == at {
                 // No empty match directly behind another one.
@@ -108,22 +120,28 @@ impl Regex {
                 found.push((subject.original(start), subject.original(end)));
             }
         }
-        found
+        Ok(found)
     }
 
     /// The first match with its groups, as places in the text.
     pub(super) fn first(&self, text: &[u8]) -> Option<Vec<Span>> {
         let subject = Subject::new(text);
         let original = |(start, end)| (subject.original(start), subject.original(end));
-        Some(self.search(&subject, 0)?.into_iter().map(|span| span.map(original)).collect())
+        Some(self.groups(&subject, 0)?.into_iter().map(|span| span.map(original)).collect())
     }
 
-    /// The matches that are replaced, each with its groups.
-    pub(super) fn replaced(&self, text: &[u8]) -> Vec<(bool, Vec<Span>)> {
+    /// Calls back for each match that is looked at when all are replaced: with its groups as places in the text, and
+    /// whether it is replaced.
+    pub(super) fn each_replaced<E>(
+        &self,
+        text: &[u8],
+        mut each: impl FnMut(bool, &[Span]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let subject = Subject::new(text);
-        let (mut found, mut at, mut last_end) = (Vec::new(), 0, 0);
+        let original = |(start, end)| (subject.original(start), subject.original(end));
+        let (mut at, mut last_end) = (0, 0);
         while at <= subject.text.len() {
-            let Some(spans) = self.search(&subject, at) else { break };
+            let Some(mut spans) = self.groups(&subject, at) else { break };
             let Some(Some((start, end))) = spans.first().copied() else { break };
             // An empty match directly behind another one is not replaced.
             let replace = end > last_end || start == 0;
@@ -136,22 +154,30 @@ impl Regex {
             } else {
                 end
             };
-            let original = |(start, end)| (subject.original(start), subject.original(end));
-            found.push((replace, spans.into_iter().map(|span| span.map(original)).collect()));
+            for span in spans.iter_mut().flatten() {
+                *span = original(*span);
+            }
+            each(replace, &spans)?;
         }
-        found
+        Ok(())
     }
 
-    /// The text between the matches, in at most `limit` parts (negative: all).
-    pub fn split<'t>(&self, text: &'t [u8], limit: i64) -> Vec<&'t [u8]> {
+    /// The text between the matches, in at most `limit` parts (negative: all). Before each search, the caller is asked
+    /// whether to go on.
+    pub fn split<'t, E>(
+        &self,
+        text: &'t [u8],
+        limit: i64,
+        go_on: impl FnMut() -> Result<(), E>,
+    ) -> Result<Vec<&'t [u8]>, E> {
         if limit == 0 {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         if text.is_empty() && !self.empty_pattern {
-            return vec![text];
+            return Ok(vec![text]);
         }
         let (mut parts, mut from, mut end) = (Vec::new(), 0, 0);
-        for (start, behind) in self.find_all(text, limit) {
+        for (start, behind) in self.find_all(text, limit, go_on)? {
             if limit > 0 && parts.len() as i64 >= limit - 1 {
                 break;
             }
@@ -164,6 +190,6 @@ impl Regex {
         if end != text.len() {
             parts.push(text.get(from..).unwrap_or_default());
         }
-        parts
+        Ok(parts)
     }
 }

@@ -1,13 +1,15 @@
 //! Arguments and results of functions, and what Go says when it panics.
 
+use crate::error::ExecError;
 use crate::function::FuncError;
+use crate::limits::{Limit, MAX_TEXT};
 use crate::value::{List, Map, Str, Type, Value};
 
 /// What a function gives.
 pub(super) type Outcome = Result<Value, FuncError>;
 
-/// The longest string or list that a function makes, in bytes or elements. Go has no bound but its memory.
-pub(super) const MAX_RESULT: usize = 64 << 20;
+/// The longest list that a function makes. Go has no bound but its memory.
+pub(super) const MAX_ITEMS: usize = 4 << 20;
 
 /// Go's text for the use of nil.
 pub(super) const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
@@ -48,10 +50,18 @@ pub(super) fn list(value: &Value, what: &str) -> Result<List, FuncError> {
     }
 }
 
-/// An error for a result beyond [`MAX_RESULT`].
+/// An error for a text that would be longer than one may be.
 pub(super) fn check_size(size: usize) -> Result<(), FuncError> {
-    if size > MAX_RESULT {
-        return Err(FuncError::new(format!("the result would exceed {MAX_RESULT} bytes or elements")));
+    if size > MAX_TEXT {
+        return Err(ExecError::from(Limit::Text(MAX_TEXT)).into());
+    }
+    Ok(())
+}
+
+/// An error for a list that would be longer than one may be.
+pub(super) fn check_items(items: usize) -> Result<(), FuncError> {
+    if items > MAX_ITEMS {
+        return Err(FuncError::new(format!("a list would have more than {MAX_ITEMS} elements")));
     }
     Ok(())
 }

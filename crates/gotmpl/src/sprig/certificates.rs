@@ -22,11 +22,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("buildCustomCert", &[TEXT, TEXT], build),
     Function::new("genCA", &[TEXT, INT], |call, args| authority(args, new_key(call)?)),
     Function::new("genCAWithKey", &[TEXT, INT, TEXT], |_, args| authority(args, given_key(args, 2)?)),
-    Function::new("genSelfSignedCert", &[TEXT, LIST, LIST, INT], |call, args| self_signed(args, new_key(call)?)),
+    Function::new("genSelfSignedCert", &[TEXT, LIST, LIST, INT], |call, args| {
+        self_signed(args, new_key(call)?)
+    }),
     Function::new("genSelfSignedCertWithKey", &[TEXT, LIST, LIST, INT, TEXT], |_, args| {
         self_signed(args, given_key(args, 4)?)
     }),
-    Function::new("genSignedCert", &[TEXT, LIST, LIST, INT, CERTIFICATE], |call, args| signed(args, new_key(call)?)),
+    Function::new("genSignedCert", &[TEXT, LIST, LIST, INT, CERTIFICATE], |call, args| {
+        signed(args, new_key(call)?)
+    }),
     Function::new("genSignedCertWithKey", &[TEXT, LIST, LIST, INT, CERTIFICATE, TEXT], |_, args| {
         signed(args, given_key(args, 5)?)
     }),

@@ -68,7 +68,11 @@ fn decrypt(_: &mut Call<'_>, args: &[Value]) -> Outcome {
     };
     match plain.len().checked_sub(padding) {
         Some(len) => plain.truncate(len),
-        None => return Err(format!("runtime error: slice bounds out of range [:-{}]", padding - plain.len()).into()),
+        None => {
+            return Err(
+                format!("runtime error: slice bounds out of range [:-{}]", padding - plain.len()).into()
+            );
+        }
     }
     Ok(Value::str(plain))
 }

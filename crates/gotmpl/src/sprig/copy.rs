@@ -1,6 +1,7 @@
 //! Deep copies.
 
 use crate::function::{Call, FuncError};
+use crate::limits::CALL_BYTES;
 use crate::value::{List, Map, RED_ZONE, STACK_SEGMENT, Value};
 
 /// How deep values may nest that are copied or merged. A map that holds itself nests without end.
@@ -23,7 +24,7 @@ fn copy(call: &mut Call<'_>, value: &Value, depth: usize) -> Result<Value, FuncE
     Ok(match value {
         Value::List(list) if !list.is_nil() && list.as_bytes().is_none() => {
             let items = list.iter().map(|item| deeper(&item)).collect::<Result<_, _>>()?;
-            call.spend(list.len() as u64)?;
+            spend(call, list.len())?;
             Value::List(List::typed(list.ty(), items))
         }
         Value::Map(map) if !map.is_nil() => {
@@ -31,9 +32,15 @@ fn copy(call: &mut Call<'_>, value: &Value, depth: usize) -> Result<Value, FuncE
             for (key, value) in map.entries() {
                 copied.insert(key, deeper(&value)?);
             }
-            call.spend(map.len() as u64)?;
+            spend(call, 2 * map.len())?;
             copied.into()
         }
         value => value.clone(),
     })
+}
+
+/// Accounts for a copied list or map with so many parts.
+fn spend(call: &mut Call<'_>, parts: usize) -> Result<(), FuncError> {
+    call.spend(parts as u64)?;
+    call.allocate(CALL_BYTES + (parts * size_of::<Value>()) as u64)
 }

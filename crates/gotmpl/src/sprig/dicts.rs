@@ -24,6 +24,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("hasKey", &[MAP, Type::String], |_, args| Ok(map(args, 0).contains(text(args, 1)).into())),
     Function::variadic("pluck", &[Type::String, MAP], pluck),
     Function::variadic("keys", &[MAP], |_, args| {
+        super::args::check_items((0..args.len()).map(|index| map(args, index).len()).sum())?;
         let keys: Vec<Str> = (0..args.len()).flat_map(|index| map(args, index).keys()).collect();
         Ok(Value::List(List::strings(keys)))
     }),

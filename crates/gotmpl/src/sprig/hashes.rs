@@ -16,7 +16,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("sha1sum", &[TEXT], |_, args| Ok(hex::encode(Sha1::digest(text(args, 0))).into())),
     Function::new("sha256sum", &[TEXT], |_, args| Ok(hex::encode(Sha256::digest(text(args, 0))).into())),
     Function::new("sha512sum", &[TEXT], |_, args| Ok(hex::encode(Sha512::digest(text(args, 0))).into())),
-    Function::new("adler32sum", &[TEXT], |_, args| Ok(adler2::adler32_slice(&text(args, 0)).to_string().into())),
+    Function::new("adler32sum", &[TEXT], |_, args| {
+        Ok(adler2::adler32_slice(&text(args, 0)).to_string().into())
+    }),
     Function::new("bcrypt", &[TEXT], |call, args| Ok(Value::str(hash_password(call, &text(args, 0))?))),
     Function::new("htpasswd", &[TEXT, TEXT], htpasswd),
     Function::new("derivePassword", &[Type::UINT32, TEXT, TEXT, TEXT, TEXT], derive_password),
@@ -122,9 +124,10 @@ fn derive_password(call: &mut Call<'_>, args: &[Value]) -> Outcome {
     call.spend(HASH_STEPS)?;
     let why = |why: &dyn std::fmt::Display| Value::str(format!("failed to derive password: {why}"));
     let mut key = [0; 64];
-    let derived = scrypt::Params::new(15, 8, 2)
-        .map_err(|error| error.to_string())
-        .and_then(|cost| scrypt::scrypt(&password, &salted(&user), &cost, &mut key).map_err(|error| error.to_string()));
+    let derived =
+        scrypt::Params::new(15, 8, 2, key.len()).map_err(|error| error.to_string()).and_then(|cost| {
+            scrypt::scrypt(&password, &salted(&user), &cost, &mut key).map_err(|error| error.to_string())
+        });
     if let Err(error) = derived {
         return Ok(why(&error));
     }

@@ -1,7 +1,7 @@
 //! JSON.
 
 use super::args::{Outcome, any, text};
-use crate::function::{FuncError, Function};
+use crate::function::{Call, FuncError, Function};
 use crate::gojson::{Style, decode, encode};
 use crate::value::{Type, Value};
 
@@ -19,14 +19,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("mustToJson", ANY, |_, args| encoded(args, PLAIN)),
     Function::new("mustToPrettyJson", ANY, |_, args| encoded(args, PRETTY)),
     Function::new("mustToRawJson", ANY, |_, args| encoded(args, RAW)),
-    Function::new("fromJson", &[Type::String], |_, args| Ok(decoded(args).unwrap_or_default())),
-    Function::new("mustFromJson", &[Type::String], |_, args| decoded(args)),
+    Function::new("fromJson", &[Type::String], |call, args| Ok(decoded(call, args)?.unwrap_or_default())),
+    Function::new("mustFromJson", &[Type::String], |call, args| decoded(call, args)?.map_err(FuncError::new)),
 ];
 
 fn encoded(args: &[Value], style: Style) -> Outcome {
     encode(any(args, 0), style).map(Value::str).map_err(FuncError::new)
 }
 
-fn decoded(args: &[Value]) -> Outcome {
-    decode(&text(args, 0)).map_err(FuncError::new)
+/// So many bytes a byte of JSON may take in memory, as in `[[],[]]`.
+const BYTES_PER_BYTE: u64 = 16;
+
+fn decoded(call: &mut Call<'_>, args: &[Value]) -> Result<Result<Value, String>, FuncError> {
+    let text = text(args, 0);
+    call.allocate(text.len() as u64 * BYTES_PER_BYTE)?;
+    Ok(decode(&text))
 }

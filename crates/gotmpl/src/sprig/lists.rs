@@ -152,7 +152,10 @@ fn concat(_: &mut Call<'_>, args: &[Value]) -> Outcome {
     let mut all = Vec::new();
     for value in args {
         match value.underlying() {
-            Value::List(list) => all.extend(list.iter()),
+            Value::List(list) => {
+                super::args::check_items(all.len() + list.len())?;
+                all.extend(list.iter());
+            }
             Value::Nil => return Err(NIL_POINTER.into()),
             _ => return Err(format!("Cannot concat type {} as list", value.kind().name()).into()),
         }

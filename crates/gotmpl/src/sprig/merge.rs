@@ -3,7 +3,7 @@
 use super::copy::MAX_DEPTH;
 use super::flow::is_empty;
 use crate::function::{Call, FuncError};
-use crate::value::{Map, Value};
+use crate::value::{Map, Str, Value};
 
 /// Merges the source's entries into the target, which changes for all who hold it. Maps within are merged likewise,
 /// other entries are taken where the target has none or an empty one, or always if `overwrite`. A list or map that is
@@ -19,6 +19,7 @@ pub(super) fn merge(
         return Err(FuncError::new(format!("maps nest deeper than {MAX_DEPTH}, or hold themselves")));
     }
     call.spend(1 + source.len() as u64)?;
+    call.allocate((source.len() * size_of::<(Str, Value)>()) as u64)?;
     for (key, new) in source.entries() {
         if matches!(new, Value::Nil) {
             if overwrite {

@@ -5,6 +5,8 @@
 
 mod args;
 mod cast;
+mod certificates;
+mod ciphers;
 mod copy;
 mod dates;
 mod decimal;
@@ -13,12 +15,14 @@ mod durations;
 mod encoding;
 mod flow;
 mod gourl;
+mod hashes;
 mod json;
 mod lists;
 mod merge;
 mod network;
 mod numeric;
 mod paths;
+mod pki;
 mod print;
 mod random;
 mod reflect;
@@ -34,11 +38,14 @@ pub use cast::parse_float;
 use crate::function::{FuncMap, Function};
 
 const ALL: &[&[Function]] = &[
+    certificates::FUNCTIONS,
+    ciphers::FUNCTIONS,
     dates::FUNCTIONS,
     dicts::FUNCTIONS,
     durations::FUNCTIONS,
     encoding::FUNCTIONS,
     flow::FUNCTIONS,
+    hashes::FUNCTIONS,
     json::FUNCTIONS,
     lists::FUNCTIONS,
     network::FUNCTIONS,

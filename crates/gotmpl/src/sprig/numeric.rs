@@ -1,6 +1,6 @@
 //! Numbers.
 
-use super::args::{Outcome, any, check_size, int};
+use super::args::{Outcome, any, check_items, int};
 use super::cast::{parse_int, to_float, to_int};
 use super::decimal::Decimal;
 use super::print::sprint;
@@ -134,8 +134,7 @@ fn steps(call: &mut Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i6
         _ => 0,
     };
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    // A value takes 24 bytes.
-    check_size(count.saturating_mul(24))?;
+    check_items(count)?;
     call.spend(count as u64)?;
     Ok((0..count as i64).map(|index| start.wrapping_add(step.wrapping_mul(index))).collect())
 }

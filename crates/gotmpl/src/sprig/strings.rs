@@ -1,6 +1,6 @@
 //! Strings. Go counts them in bytes, and so do all lengths and places here.
 
-use super::args::{Outcome, any, check_size, int, text};
+use super::args::{Outcome, any, check_items, check_size, int, text};
 use super::print::strval;
 use super::{runes, words};
 use crate::format::to_bytes;
@@ -54,13 +54,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("hasPrefix", &[TEXT, TEXT], |_, args| Ok(text(args, 1).starts_with(&text(args, 0)).into())),
     Function::new("hasSuffix", &[TEXT, TEXT], |_, args| Ok(text(args, 1).ends_with(&text(args, 0)).into())),
-    Function::variadic("quote", &[ANY], |_, args| {
-        Ok(joined(args, |value| quote(&strval(value)).into_bytes()))
-    }),
+    Function::variadic("quote", &[ANY], |_, args| joined(args, |value| quote(&strval(value)).into_bytes())),
     Function::variadic("squote", &[ANY], |_, args| {
-        Ok(joined(args, |value| [b"'", to_bytes(value).as_slice(), b"'"].concat()))
+        joined(args, |value| [b"'", to_bytes(value).as_slice(), b"'"].concat())
     }),
-    Function::variadic("cat", &[ANY], |_, args| Ok(joined(args, to_bytes))),
+    Function::variadic("cat", &[ANY], |_, args| joined(args, to_bytes)),
     Function::new("indent", &[INT, TEXT], |_, args| indent(b"", args)),
     Function::new("nindent", &[INT, TEXT], |_, args| indent(b"\n", args)),
     Function::new("replace", &[TEXT, TEXT, TEXT], replace),
@@ -68,12 +66,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(any(args, usize::from(int(args, 2) != 1)).clone())
     }),
     Function::new("toString", &[ANY], |_, args| Ok(strval(any(args, 0)).into())),
-    Function::new("split", &[TEXT, TEXT], |_, args| Ok(numbered(split(&text(args, 1), &text(args, 0), -1)))),
+    Function::new("split", &[TEXT, TEXT], |_, args| Ok(numbered(split(&text(args, 1), &text(args, 0), -1)?))),
     Function::new("splitn", &[TEXT, INT, TEXT], |_, args| {
-        Ok(numbered(split(&text(args, 2), &text(args, 0), int(args, 1))))
+        Ok(numbered(split(&text(args, 2), &text(args, 0), int(args, 1))?))
     }),
     Function::new("splitList", &[TEXT, TEXT], |_, args| {
-        Ok(Value::List(List::strings(split(&text(args, 1), &text(args, 0), -1))))
+        Ok(Value::List(List::strings(split(&text(args, 1), &text(args, 0), -1)?)))
     }),
 ];
 
@@ -152,9 +150,16 @@ fn repeat(_: &mut Call<'_>, args: &[Value]) -> Outcome {
 }
 
 /// The arguments that are not nil, each made a text, with blanks between them.
-fn joined(args: &[Value], write: impl Fn(&Value) -> Vec<u8>) -> Value {
-    let texts: Vec<Vec<u8>> = args.iter().filter(|value| !matches!(value, Value::Nil)).map(write).collect();
-    Value::str(texts.join(&b' '))
+fn joined(args: &[Value], write: impl Fn(&Value) -> Vec<u8>) -> Outcome {
+    let mut out = Vec::new();
+    for (index, value) in args.iter().filter(|value| !matches!(value, Value::Nil)).enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        out.extend(write(value));
+        check_size(out.len())?;
+    }
+    Ok(Value::str(out))
 }
 
 fn indent(before: &[u8], args: &[Value]) -> Outcome {
@@ -209,10 +214,13 @@ fn replace(_: &mut Call<'_>, args: &[Value]) -> Outcome {
 }
 
 /// `strings.SplitN`: at most `limit` parts, all of them for a negative limit; by characters for an empty separator.
-fn split(text: &[u8], separator: &[u8], limit: i64) -> Vec<Str> {
+fn split(text: &[u8], separator: &[u8], limit: i64) -> Result<Vec<Str>, FuncError> {
     if limit == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
+    let most =
+        if separator.is_empty() { text.len() } else { memchr::memmem::find_iter(text, separator).count() };
+    check_items(most.min(usize::try_from(limit).unwrap_or(usize::MAX)))?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut parts, mut at) = (Vec::new(), 0);
     if separator.is_empty() {
@@ -226,14 +234,14 @@ fn split(text: &[u8], separator: &[u8], limit: i64) -> Vec<Str> {
         if at < text.len() {
             parts.push(text.get(at..).unwrap_or_default().into());
         }
-        return parts;
+        return Ok(parts);
     }
     for start in memchr::memmem::find_iter(text, separator).take(limit - 1) {
         parts.push(text.get(at..start).unwrap_or_default().into());
         at = start + separator.len();
     }
     parts.push(text.get(at..).unwrap_or_default().into());
-    parts
+    Ok(parts)
 }
 
 /// A `map[string]string` of the parts: `_0`, `_1`…

@@ -1,5 +1,6 @@
 //! Go slices.
 
+use std::fmt;
 use std::rc::Rc;
 
 use super::release::release;
@@ -122,12 +123,28 @@ impl List {
         Rc::as_ptr(&self.0).cast::<()>() as usize
     }
 
+    /// The bytes it takes, if nobody else holds it.
+    pub(super) fn owned_size(&self) -> usize {
+        match &self.0.items {
+            _ if Rc::strong_count(&self.0) > 1 => 0,
+            Items::Values(values) => values.len() * size_of::<Value>(),
+            Items::Bytes(bytes) => bytes.len(),
+        }
+    }
+
     /// Takes the elements out if nobody else holds the slice.
     pub(super) fn into_unique(self) -> Vec<Value> {
         match Rc::try_unwrap(self.0) {
             Ok(mut data) => data.take(),
             Err(_) => Vec::new(),
         }
+    }
+}
+
+impl fmt::Debug for List {
+    /// Not what is inside: it may hold itself.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(len {})", self.ty(), self.len())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::{Rc, Weak};
 
 use super::release::{release, track};
@@ -121,6 +122,11 @@ impl Map {
         Rc::as_ptr(&self.0).cast::<()>() as usize
     }
 
+    /// About the bytes it takes, if nobody else holds it.
+    pub(super) fn owned_size(&self) -> usize {
+        if Rc::strong_count(&self.0) > 1 { 0 } else { self.len() * size_of::<(Str, Value)>() }
+    }
+
     /// Takes the values out if nobody else holds the map.
     pub(super) fn into_unique(self) -> Vec<Value> {
         match Rc::try_unwrap(self.0) {
@@ -133,6 +139,13 @@ impl Map {
 impl Default for Map {
     fn default() -> Self {
         Map::new()
+    }
+}
+
+impl fmt::Debug for Map {
+    /// Not what is inside: it may hold itself.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(len {})", self.ty(), self.len())
     }
 }
 

@@ -205,6 +205,16 @@ impl Value {
         }
     }
 
+    /// About how many bytes the value takes that nobody else holds: of one that is shared, none.
+    pub(crate) fn owned_size(&self) -> usize {
+        match self {
+            Value::Str(text) => text.owned_size(),
+            Value::List(list) => list.owned_size(),
+            Value::Map(map) => map.owned_size(),
+            _ => 0,
+        }
+    }
+
     /// Whether other values can be inside.
     pub(crate) fn is_container(&self) -> bool {
         matches!(self, Value::List(_) | Value::Map(_))
@@ -231,9 +241,8 @@ impl fmt::Debug for Value {
             Value::Uint(kind, value) => write!(f, "{}({value})", kind.name()),
             Value::Float(value) => write!(f, "{value:?}"),
             Value::Str(text) => write!(f, "{text:?}"),
-            // No deeper: a map may hold itself.
-            Value::List(list) => write!(f, "{}(len {})", list.ty(), list.len()),
-            Value::Map(map) => write!(f, "{}(len {})", map.ty(), map.len()),
+            Value::List(list) => write!(f, "{list:?}"),
+            Value::Map(map) => write!(f, "{map:?}"),
             Value::Object(object) => write!(f, "{}", object.ty()),
         }
     }

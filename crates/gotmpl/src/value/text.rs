@@ -43,6 +43,14 @@ impl Str {
         }
     }
 
+    /// Its bytes, if nobody else holds them.
+    pub(super) fn owned_size(&self) -> usize {
+        match &self.0 {
+            Repr::Local(bytes) if Rc::strong_count(bytes) == 1 => bytes.len(),
+            _ => 0,
+        }
+    }
+
     /// The text; what is not UTF-8 becomes U+FFFD, as when Go ranges over a string.
     pub fn to_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.as_bytes())

@@ -84,7 +84,8 @@ impl Request {
             extensions.push(extension(&SubjectKeyIdentifier(identifier), false)?);
         }
         if let Some(identifier) = authority {
-            let identifier = AuthorityKeyIdentifier { key_identifier: Some(identifier), ..Default::default() };
+            let identifier =
+                AuthorityKeyIdentifier { key_identifier: Some(identifier), ..Default::default() };
             extensions.push(extension(&identifier, false)?);
         }
         let names = self.alternative_names()?;
@@ -118,8 +119,10 @@ impl Request {
         if self.common_name.is_empty() {
             return Ok(RdnSequence::default());
         }
-        let printable =
-            self.common_name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"'() +,-./:=?".contains(byte));
+        let printable = self
+            .common_name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"'() +,-./:=?".contains(byte));
         let tag = if printable { Tag::PrintableString } else { Tag::Utf8String };
         if std::str::from_utf8(&self.common_name).is_err() {
             return Err("asn1: string not valid UTF-8".to_owned());
@@ -133,9 +136,9 @@ impl Request {
     fn alternative_names(&self) -> Result<Vec<GeneralName>> {
         let names = self.names.iter().map(|name| {
             let plain = std::str::from_utf8(name).ok().and_then(|name| Ia5String::new(name).ok());
-            plain
-                .map(GeneralName::DnsName)
-                .ok_or_else(|| format!("x509: {} cannot be encoded as an IA5String", crate::quote::quote(name)))
+            plain.map(GeneralName::DnsName).ok_or_else(|| {
+                format!("x509: {} cannot be encoded as an IA5String", crate::quote::quote(name))
+            })
         });
         let addresses = self.addresses.iter().map(|address| {
             Ok(GeneralName::IpAddress(match address.to_canonical() {

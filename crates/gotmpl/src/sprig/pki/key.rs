@@ -1,15 +1,14 @@
 //! Private keys: made, read, written, used to sign.
 
-use p256::elliptic_curve::sec1::ToEncodedPoint;
 use rand::RngCore as _;
 use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
 use rsa::pkcs1v15::Pkcs1v15Sign;
-use rsa::pkcs8::{AssociatedOid, ObjectIdentifier, PrivateKeyInfo};
+use rsa::pkcs8::{ObjectIdentifier, PrivateKeyInfo};
 use rsa::{RsaPrivateKey, traits::PublicKeyParts};
 use sec1::{EcParameters, EcPrivateKey};
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha256};
 use x509_cert::der::asn1::{BitString, Null, OctetStringRef, UintRef};
-use x509_cert::der::{Any, Decode, Encode, Sequence};
+use x509_cert::der::{Any, Decode, Encode};
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::pem;
@@ -21,6 +20,12 @@ const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+
+/// What a DSA key is in the form that OpenSSL and sprig write: version, p, q, g, public and private number.
+const DSA_PARTS: usize = 6;
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// What kind of key to make.
@@ -45,17 +50,6 @@ pub(in super::super) enum Key {
     Ed25519(ed25519_dalek::SigningKey),
     /// As sprig writes it. Certificates can't be made with it.
     Dsa(Vec<u8>),
-}
-
-/// A DSA key as OpenSSL and sprig write it.
-#[derive(Sequence)]
-struct DsaKey<'a> {
-    version: u8,
-    p: UintRef<'a>,
-    q: UintRef<'a>,
-    g: UintRef<'a>,
-    y: UintRef<'a>,
-    x: UintRef<'a>,
 }
 
 impl Key {
@@ -91,8 +85,9 @@ impl Key {
                 Err(error) => Err(fault(&format_args!("x509: failed to parse private key: {error}"))),
             },
             "EC" => Key::from_sec1(&block.bytes, None).map_err(|error| fault(&error)),
-            "DSA" => match DsaKey::from_der(&block.bytes) {
-                Ok(_) => Ok(Key::Dsa(block.bytes)),
+            "DSA" => match Vec::<UintRef<'_>>::from_der(&block.bytes) {
+                Ok(parts) if parts.len() == DSA_PARTS => Ok(Key::Dsa(block.bytes)),
+                Ok(_) => Err(fault(&"asn1: structure error: tags don't match")),
                 Err(error) => Err(fault(&error)),
             },
             _ => Err(format!("invalid private key type {kind}")),
@@ -100,12 +95,17 @@ impl Key {
     }
 
     fn from_pkcs8(bytes: &[u8]) -> Result<Key, String> {
-        let info = PrivateKeyInfo::from_der(bytes).map_err(|error| format!("x509: failed to parse private key: {error}"))?;
+        let info = PrivateKeyInfo::from_der(bytes)
+            .map_err(|error| format!("x509: failed to parse private key: {error}"))?;
         match info.algorithm.oid {
-            RSA => RsaPrivateKey::from_pkcs1_der(info.private_key).map(Key::Rsa).map_err(|error| error.to_string()),
+            RSA => RsaPrivateKey::from_pkcs1_der(info.private_key)
+                .map(Key::Rsa)
+                .map_err(|error| error.to_string()),
             EC => Key::from_sec1(info.private_key, info.algorithm.parameters_oid().ok()),
             ED25519 => {
-                let seed = OctetStringRef::from_der(info.private_key).ok().and_then(|seed| seed.as_bytes().try_into().ok());
+                let seed = OctetStringRef::from_der(info.private_key)
+                    .ok()
+                    .and_then(|seed| seed.as_bytes().try_into().ok());
                 seed.map(|seed| Key::Ed25519(ed25519_dalek::SigningKey::from_bytes(seed)))
                     .ok_or_else(|| "x509: invalid Ed25519 private key".to_owned())
             }
@@ -114,17 +114,18 @@ impl Key {
     }
 
     fn from_sec1(bytes: &[u8], curve: Option<ObjectIdentifier>) -> Result<Key, String> {
-        let key = EcPrivateKey::from_der(bytes).map_err(|error| format!("x509: failed to parse EC private key: {error}"))?;
+        let key = EcPrivateKey::from_der(bytes)
+            .map_err(|error| format!("x509: failed to parse EC private key: {error}"))?;
         let curve = curve.or_else(|| key.parameters.and_then(EcParameters::named_curve));
         let invalid = |_| "x509: invalid elliptic curve private key value".to_owned();
         match curve {
-            Some(p256::NistP256::OID) => {
+            Some(P256) => {
                 p256::ecdsa::SigningKey::from_slice(key.private_key).map(Key::P256).map_err(invalid)
             }
-            Some(p384::NistP384::OID) => {
+            Some(P384) => {
                 p384::ecdsa::SigningKey::from_slice(key.private_key).map(Key::P384).map_err(invalid)
             }
-            Some(p521::NistP521::OID) => {
+            Some(P521) => {
                 p521::ecdsa::SigningKey::from_slice(key.private_key).map(Key::P521).map_err(invalid)
             }
             _ => Err("x509: unknown elliptic curve".to_owned()),
@@ -148,14 +149,16 @@ impl Key {
                 Ok(pem::encode("RSA PRIVATE KEY", bytes.as_bytes()))
             }
             Key::P256(key) => {
-                sec1(p256::NistP256::OID, &key.to_bytes(), key.verifying_key().to_encoded_point(false).as_bytes())
+                sec1(P256, &key.to_bytes(), key.verifying_key().to_encoded_point(false).as_bytes())
             }
             Key::P384(key) => {
-                sec1(p384::NistP384::OID, &key.to_bytes(), key.verifying_key().to_encoded_point(false).as_bytes())
+                sec1(P384, &key.to_bytes(), key.verifying_key().to_encoded_point(false).as_bytes())
             }
-            Key::P521(key) => sec1(p521::NistP521::OID, &key.to_bytes(), &p521_point(key)),
+            Key::P521(key) => sec1(P521, &key.to_bytes(), &p521_point(key)),
             Key::Ed25519(key) => {
-                let seed = OctetStringRef::new(key.as_bytes()).and_then(|seed| seed.to_der()).map_err(|error| fault(&error))?;
+                let seed = OctetStringRef::new(key.as_bytes())
+                    .and_then(|seed| seed.to_der())
+                    .map_err(|error| fault(&error))?;
                 let algorithm = rsa::pkcs8::AlgorithmIdentifierRef { oid: ED25519, parameters: None };
                 let bytes = PrivateKeyInfo::new(algorithm, &seed).to_der().map_err(|error| fault(&error))?;
                 Ok(pem::encode("PRIVATE KEY", &bytes))
@@ -182,13 +185,15 @@ impl Key {
                     })
                 })
             }
-            Key::P256(key) => curve(p256::NistP256::OID, key.verifying_key().to_encoded_point(false).as_bytes()),
-            Key::P384(key) => curve(p384::NistP384::OID, key.verifying_key().to_encoded_point(false).as_bytes()),
-            Key::P521(key) => curve(p521::NistP521::OID, &p521_point(key)),
-            Key::Ed25519(key) => BitString::from_bytes(key.verifying_key().as_bytes()).map(|subject_public_key| {
-                let algorithm = AlgorithmIdentifierOwned { oid: ED25519, parameters: None };
-                SubjectPublicKeyInfoOwned { algorithm, subject_public_key }
-            }),
+            Key::P256(key) => curve(P256, key.verifying_key().to_encoded_point(false).as_bytes()),
+            Key::P384(key) => curve(P384, key.verifying_key().to_encoded_point(false).as_bytes()),
+            Key::P521(key) => curve(P521, &p521_point(key)),
+            Key::Ed25519(key) => {
+                BitString::from_bytes(key.verifying_key().as_bytes()).map(|subject_public_key| {
+                    let algorithm = AlgorithmIdentifierOwned { oid: ED25519, parameters: None };
+                    SubjectPublicKeyInfoOwned { algorithm, subject_public_key }
+                })
+            }
             Key::Dsa(_) => return Err("x509: unsupported public key type: *dsa.PublicKey".to_owned()),
         };
         info.map_err(|error| error.to_string())
@@ -202,15 +207,16 @@ impl Key {
             Key::P384(_) => (ECDSA_WITH_SHA384, None),
             Key::P521(_) => (ECDSA_WITH_SHA512, None),
             Key::Ed25519(_) => (ED25519, None),
-            Key::Dsa(_) => return Err("x509: certificate private key does not implement crypto.Signer".to_owned()),
+            Key::Dsa(_) => {
+                return Err("x509: certificate private key does not implement crypto.Signer".to_owned());
+            }
         };
         Ok(AlgorithmIdentifierOwned { oid, parameters })
     }
 
     /// Signs with that algorithm.
     pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, String> {
-        use p256::ecdsa::signature::Signer;
-        use p256::ecdsa::signature::hazmat::PrehashSigner;
+        use p256::ecdsa::signature::{RandomizedSigner, Signer};
         let failed = |error: p256::ecdsa::Error| error.to_string();
         match self {
             Key::Rsa(key) => key
@@ -221,11 +227,12 @@ impl Key {
                 Ok(signature.as_bytes().to_vec())
             }
             Key::P384(key) => {
-                let signature: p384::ecdsa::Signature = key.sign_prehash(&Sha384::digest(message)).map_err(failed)?;
+                let signature: p384::ecdsa::Signature = key.try_sign(message).map_err(failed)?;
                 Ok(signature.to_der().as_bytes().to_vec())
             }
             Key::P521(key) => {
-                let signature: p521::ecdsa::Signature = key.sign_prehash(&Sha512::digest(message)).map_err(failed)?;
+                let signature: p521::ecdsa::Signature =
+                    key.try_sign_with_rng(&mut Random, message).map_err(failed)?;
                 Ok(signature.to_der().as_bytes().to_vec())
             }
             Key::Ed25519(key) => Ok(key.sign(message).to_bytes().to_vec()),
@@ -245,13 +252,9 @@ fn generate_dsa() -> Result<Vec<u8>, x509_cert::der::Error> {
     let components = public.components();
     let [p, q, g] = [components.p(), components.q(), components.g()].map(|number| number.to_bytes_be());
     let (y, x) = (public.y().to_bytes_be(), key.x().to_bytes_be());
-    let key = DsaKey {
-        version: 0,
-        p: UintRef::new(&p)?,
-        q: UintRef::new(&q)?,
-        g: UintRef::new(&g)?,
-        y: UintRef::new(&y)?,
-        x: UintRef::new(&x)?,
-    };
-    key.to_der()
+    [&[0], p.as_slice(), &q, &g, &y, &x]
+        .into_iter()
+        .map(UintRef::new)
+        .collect::<Result<Vec<_>, _>>()?
+        .to_der()
 }

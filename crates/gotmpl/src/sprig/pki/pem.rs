@@ -18,7 +18,8 @@ pub(in super::super) fn decode(text: &[u8]) -> Option<Block> {
     let mut lines = text.lines();
     loop {
         let line = lines.next()?;
-        let Some(label) = line.trim_end().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(DASHES)) else {
+        let Some(label) = line.trim_end().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(DASHES))
+        else {
             continue;
         };
         let end = format!("-----END {label}{DASHES}");
