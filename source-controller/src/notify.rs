@@ -26,13 +26,32 @@ fn is_failed<K: SourceKind>(object: &K) -> bool {
     K::FAILURES.iter().any(|type_| get(object, type_).is_some())
 }
 
+/// Reasons of the events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reasons {
+    /// Of one about an artifact with other content.
+    pub(crate) new: &'static str,
+    /// Of one about failures that are over.
+    pub(crate) recovered: &'static str,
+}
+
 /// Tells of an artifact with other content than before, or that failures are over.
 pub(crate) fn notify<K: SourceKind>(pass: &Pass<K>, before: &Before, message: impl FnOnce(&K) -> String) {
+    notify_as(pass, before, Reasons { new: NEW_ARTIFACT, recovered: SUCCEEDED }, message);
+}
+
+/// As [`notify`], with reasons of one's own.
+pub(crate) fn notify_as<K: SourceKind>(
+    pass: &Pass<K>,
+    before: &Before,
+    reasons: Reasons,
+    message: impl FnOnce(&K) -> String,
+) {
     let Some(artifact) = pass.object.artifact() else { return };
     let reason = if before.digest.as_ref() != Some(&artifact.digest) {
-        NEW_ARTIFACT
+        reasons.new
     } else if before.failed && !is_failed(&pass.object) {
-        SUCCEEDED
+        reasons.recovered
     } else {
         return;
     };

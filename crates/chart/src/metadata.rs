@@ -136,10 +136,14 @@ fn is_false(value: &bool) -> bool {
 impl Metadata {
     /// Reads the fields that a YAML text has over those that are here.
     pub fn read(&mut self, yaml: &[u8]) -> Result<(), DecodeError> {
-        let Some(node) = decode::document(yaml)? else { return Ok(()) };
-        decode::check(&node)?;
+        decode::document(yaml)?.map_or(Ok(()), |node| self.read_node(&node))
+    }
+
+    /// As [`Metadata::read`], of a text that was parsed already.
+    pub fn read_node(&mut self, node: &Node) -> Result<(), DecodeError> {
+        decode::check(node)?;
         let root = Place { root: "Metadata", path: "" };
-        let fields = decode::fields(&node, root, "v2.Metadata")?;
+        let fields = decode::fields(node, root, "v2.Metadata")?;
         for (name, value) in fields.into_iter().flatten() {
             self.read_field(&name.to_ascii_lowercase(), value)?;
         }
