@@ -1,0 +1,6 @@
+//! Tests of the whole crate.
+
+mod policies;
+mod properties;
+mod setters;
+mod upstream;
