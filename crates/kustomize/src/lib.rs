@@ -186,6 +186,13 @@ pub fn build_repository(
     Ok(finished(resources, context))
 }
 
+/// The objects among trees that stand in no file, checked as those of a file are: lists are taken apart, what has no
+/// kind or name is refused, and so are two objects with the same id.
+pub fn resources_of(nodes: Vec<sluice_yaml::Node>) -> Result<Vec<Resource>, Error> {
+    let nodes = nodes.into_iter().map(|node| (node, 0)).collect();
+    Ok(resmap::ResMap::from_resources(parse::expand(nodes, "")?)?.into_resources())
+}
+
 fn finished(resources: Vec<Resource>, context: Context<'_>) -> Build {
     let (warnings, fetched) = context.into_notes();
     Build { resources, warnings, fetched }

@@ -29,6 +29,11 @@ pub(crate) fn resources(bytes: &[u8], file: &str) -> Result<Vec<Resource>, Error
             nodes.push_back((node, line));
         }
     }
+    expand(nodes, file)
+}
+
+/// The objects among trees, lists taken apart; with each tree the line where it stands.
+pub(crate) fn expand(mut nodes: VecDeque<(Node, u32)>, file: &str) -> Result<Vec<Resource>, Error> {
     nodes.retain(|(node, _)| !nodes::is_empty(node));
     nodes.iter().try_for_each(|(node, line)| check(node, *line))?;
     let mut resources = Vec::with_capacity(nodes.len());

@@ -25,26 +25,27 @@ const SIMPLE_KEY: usize = 128;
 ///
 /// A text with control characters other than tab and line breaks, which Go's refuses, is written escaped.
 pub fn to_yaml(value: &Json) -> String {
-    emit(value, Version::V2, true)
+    emit(value, Version::V2, true, WIDTH)
+}
+
+/// As [`to_yaml`], without folding: what go-yaml v3 makes of `to_yaml`'s text when it reads it and writes it again.
+pub fn to_yaml_unfolded(value: &Json) -> String {
+    emit(value, Version::V2, true, usize::MAX)
 }
 
 /// As [`to_yaml`], with keys in the order of their bytes.
 pub fn to_yaml_by_bytes(value: &Json) -> String {
-    emit(value, Version::V2, false)
+    emit(value, Version::V2, false, WIDTH)
 }
 
 /// What go-yaml v3's encoder writes for the value with an indent of 2, as Helm's `toYamlPretty`: lists are indented
 /// under their key, lines are not folded, floats keep their form (`1e+06` for a JSON number with a point or exponent).
 /// Ends with a line break.
 pub fn to_yaml_pretty(value: &Json) -> String {
-    emit(value, Version::V3, true)
+    emit(value, Version::V3, true, usize::MAX)
 }
 
-fn emit(value: &Json, version: Version, natural_order: bool) -> String {
-    let width = match version {
-        Version::V2 => WIDTH,
-        Version::V3 => usize::MAX,
-    };
+fn emit(value: &Json, version: Version, natural_order: bool, width: usize) -> String {
     let mut emitter = Emitter { writer: Writer::new(width), version, natural_order };
     emitter.node(value, None, false);
     emitter.writer.finish()
