@@ -1,5 +1,7 @@
 //! What can go wrong before and while sending.
 
+use crate::settings::Settings;
+
 /// Why no notifier can be made of the settings: the user has to change them.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ConfigError {
@@ -34,6 +36,16 @@ impl ConfigError {
     pub(crate) fn provider(message: impl Into<String>) -> Self {
         Self::Provider(message.into())
     }
+
+    /// The same without the address, if that is a secret.
+    pub(crate) fn without_address(self, settings: &Settings) -> Self {
+        match self {
+            Self::Provider(text) if settings.secret.contains_key("address") && settings.address.len() > 3 => {
+                Self::Provider(text.replace(&settings.address, "*****"))
+            }
+            other => other,
+        }
+    }
 }
 
 /// Why an event was not delivered. Its text holds no credentials of the settings.
@@ -42,22 +54,35 @@ impl ConfigError {
 pub struct PostError {
     message: String,
     transient: bool,
+    in_setup: bool,
 }
 
 impl PostError {
     /// A failure that the same event would meet again: refused, unfit for the service.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), transient: false }
+        Self { message: message.into(), transient: false, in_setup: false }
     }
 
     /// A failure of now: no connection, no time, an overloaded service.
     pub fn transient(message: impl Into<String>) -> Self {
-        Self { message: message.into(), transient: true }
+        Self { message: message.into(), transient: true, in_setup: false }
     }
 
     /// Whether sending the same event later may succeed.
     pub fn is_transient(&self) -> bool {
         self.transient
+    }
+
+    /// Whether it failed before the event's turn came: while finding out who we are to the service.
+    pub fn is_in_setup(&self) -> bool {
+        self.in_setup
+    }
+
+    /// Marks it as one of the setup.
+    #[must_use]
+    pub(crate) fn in_setup(mut self) -> Self {
+        self.in_setup = true;
+        self
     }
 
     /// Puts what was being done before the cause.

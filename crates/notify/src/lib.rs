@@ -17,6 +17,7 @@ mod error;
 mod event;
 mod http;
 mod json;
+mod jwt;
 mod notifier;
 mod providers;
 mod secret;

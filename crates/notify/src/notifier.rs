@@ -6,7 +6,7 @@ use crate::{
     error::{ConfigError, PostError},
     event::Event,
     http::{Net, Pool},
-    providers::{self, Provider},
+    providers::{self, Provider, Tokens},
     settings::Settings,
 };
 
@@ -14,6 +14,7 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct Clients {
     pool: Arc<Pool>,
+    tokens: Arc<Tokens>,
 }
 
 /// Sends events to one service.
@@ -33,7 +34,8 @@ impl Clients {
 
     /// A notifier for these settings; nothing is sent yet.
     pub fn notifier(&self, settings: &Settings) -> Result<Notifier, ConfigError> {
-        let provider = providers::create(settings)?;
+        let provider =
+            providers::create(settings, &self.tokens).map_err(|error| error.without_address(settings))?;
         let client = self
             .pool
             .client(settings.proxy.as_deref(), settings.tls.as_ref())

@@ -38,6 +38,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// How long one notification may take, attempts and waits included.
     pub timeout: Duration,
+    /// The service account whose identity is to be used.
+    pub service_account: String,
     /// Id of the commit status, for Git hosts.
     pub commit_status: String,
     /// All data of the Secret of `secretRef`: NATS credentials, GitHub App and the like.
@@ -91,6 +93,7 @@ impl Settings {
             proxy: None,
             tls: None,
             timeout: DEFAULT_TIMEOUT,
+            service_account: String::new(),
             commit_status: String::new(),
             secret: BTreeMap::new(),
         }

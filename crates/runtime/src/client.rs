@@ -15,14 +15,15 @@ use kube::{
 use tokio::{sync::Mutex, time::Instant};
 use tower::{Service, layer::layer_fn};
 
-use crate::{Metrics, RuntimeError, flags::CommonArgs};
+use crate::{Metrics, RuntimeError, flags::CommonArgs, no_proxy};
 
 /// Set on answers of API servers that limit their clients by priority and fairness.
 const FAIRNESS_HEADER: &str = "x-kubernetes-pf-flowschema-uid";
 
 /// Connects by the kubeconfig (`KUBECONFIG`, then `~/.kube/config`) or by the pod's service account.
 pub(crate) async fn connect(args: &CommonArgs, metrics: &Metrics) -> Result<Client, RuntimeError> {
-    let config = Config::infer().await.map_err(|error| RuntimeError::Config(Box::new(error)))?;
+    let mut config = Config::infer().await.map_err(|error| RuntimeError::Config(Box::new(error)))?;
+    no_proxy::apply(&mut config);
     let host = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
     let builder =
         |config| ClientBuilder::try_from(config).map_err(|error| RuntimeError::Client(Box::new(error)));

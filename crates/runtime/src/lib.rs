@@ -29,6 +29,7 @@ pub mod leader;
 mod logging;
 mod manager;
 mod metrics;
+mod no_proxy;
 mod pass;
 pub mod patch;
 mod predicate;

@@ -51,7 +51,8 @@ pub struct CrossNamespaceObjectReference {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub namespace: Option<String>,
-    /// Labels that must all be there with these values; needs name `*`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub match_labels: BTreeMap<String, String>,
+    /// Labels that must all be there with these values. An empty map asks for the object all the same: it differs from
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub match_labels: Option<BTreeMap<String, String>>,
 }

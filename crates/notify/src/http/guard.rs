@@ -3,10 +3,17 @@
 //! Whoever may write a Provider chooses the address, and the answer's text ends up in an event that they may read.
 //! Link-local addresses are refused wherever they come from: the address, a redirect, a name's records.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::{Arc, LazyLock},
+};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 use url::{Host, Url};
+
+/// Names that are looked up at once.
+const LOOKUPS: usize = 128;
 
 /// A target that is refused.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -37,12 +44,25 @@ pub(crate) async fn resolve(
     host: &str,
     port: u16,
 ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
-    let all: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+    let all = look_up(host.to_owned(), port).await?;
     let (refused, usable): (Vec<_>, Vec<_>) = all.into_iter().partition(|addr| is_refused(addr.ip()));
     match refused.first() {
         Some(addr) if usable.is_empty() => Err(Box::new(Refused(addr.ip()))),
         _ => Ok(usable),
     }
+}
+
+/// Asks the system, which may take its time: on a thread that nobody else needs, and on not too many of them.
+async fn look_up(host: String, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(LOOKUPS)));
+    let turn = Arc::clone(&TURNS).acquire_owned().await.map_err(std::io::Error::other)?;
+    let work = move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        // Not before the thread is free: whoever waits may have given up.
+        drop(turn);
+        found
+    };
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
 }
 
 fn is_refused(ip: IpAddr) -> bool {

@@ -1,6 +1,6 @@
 //! HTTP as all services are spoken to: one deadline, few attempts, bounded answers, guarded targets.
 
-mod guard;
+pub(crate) mod guard;
 mod pool;
 mod request;
 pub(crate) mod tls;
@@ -87,6 +87,14 @@ impl Net {
     ) -> Result<(), PostError> {
         let answer = self.persist(request).await.map_err(|e| e.context("failed to execute request"))?;
         accept(&answer).map_err(|e| e.context("request failed"))
+    }
+
+    /// One attempt that expects one of the 200s.
+    pub(crate) async fn call(&self, request: &Request) -> Result<Response, PostError> {
+        let answer = self.send(request).await?;
+        answer
+            .checked()
+            .map_err(|error| error.context(&format!("{} {:?}", request.method, origin(&request.url))))
     }
 
     /// One attempt.

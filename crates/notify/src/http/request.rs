@@ -34,10 +34,6 @@ impl Request {
         Self { method, url: url.into(), headers: Vec::new(), body: None }
     }
 
-    pub(crate) fn get(url: impl Into<String>) -> Self {
-        Self::new(Method::GET, url)
-    }
-
     /// A POST of JSON.
     pub(crate) fn post_json(url: impl Into<String>, body: &impl Serialize) -> Result<Self, PostError> {
         Self::new(Method::POST, url).json(body)
@@ -143,6 +139,14 @@ impl Response {
             return Ok(());
         }
         Err(self.error(format!("request failed with status code {}: {}", self.status.as_u16(), self.text())))
+    }
+
+    /// The answer if it is one of the 200s.
+    pub(crate) fn checked(self) -> Result<Self, PostError> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        Err(self.error(format!("status code {}: {}", self.status.as_u16(), self.text())))
     }
 
     /// The body of one of the 200s as JSON.

@@ -1,10 +1,36 @@
 //! One module per service.
 
+mod alertmanager;
+mod azure_event_hubs;
+mod datadog;
+mod format;
 mod generic;
+mod git;
+mod google_chat;
+mod google_pubsub;
+mod grafana;
+mod lark;
+mod matrix;
+mod nats;
+mod opsgenie;
+mod otel;
+mod pagerduty;
+mod sentry;
+mod slack;
+mod teams;
+mod telegram;
+mod webex;
+mod zulip;
 
+use std::sync::Arc;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::future::BoxFuture;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sluice_apis::notification::v1beta3::ProviderType;
 
+use self::git::Purpose;
+pub(crate) use self::git::Tokens;
 use crate::{
     error::{ConfigError, PostError},
     event::Event,
@@ -47,11 +73,58 @@ fn hook<W: Webhook + 'static>(webhook: W) -> Box<dyn Provider> {
 }
 
 /// The service that the settings name.
-pub(crate) fn create(settings: &Settings) -> Result<Box<dyn Provider>, ConfigError> {
+pub(crate) fn create(settings: &Settings, tokens: &Arc<Tokens>) -> Result<Box<dyn Provider>, ConfigError> {
+    let github = |purpose| git::GitHub::new(purpose, settings, tokens);
     Ok(match &settings.kind {
         ProviderType::Generic | ProviderType::GenericHmac => hook(generic::Forwarder::new(settings)?),
+        ProviderType::Slack => hook(slack::Slack::new(settings)?),
+        ProviderType::Discord => hook(slack::Slack::discord(settings)?),
+        ProviderType::Rocket => hook(slack::Slack::rocket(settings)?),
+        ProviderType::MsTeams => hook(teams::Teams::new(settings)?),
+        ProviderType::GoogleChat => hook(google_chat::GoogleChat::new(settings)?),
+        ProviderType::Webex => hook(webex::Webex::new(settings)?),
+        ProviderType::Matrix => hook(matrix::Matrix::new(settings)?),
+        ProviderType::Opsgenie => hook(opsgenie::Opsgenie::new(settings)?),
+        ProviderType::Alertmanager => hook(alertmanager::Alertmanager::new(settings)?),
+        ProviderType::Grafana => hook(grafana::Grafana::new(settings)?),
+        ProviderType::Telegram => Box::new(telegram::Telegram::new(settings)?),
+        ProviderType::Lark => Box::new(lark::Lark::new(settings)?),
+        ProviderType::Sentry => Box::new(sentry::Sentry::new(settings)?),
+        ProviderType::PagerDuty => Box::new(pagerduty::PagerDuty::new(settings)?),
+        ProviderType::DataDog => Box::new(datadog::DataDog::new(settings)?),
+        ProviderType::Zulip => Box::new(zulip::Zulip::new(settings)?),
+        ProviderType::Otel => Box::new(otel::Otel::new(settings)?),
+        ProviderType::Nats => Box::new(nats::Nats::new(settings)?),
+        ProviderType::GooglePubSub => Box::new(google_pubsub::GooglePubSub::new(settings)?),
+        ProviderType::AzureEventHub => Box::new(azure_event_hubs::AzureEventHubs::new(settings)?),
+        ProviderType::GitHub => Box::new(github(Purpose::Status)?),
+        ProviderType::GitHubDispatch => Box::new(github(Purpose::Dispatch)?),
+        ProviderType::GitHubPullRequestComment => Box::new(github(Purpose::Comment)?),
+        ProviderType::GitLab => Box::new(git::GitLab::new(Purpose::Status, settings)?),
+        ProviderType::GitLabMergeRequestComment => Box::new(git::GitLab::new(Purpose::Comment, settings)?),
+        ProviderType::Gitea => Box::new(git::Gitea::new(Purpose::Status, settings)?),
+        ProviderType::GiteaPullRequestComment => Box::new(git::Gitea::new(Purpose::Comment, settings)?),
+        ProviderType::Bitbucket => Box::new(git::Bitbucket::new(settings)?),
+        ProviderType::BitbucketServer => Box::new(git::BitbucketServer::new(settings)?),
+        ProviderType::AzureDevOps => Box::new(git::AzureDevOps::new(settings)?),
         other => return Err(ConfigError::provider(format!("provider {other} not supported"))),
     })
+}
+
+/// Whether an event only tells that something goes on. Services that keep states have none for that.
+fn is_progressing(event: &Event) -> bool {
+    event.reason == "Progressing"
+}
+
+/// A text as one segment of a path: whatever it holds, it leads nowhere else.
+fn segment(text: &str) -> String {
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(text, PLAIN).to_string()
+}
+
+/// The value of `Authorization` for a name and a password.
+fn basic(username: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}")))
 }
 
 /// Refuses an address that is no absolute URL, as what `service` calls it.

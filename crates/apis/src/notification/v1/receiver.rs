@@ -118,7 +118,7 @@ pub struct ReceiverResource {
     /// The objects.
     #[serde(flatten)]
     pub reference: CrossNamespaceObjectReference,
-    /// CEL expression over `res` and `req` that says whether to trigger one; replaces that of the spec.
+    /// CEL expression over `res` and `req` that says whether to trigger one; that of the spec must allow it too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
 }
