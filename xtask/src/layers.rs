@@ -36,6 +36,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("sluice-kustomize", Layer::Pure),
     ("sluice-patch", Layer::Pure),
     ("sluice-semver", Layer::Pure),
+    ("sluice-signature", Layer::Pure),
     ("sluice-sops", Layer::Pure),
     ("sluice-yaml", Layer::Pure),
     ("sluice-apis", Layer::Api),

@@ -1,6 +1,7 @@
 //! What a Kustomization makes of a directory: the same for the controller and the command line, so that a local build
 //! shows what will be applied.
 
+pub mod decrypt;
 mod spec;
 pub mod substitute;
 pub mod variables;
@@ -24,11 +25,16 @@ const CIPHERTEXT: &str = "ENC[AES256_GCM,data:";
 
 /// Whether SOPS encrypted the whole object, or a value of a Secret, and decryption is not switched off for it.
 pub fn is_encrypted(manifest: &Value) -> bool {
-    let switch = manifest["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/decrypt"].as_str();
-    if switch.is_some_and(|value| value.eq_ignore_ascii_case("disabled")) {
+    if is_exempt_from_decryption(manifest) {
         return false;
     }
     manifest["sops"].is_object() || (manifest["kind"] == "Secret" && has_encrypted_value(manifest))
+}
+
+/// Whether decryption is switched off for the object.
+fn is_exempt_from_decryption(manifest: &Value) -> bool {
+    let switch = manifest["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/decrypt"].as_str();
+    switch.is_some_and(|value| value.eq_ignore_ascii_case("disabled"))
 }
 
 /// Whether a value of a Secret is a file that SOPS encrypted, as a secret generator puts it there.

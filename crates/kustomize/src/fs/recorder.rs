@@ -26,6 +26,11 @@ type Answer = Option<[u8; 32]>;
 pub struct Trail(BTreeMap<Question, Answer>);
 
 impl Trail {
+    /// Adds what was asked of the same tree at another time.
+    pub fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Whether another tree, which begins at `root`, gives the same answers. An empty trail never holds.
     pub fn holds(&self, files: &dyn FileSystem, root: &Path) -> bool {
         !self.0.is_empty() && self.0.iter().all(|(question, answer)| ask(files, root, question) == *answer)

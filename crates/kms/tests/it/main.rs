@@ -1,0 +1,6 @@
+//! Tests of the crate as its users see it.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+mod fixtures;
+mod services;
