@@ -60,6 +60,9 @@ impl Walker<'_, '_> {
             Params { name: function.name(), types: function.params(), is_variadic: function.is_variadic() };
         let args = args.get(1..).unwrap_or_default();
         self.check_count(params, args, &last)?;
+        if let Some(why) = function.why_unfit() {
+            return Err(self.fail(why));
+        }
         let mut values: SmallVec<[Value; 4]> = receiver.cloned().into_iter().collect();
         for (index, arg) in args.iter().enumerate() {
             values.push(self.argument(dot, params.ty(index), *arg)?.unwrap_or_default());

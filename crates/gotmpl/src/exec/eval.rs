@@ -85,6 +85,7 @@ impl<'e> Walker<'_, 'e> {
         match number.ideal() {
             Ideal::Float(value) => Ok(Value::Float(value)),
             Ideal::Int(value) => Ok(Value::int(value)),
+            Ideal::Complex => Err(self.fail(format!("complex numbers are not supported: {}", number.text))),
             Ideal::Overflow => Err(self.fail(format!("{} overflows int", number.text))),
         }
     }

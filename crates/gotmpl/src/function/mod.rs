@@ -30,6 +30,8 @@ pub struct Function {
 #[derive(Clone)]
 enum Body {
     Native(Native),
+    /// A method of Go that templates can't call, with what Go says of it.
+    Unfit(&'static str),
     Closure(Arc<Closure>),
 }
 
@@ -43,6 +45,19 @@ impl Function {
     /// `func(string, ...interface {})` has the parameters `[Type::String, Type::Any]`.
     pub const fn variadic(name: &'static str, params: &'static [Type], body: Native) -> Function {
         Function { name, params, variadic: true, body: Body::Native(body) }
+    }
+
+    /// A method that Go has but that templates can't call, for what it returns: the reason in Go's words.
+    pub const fn unfit(name: &'static str, why: &'static str) -> Function {
+        Function { name, params: &[], variadic: false, body: Body::Unfit(why) }
+    }
+
+    /// Why templates can't call it, if they can't.
+    pub(crate) fn why_unfit(&self) -> Option<&'static str> {
+        match self.body {
+            Body::Unfit(why) => Some(why),
+            _ => None,
+        }
     }
 
     /// A function that carries something with it, such as a regular expression cache.
@@ -82,6 +97,7 @@ impl Function {
     pub fn call(&self, call: &mut Call<'_>, args: &[Value]) -> Result<Value, FuncError> {
         match &self.body {
             Body::Native(body) => body(call, args),
+            Body::Unfit(why) => Err((*why).into()),
             Body::Closure(body) => body(call, args),
         }
     }

@@ -1,5 +1,7 @@
 //! From values to JSON text.
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -22,7 +24,7 @@ const DETECT_CYCLES_AFTER: usize = 1000;
 ///
 /// Keys are sorted, bytes become base 64, what is not UTF-8 becomes U+FFFD.
 pub fn encode(value: &Value, style: Style) -> Result<Vec<u8>, String> {
-    let mut encoder = Encoder { out: Vec::new(), style, depth: 0, on_way: Vec::new() };
+    let mut encoder = Encoder { out: Vec::new(), style, depth: 0, on_way: HashSet::new() };
     encoder.value(value)?;
     Ok(encoder.out)
 }
@@ -32,7 +34,7 @@ struct Encoder {
     style: Style,
     depth: usize,
     /// Addresses of the containers around, those below [`DETECT_CYCLES_AFTER`].
-    on_way: Vec<usize>,
+    on_way: HashSet<usize>,
 }
 
 impl Encoder {
@@ -84,11 +86,10 @@ impl Encoder {
         self.depth += 1;
         let watched = self.depth > DETECT_CYCLES_AFTER;
         if watched {
-            if self.on_way.contains(&address) {
+            if !self.on_way.insert(address) {
                 let name = value.type_name();
                 return Err(format!("json: unsupported value: encountered a cycle via {name}"));
             }
-            self.on_way.push(address);
         }
         for index in 0..count {
             if self.out.len() > MAX_TEXT {
@@ -101,7 +102,7 @@ impl Encoder {
             stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || entry(self, index))?;
         }
         if watched {
-            self.on_way.pop();
+            self.on_way.remove(&address);
         }
         self.depth -= 1;
         if count > 0 {

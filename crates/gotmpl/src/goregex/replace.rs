@@ -1,6 +1,9 @@
 //! Replacing matches, with Go's `$name` rules.
 
+use unicode_general_category::{GeneralCategory, get_general_category};
+
 use super::Regex;
+use super::parse::next_char;
 use super::search::Span;
 use crate::limits::MAX_TEXT;
 
@@ -96,20 +99,31 @@ fn reference(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let braced = text.first() == Some(&b'{');
     let start = usize::from(braced);
     let rest = text.get(start..)?;
-    let valid = match std::str::from_utf8(rest) {
-        Ok(valid) => valid,
-        Err(error) => std::str::from_utf8(rest.get(..error.valid_up_to())?).ok()?,
-    };
-    let len: usize = valid
-        .chars()
-        .take_while(|c| c.is_alphabetic() || c.is_numeric() || *c == '_')
-        .map(char::len_utf8)
-        .sum();
+    let mut len = 0;
+    while let Some(tail) = rest.get(len..)
+        && let Ok((c, _)) = next_char(tail)
+        && (c == '_' || is_letter_or_digit(c))
+    {
+        len += c.len_utf8();
+    }
     if len == 0 {
         return None;
     }
     let (name, rest) = rest.split_at(len);
     if braced { Some((name, rest.strip_prefix(b"}")?)) } else { Some((name, rest)) }
+}
+
+fn is_letter_or_digit(c: char) -> bool {
+    use GeneralCategory as G;
+    matches!(
+        get_general_category(c),
+        G::UppercaseLetter
+            | G::LowercaseLetter
+            | G::TitlecaseLetter
+            | G::ModifierLetter
+            | G::OtherLetter
+            | G::DecimalNumber
+    )
 }
 
 /// A name that is a number, without leading zeros.

@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use super::civil::{MONTHS, WEEKDAYS};
-use super::{Duration, Time, Zone};
+use super::{Civil, Duration, Time, Zone};
 use crate::function::{Call, FuncError, Function};
-use crate::value::{IntKind, Named, Object, Str, Type, Value};
+use crate::quote::quote;
+use crate::value::{IntKind, Map, Named, Object, Str, Type, Value};
 
 static TIME_TYPE: Named = Named { name: "time.Time", underlying: Type::Struct, methods: TIME_METHODS };
 static DURATION_TYPE: Named =
@@ -100,7 +101,12 @@ fn time(args: &[Value], index: usize) -> &Time {
 }
 
 fn duration(args: &[Value], index: usize) -> Duration {
-    args.get(index).and_then(Value::downcast).copied().unwrap_or_default()
+    match args.get(index) {
+        // A constant.
+        Some(Value::Int(_, nanos)) => Duration(*nanos),
+        Some(value) => value.downcast().copied().unwrap_or_default(),
+        None => Duration::default(),
+    }
 }
 
 fn int(args: &[Value], index: usize) -> i64 {
@@ -129,16 +135,28 @@ static TIME_METHODS: &[Function] = &[
     }),
     Function::new("After", &[TIME], |_, args| ordered(args, Ordering::is_gt)),
     Function::new("Before", &[TIME], |_, args| ordered(args, Ordering::is_lt)),
+    Function::unfit("Clock", "function Clock has 3 return values; should be 1 or 2"),
     Function::new("Compare", &[TIME], |_, args| Ok(Value::int(time(args, 0).compare(time(args, 1)) as i64))),
+    Function::unfit("Date", "function Date has 3 return values; should be 1 or 2"),
     Function::new("Day", &[], |_, args| Ok(Value::int(time(args, 0).civil().day))),
     Function::new("Equal", &[TIME], |_, args| ordered(args, Ordering::is_eq)),
     Function::new("Format", &[Type::String], |_, args| {
         let layout = args.get(1).and_then(Value::as_str).cloned().unwrap_or_default();
         Ok(Value::str(time(args, 0).format(&layout)))
     }),
+    Function::new("GoString", &[], |_, args| Ok(go_string(time(args, 0)).into())),
     Function::new("Hour", &[], |_, args| Ok(Value::int(time(args, 0).civil().hour))),
+    Function::unfit(
+        "ISOWeek",
+        "invalid function signature for ISOWeek: second return value should be error; is int",
+    ),
+    Function::new("IsDST", &[], |_, args| {
+        let time = time(args, 0);
+        Ok(time.zone.is_dst(time.unix()).into())
+    }),
     Function::new("IsZero", &[], |_, args| Ok(time(args, 0).is_zero().into())),
     Function::new("Local", &[], |_, args| object(time(args, 0).within(Zone::local()))),
+    Function::new("Location", &[], |_, args| object(Location(time(args, 0).zone.clone()))),
     Function::new("Minute", &[], |_, args| Ok(Value::int(time(args, 0).civil().minute))),
     Function::new("Month", &[], |_, args| {
         let civil = time(args, 0).civil();
@@ -163,7 +181,55 @@ static TIME_METHODS: &[Function] = &[
     }),
     Function::new("Year", &[], |_, args| Ok(Value::int(time(args, 0).civil().year))),
     Function::new("YearDay", &[], |_, args| Ok(Value::int(time(args, 0).civil().year_day()))),
+    Function::unfit(
+        "Zone",
+        "invalid function signature for Zone: second return value should be error; is int",
+    ),
 ];
+
+/// The expression that makes the time in Go.
+fn go_string(time: &Time) -> String {
+    let Civil { year, month, day, hour, minute, second } = time.civil();
+    let month = MONTHS.get((month - 1) as usize).copied().unwrap_or_default();
+    let zone = match &time.zone {
+        Zone::Utc => "time.UTC".to_owned(),
+        zone if zone.name() == "Local" => "time.Local".to_owned(),
+        zone => format!("time.Location({})", quote(zone.name().as_bytes())),
+    };
+    format!(
+        "time.Date({year}, time.{month}, {day}, {hour}, {minute}, {second}, {}, {zone})",
+        time.nanosecond()
+    )
+}
+
+static LOCATION_TYPE: Named =
+    Named { name: "time.Location", underlying: Type::Struct, methods: LOCATION_METHODS };
+static LOCATION: Type = Type::Named(&LOCATION_TYPE);
+
+static LOCATION_METHODS: &[Function] = &[Function::new("String", &[], |_, args| {
+    Ok(args.first().and_then(Value::downcast).map_or("", |Location(zone)| zone.name()).into())
+})];
+
+/// A `*time.Location`.
+struct Location(Zone);
+
+impl Object for Location {
+    fn ty(&self) -> Type {
+        Type::Pointer(&LOCATION)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn text(&self) -> Option<Str> {
+        Some(self.0.name().into())
+    }
+
+    fn to_plain(&self) -> Value {
+        Value::Map(Map::new())
+    }
+}
 
 /// Since 1970, in so many parts of a second.
 fn unix(args: &[Value], parts: i64) -> i64 {

@@ -78,6 +78,14 @@ impl Zone {
         }
     }
 
+    /// Whether daylight saving time is in use at an instant.
+    pub(super) fn is_dst(&self, unix: i64) -> bool {
+        match self {
+            Self::Rules { rules, .. } => rules.to_offset_info(timestamp(unix)).dst().is_dst(),
+            Self::Utc | Self::Fixed { .. } => false,
+        }
+    }
+
     /// The offset that makes a local time an instant. In a gap or an overlap it is the one before, unless only the
     /// one after gives that local time.
     pub(super) fn offset_of_local(&self, local: i64) -> i64 {

@@ -15,7 +15,7 @@ use crate::function::FuncMap;
 
 pub use node::Template;
 pub(crate) use node::{Callee, Control, ControlKeyword, NodeId, NodeKind};
-pub(crate) use number::{Ideal, Number};
+pub(crate) use number::{Ideal, Number, underscores_separate_digits};
 
 /// A template may have so many bytes.
 pub const MAX_TEXT: usize = 64 << 20;

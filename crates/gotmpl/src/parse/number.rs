@@ -13,6 +13,8 @@ pub struct Number {
     pub uint: Option<u64>,
     /// As a floating-point number.
     pub float: Option<f64>,
+    /// It is written as an imaginary or complex number. Such constants can be read, but there are no such values.
+    pub is_complex: bool,
 }
 
 /// What a constant is where nothing says which type is wanted.
@@ -24,6 +26,8 @@ pub enum Ideal {
     Int(i64),
     /// It does not fit an `int`.
     Overflow,
+    /// It is complex.
+    Complex,
 }
 
 impl Number {
@@ -38,18 +42,52 @@ impl Number {
             Unquoted::Byte(byte) => i64::from(byte),
             Unquoted::Rune(rune) => i64::from(u32::from(rune)),
         };
-        Ok(Number { text: text.into(), int: Some(code), uint: Some(code as u64), float: Some(code as f64) })
+        Ok(Number {
+            text: text.into(),
+            int: Some(code),
+            uint: Some(code as u64),
+            float: Some(code as f64),
+            is_complex: false,
+        })
     }
 
-    /// A number. Imaginary ones are refused.
+    /// A sum of a real and an imaginary number: `1+2i`.
+    pub(super) fn complex(text: &str) -> Result<Number, String> {
+        let bytes = text.as_bytes();
+        // The sign that is not an exponent's.
+        let is_sum = |at: &usize| {
+            matches!(bytes.get(*at), Some(b'+' | b'-'))
+                && !matches!(bytes.get(*at - 1), Some(b'e' | b'E' | b'p' | b'P'))
+        };
+        let parts = (1..bytes.len()).rev().find(is_sum).and_then(|at| text.split_at_checked(at));
+        let real_and_imaginary = parts.and_then(|(real, imaginary)| {
+            Some((parse_float(real)?, parse_float(imaginary.strip_suffix('i')?)?))
+        });
+        let (real, imaginary) = real_and_imaginary.ok_or("expected complex number")?;
+        Ok(Number::of_parts(text, real, imaginary))
+    }
+
+    /// Without an imaginary part, it is a number of the other types too.
+    fn of_parts(text: &str, real: f64, imaginary: f64) -> Number {
+        let float = (imaginary == 0.0).then_some(real);
+        let (int, uint) = float.map_or((None, None), whole);
+        Number { text: text.into(), int, uint, float, is_complex: true }
+    }
+
+    /// A number.
     pub(super) fn parse(text: &str) -> Result<Number, String> {
         if let Some(real) = text.strip_suffix('i')
-            && parse_float(real).is_some()
+            && let Some(imaginary) = parse_float(real)
         {
-            return Err(complex(text));
+            return Ok(Number::of_parts(text, 0.0, imaginary));
         }
-        let mut number =
-            Number { text: text.into(), int: parse_int(text), uint: parse_uint(text), float: None };
+        let mut number = Number {
+            text: text.into(),
+            int: parse_int(text),
+            uint: parse_uint(text),
+            float: None,
+            is_complex: false,
+        };
         if number.int == Some(0) {
             number.uint = Some(0);
         }
@@ -63,10 +101,7 @@ impl Number {
                     return Err(format!("integer overflow: {}", quote(text)));
                 }
                 number.float = Some(float);
-                if float.fract() == 0.0 {
-                    number.int = (-TWO_63..TWO_63).contains(&float).then_some(float as i64);
-                    number.uint = (0.0..2.0 * TWO_63).contains(&float).then_some(float as u64);
-                }
+                (number.int, number.uint) = whole(float);
             }
         }
         Ok(number)
@@ -74,6 +109,9 @@ impl Number {
 
     /// The constant without a wanted type.
     pub fn ideal(&self) -> Ideal {
+        if self.is_complex {
+            return Ideal::Complex;
+        }
         let is_rune = self.text.starts_with('\'');
         let is_hex = self.text.len() > 2
             && self.text.starts_with("0x") | self.text.starts_with("0X")
@@ -91,9 +129,15 @@ impl Number {
 /// 2⁶³
 const TWO_63: f64 = 9_223_372_036_854_775_808.0;
 
-/// Why a complex constant is refused.
-pub(super) fn complex(text: &str) -> String {
-    format!("complex numbers are not supported: {}", quote(text))
+/// A float as a signed and as an unsigned integer.
+fn whole(float: f64) -> (Option<i64>, Option<u64>) {
+    if float.fract() != 0.0 {
+        return (None, None);
+    }
+    (
+        (-TWO_63..TWO_63).contains(&float).then_some(float as i64),
+        (0.0..2.0 * TWO_63).contains(&float).then_some(float as u64),
+    )
 }
 
 fn quote(text: &str) -> String {
@@ -130,7 +174,7 @@ fn parse_uint(text: &str) -> Option<u64> {
 }
 
 /// Whether each underscore has a digit, or the base's prefix, before it and a digit after it.
-fn underscores_separate_digits(text: &[u8]) -> bool {
+pub(crate) fn underscores_separate_digits(text: &[u8]) -> bool {
     if !text.contains(&b'_') {
         return true;
     }

@@ -3,7 +3,7 @@
 use super::MAX_DEPTH;
 use super::lexer::{Item, Keyword, Token};
 use super::node::{NodeId, NodeKind, Pipe, Variable};
-use super::number::{self, Number};
+use super::number::Number;
 use super::parser::Parser;
 use crate::error::ParseError;
 use crate::quote::quote;
@@ -205,7 +205,7 @@ impl<'a> Parser<'_, 'a> {
             Token::Bool => NodeKind::Bool(*item.text == *b"true"),
             Token::CharConstant => self.number(Number::character(&text))?,
             Token::Number => self.number(Number::parse(&text))?,
-            Token::Complex => return Err(self.error(number::complex(&text))),
+            Token::Complex => self.number(Number::complex(&text))?,
             Token::LeftParen => return self.parenthesized().map(Some),
             Token::String | Token::RawString => {
                 let value = self.unquote(&item)?.into();

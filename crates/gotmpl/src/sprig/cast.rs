@@ -1,5 +1,6 @@
 //! Conversions to numbers, as Go's `spf13/cast` makes them: zero for what is no number.
 
+use crate::parse::underscores_separate_digits;
 use crate::value::{IntKind, Value};
 
 /// A Go conversion from float to integer on amd64: out of range gives the smallest integer.
@@ -100,7 +101,10 @@ fn base_of(digits: &str) -> (u32, &str, bool) {
 
 /// `strconv.ParseFloat`; hexadecimal floats too, and no value for one out of range.
 pub fn parse_float(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
+    if !underscores_separate_digits(text) {
+        return None;
+    }
+    let text = &std::str::from_utf8(text).ok()?.replace('_', "");
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let negative = text.starts_with('-');
     match unsigned.to_ascii_lowercase().as_str() {
@@ -165,6 +169,8 @@ mod tests {
             assert_eq!(to_int(&Value::from(text)), want, "{text}");
         }
         assert_eq!(to_float(&Value::from("0x1.8p3")).to_bits(), 12f64.to_bits());
+        assert_eq!(to_float(&Value::from("1_000.5")).to_bits(), 1000.5f64.to_bits());
+        assert_eq!(to_float(&Value::from("1__0")).to_bits(), 0f64.to_bits());
         assert_eq!(to_float(&Value::from("1e400")).to_bits(), 0f64.to_bits());
     }
 }

@@ -35,6 +35,13 @@ fn copy(call: &mut Call<'_>, value: &Value, depth: usize) -> Result<Value, FuncE
             spend(call, 2 * map.len())?;
             copied.into()
         }
+        Value::Object(object) => match object.underlying() {
+            Some(inner @ (Value::List(_) | Value::Map(_))) => {
+                let copied = deeper(&inner)?;
+                object.with_underlying(copied).unwrap_or_else(|| value.clone())
+            }
+            _ => value.clone(),
+        },
         value => value.clone(),
     })
 }

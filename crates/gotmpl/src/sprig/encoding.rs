@@ -121,8 +121,8 @@ fn decode_base32(text: &[u8]) -> Result<Vec<u8>, usize> {
             break;
         }
         if digits.len() < 8 && !group.contains(&b'=') {
-            // Not padded.
-            return Err(at + digits.len());
+            // Not padded: the place where the group begins.
+            return Err(at);
         }
         let bits = digits.iter().fold(0u64, |bits, digit| bits << 5 | digit) << (5 * (8 - digits.len()));
         let bytes = bits.to_be_bytes();

@@ -48,8 +48,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn of(_: &mut Call<'_>, args: &[Value]) -> Outcome {
-    // Without arguments Go's variadic parameter is a nil slice.
-    Ok(Value::List(if args.is_empty() { List::nil(Type::ANYS) } else { List::of(args.to_vec()) }))
+    Ok(Value::list(args.to_vec()))
 }
 
 fn push(_: &mut Call<'_>, args: &[Value]) -> Outcome {

@@ -6,7 +6,7 @@ use sluice_semver::{Constraints, Version};
 
 use super::args::{Outcome, any, text};
 use crate::function::{Call, FuncError, Function};
-use crate::value::{Named, Object, Str, Type, Value};
+use crate::value::{Named, Object, Str, Type, UintKind, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("semver", &[Type::String], |_, args| {
@@ -42,6 +42,23 @@ impl Object for Semver {
 
     fn as_any(&self) -> &dyn std::any::Any {
         self
+    }
+
+    fn field(&self, _: &str) -> Option<Value> {
+        // None is exported: they are printed only.
+        None
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let number = |value| Value::Uint(UintKind::Uint64, value);
+        vec![
+            ("major", number(self.0.major())),
+            ("minor", number(self.0.minor())),
+            ("patch", number(self.0.patch())),
+            ("pre", self.0.prerelease().into()),
+            ("metadata", self.0.metadata().into()),
+            ("original", self.0.original().into()),
+        ]
     }
 
     fn text(&self) -> Option<Str> {
@@ -100,7 +117,7 @@ fn version(args: &[Value], index: usize) -> Result<&Version, FuncError> {
 }
 
 fn number(args: &[Value], part: fn(&Version) -> u64) -> Outcome {
-    Ok(Value::Uint(crate::value::UintKind::Uint64, part(version(args, 0)?)))
+    Ok(Value::Uint(UintKind::Uint64, part(version(args, 0)?)))
 }
 
 fn ordered(args: &[Value], holds: fn(Ordering) -> bool) -> Outcome {

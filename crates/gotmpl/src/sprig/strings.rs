@@ -123,21 +123,19 @@ fn substr(_: &mut Call<'_>, args: &[Value]) -> Outcome {
     let (start, end, text) = (int(args, 0), int(args, 1), text(args, 2));
     let len = text.len() as i64;
     let out_of_range =
-        |range: String| Err(FuncError::new(format!("runtime error: slice bounds out of range [{range}]")));
+        |range: String| Err(FuncError::new(format!("runtime error: slice bounds out of range {range}")));
     let part = |from: i64, to: i64| Ok(Value::str(text.get(from as usize..to as usize).unwrap_or_default()));
     if start < 0 {
         return match end {
-            ..0 => out_of_range(format!(":{end}")),
-            end if end > len => {
-                out_of_range(format!(":{end}] with length {len}").trim_end_matches(']').to_owned())
-            }
+            ..0 => out_of_range(format!("[:{end}]")),
+            end if end > len => out_of_range(format!("[:{end}] with length {len}")),
             end => part(0, end),
         };
     }
     if end < 0 || end > len {
-        return if start > len { out_of_range(format!("{start}:{len}")) } else { part(start, len) };
+        return if start > len { out_of_range(format!("[{start}:{len}]")) } else { part(start, len) };
     }
-    if start > end { out_of_range(format!("{start}:{end}")) } else { part(start, end) }
+    if start > end { out_of_range(format!("[{start}:{end}]")) } else { part(start, end) }
 }
 
 fn repeat(_: &mut Call<'_>, args: &[Value]) -> Outcome {

@@ -73,7 +73,7 @@ pub(super) fn abbreviate(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
     let part = |from: i64, to: i64| text.get(from.max(0) as usize..to.max(0) as usize).unwrap_or_default();
     let inner = width - 3;
     let offset = offset.min(len);
-    let offset = if len - offset < inner { len - inner } else { offset };
+    let offset = if len.wrapping_sub(offset) < inner { len - inner } else { offset };
     if offset <= 4 {
         return [part(0, inner), MARK].concat();
     }

@@ -32,6 +32,11 @@ pub trait Object {
         None
     }
 
+    /// A value of the same named type made of something else, for copies; none if the type is none of a slice or map.
+    fn with_underlying(&self, _: Value) -> Option<Value> {
+        None
+    }
+
     /// What `String()` or `Error()` gives, if the type has such a method. An error says so with `ty`.
     fn text(&self) -> Option<Str> {
         None

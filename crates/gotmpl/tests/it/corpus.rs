@@ -28,14 +28,14 @@ fn directory() -> Option<PathBuf> {
     found.then_some(directory)
 }
 
-/// Runs all cases of a file of the corpus, prints how many passed, and fails with those that did not.
-pub(crate) fn run(file: &str, check: impl Fn(&Value) -> Verdict) {
+/// Runs all cases of a file of the corpus, each given as JSON and as its text, prints how many passed, and fails with those that did not.
+pub(crate) fn run(file: &str, check: impl Fn(&Value, &str) -> Verdict) {
     let Some(directory) = directory() else { return };
     let cases = fs::read_to_string(directory.join(file)).unwrap();
     let (mut passed, mut skipped, mut failures) = (0, 0, Vec::new());
     for line in cases.lines().filter(|line| !line.is_empty()) {
         let case: Value = serde_json::from_str(line).unwrap();
-        match check(&case) {
+        match check(&case, line) {
             Verdict::Passed => passed += 1,
             Verdict::Skipped => skipped += 1,
             Verdict::Failed(why) => failures.push(format!("{}: {why}", case["name"].as_str().unwrap_or("?"))),

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 use sluice_gotmpl::function::{Call, FuncError};
-use sluice_gotmpl::value::Numbers;
+use sluice_gotmpl::gojson;
 use sluice_gotmpl::{Budget, FuncMap, Function, Map, MissingKey, Scope, Set, Type, Value};
 
 use crate::corpus::{self, Verdict};
@@ -81,12 +81,12 @@ fn functions(case: &Json) -> FuncMap {
     functions
 }
 
-fn execution(case: &Json) -> Verdict {
+fn execution(case: &Json, text: &str) -> Verdict {
     if case["exotic"].is_string() {
         return Verdict::Skipped;
     }
     let _scope = Scope::enter();
-    let got = execute(case);
+    let got = execute(case, text);
     let want = match (&case["want"], &case["want_b64"], &case["error"]) {
         (Json::String(want), ..) => Ok(want.clone().into_bytes()),
         (_, Json::String(want), _) => Ok(STANDARD.decode(want).unwrap()),
@@ -101,7 +101,7 @@ fn execution(case: &Json) -> Verdict {
     Verdict::Failed(format!("{}\n    got  {:?}\n    want {:?}", case["template"], shown(got), shown(want)))
 }
 
-fn execute(case: &Json) -> Result<Vec<u8>, String> {
+fn execute(case: &Json, text: &str) -> Result<Vec<u8>, String> {
     let mut set = Set::new("root", Arc::new(functions(case)));
     set.set_missing_key(match case["missingkey"].as_str() {
         Some("zero") => MissingKey::Zero,
@@ -113,11 +113,30 @@ fn execute(case: &Json) -> Result<Vec<u8>, String> {
         set.parse(&format!("defs{index}"), definitions).map_err(|error| error.to_string())?;
     }
     set.parse("t", case["template"].as_str().unwrap().as_bytes()).map_err(|error| error.to_string())?;
-    let data = Value::from_json(&case["data"], Numbers::Int);
+    // `serde_json` reads some floats a bit off.
+    let exact = gojson::decode(text.as_bytes())?;
+    let data = data(&case["data"], exact.as_map().and_then(|case| case.get("data")).unwrap_or_default());
     Arc::new(set).execute("t", data, &Budget::default(), &()).map_err(|error| error.to_string())
 }
 
-fn parsing(case: &Json) -> Verdict {
+/// The value with its whole numbers as `int`.
+fn data(json: &Json, exact: Value) -> Value {
+    match (json, &exact) {
+        (Json::Number(number), _) => number.as_i64().map_or(exact, Value::int),
+        (Json::Array(items), Value::List(list)) => {
+            Value::list(items.iter().zip(list.iter()).map(|(item, exact)| data(item, exact)).collect())
+        }
+        (Json::Object(entries), Value::Map(map)) => {
+            let entries = entries
+                .iter()
+                .map(|(key, item)| (key.as_str().into(), data(item, map.get(key).unwrap_or_default())));
+            Map::with_entries(Type::ANY_MAP, entries).into()
+        }
+        _ => exact,
+    }
+}
+
+fn parsing(case: &Json, _: &str) -> Verdict {
     let mut functions = FuncMap::new();
     functions.add(Function::new("contains", &[Type::String, Type::String], |_, _| Ok(false.into())));
     let set = Set::new("root", Arc::new(functions));
