@@ -115,6 +115,15 @@ impl Client {
         Ok((digest, Manifest::parse(&body, &path)?))
     }
 
+    /// How many bytes the manifest of a digest has.
+    pub async fn manifest_size(&self, digest: &str) -> Result<u64, Error> {
+        let wanted = digest::parse(digest)?;
+        let path = self.manifest_path(&Version::Digest(digest.to_owned()));
+        let work = self.get(&path, Some(&wanted));
+        let (_, body) = within(self.timeout, &path, &self.transport, work).await?;
+        Ok(body.len() as u64)
+    }
+
     /// The image that a digest names; that of linux/amd64, where it names several.
     pub async fn image(&self, digest: &str) -> Result<Image, Error> {
         let mut digest = digest.to_owned();

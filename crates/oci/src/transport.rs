@@ -218,13 +218,14 @@ impl Transport {
     }
 
     async fn send_once(&self, ask: &Ask, path: &str) -> Result<Answer, Error> {
-        let (ping, known) = self.ping().await?;
-        match self.send_by(&ping, ask, path).await {
+        let (ping, known) = Box::pin(self.ping()).await?;
+        // Boxed: what calls this would else hold all of it several times.
+        match Box::pin(self.send_by(&ping, ask, path)).await {
             // The registry may have moved to another scheme meanwhile.
             Err(Error::Connect { .. }) if known => {
                 *self.entrance.lock().await = None;
                 let (ping, _) = self.ping().await?;
-                self.send_by(&ping, ask, path).await
+                Box::pin(self.send_by(&ping, ask, path)).await
             }
             result => result,
         }
@@ -262,7 +263,7 @@ impl Transport {
             }
             (Some(Challenge::Basic), _) => Ok(None),
             (Some(challenge @ Challenge::Bearer { .. }), _) => match self.token_key(challenge) {
-                Some(key) => token::authorization(self, key).await.map(Some),
+                Some(key) => Box::pin(token::authorization(self, key)).await.map(Some),
                 None => Ok(None),
             },
         }

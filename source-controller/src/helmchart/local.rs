@@ -56,7 +56,9 @@ impl HelmChartReconciler {
         let chart = pass.object.spec.chart.clone();
         let load = LoadOptions { root: Some(dir.path().to_owned()), ..self.load.clone() };
         let limits = load.clone();
-        let local = blocking(move || unpack(dir, &file, &chart, &limits)).await?;
+        // What messages show does not change from one attempt to the next.
+        let shown = self.workspace.path().join("source");
+        let local = blocking(move || unpack(dir, &file, &chart, &shown, &limits)).await?;
         let packaged = local.is_dir || options.needs_packaging();
         let version = options.version(&local.metadata.version)?;
         let name = local.metadata.name.clone();
@@ -119,7 +121,13 @@ fn short_revision(object: &HelmChart, revision: &str) -> String {
 }
 
 /// Unpacks the source and looks at its chart.
-fn unpack(dir: TempDir, file: &Path, chart: &str, load: &LoadOptions) -> Result<Local, Trouble> {
+fn unpack(
+    dir: TempDir,
+    file: &Path,
+    chart: &str,
+    shown: &Path,
+    load: &LoadOptions,
+) -> Result<Local, Trouble> {
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::retry(sluice_apis::meta::reasons::FAILED, format!("{what}: {error}"))
     };
@@ -134,19 +142,22 @@ fn unpack(dir: TempDir, file: &Path, chart: &str, load: &LoadOptions) -> Result<
         .map_err(|error| failed("artifact untar error", &error))?;
     let path = values::below(root, chart);
     let kind = fs::metadata(&path).map_err(|error| {
-        let shown = path.display();
         let text = match error.kind() {
             std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
             _ => error.to_string(),
         };
-        BuildError::new(Step::Reference, format!("stat {shown}: {text}"))
+        BuildError::new(Step::Reference, format!("stat {}: {text}", values::below(shown, chart).display()))
     })?;
-    let metadata = if kind.is_dir() { of_directory(&path, load)? } else { of_archive(&path, load)? };
+    let metadata = if kind.is_dir() {
+        of_directory(&path, &values::below(shown, chart), load)?
+    } else {
+        of_archive(&path, load)?
+    };
     Ok(Local { dir: Arc::new(dir), is_dir: kind.is_dir(), path, metadata })
 }
 
 /// The metadata of a chart in a directory; whatever else is wrong with it shows later.
-fn of_directory(path: &Path, load: &LoadOptions) -> Result<Metadata, BuildError> {
+fn of_directory(path: &Path, shown: &Path, load: &LoadOptions) -> Result<Metadata, BuildError> {
     let mut metadata = Metadata::default();
     for (name, required) in [("Chart.yaml", true), ("requirements.yaml", false)] {
         let file = path.join(name);
@@ -154,7 +165,7 @@ fn of_directory(path: &Path, load: &LoadOptions) -> Result<Metadata, BuildError>
             Ok(kind) => kind.len(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => continue,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let message = format!("open {}: no such file or directory", file.display());
+                let message = format!("open {}: no such file or directory", shown.join(name).display());
                 return Err(BuildError::new(Step::Reference, message));
             }
             Err(error) => return Err(BuildError::new(Step::Reference, error)),

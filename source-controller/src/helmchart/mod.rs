@@ -95,8 +95,8 @@ impl HelmChartReconciler {
         let source = self.source(pass)?;
         // 7. Build the chart, unless it is the one that is stored.
         let result = match source {
-            ChartSource::Repository(object, index) => self.build_remote(pass, &object, index).await,
-            ChartSource::Archive(artifact, file) => self.build_local(pass, &artifact, file).await,
+            ChartSource::Repository(object, index) => Box::pin(self.build_remote(pass, &object, index)).await,
+            ChartSource::Archive(artifact, file) => Box::pin(self.build_local(pass, &artifact, file)).await,
         };
         let build = observe(pass, result).await?;
         // 8. Store it.

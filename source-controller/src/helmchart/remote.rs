@@ -21,6 +21,8 @@ use crate::helm::access::{self, is_oci};
 use crate::helm::address::{self, OCI, index_of};
 use crate::helm::download::{Fetched, Limit, Validators};
 use crate::helm::index::convert;
+use crate::kind::SourceKind;
+use crate::signature::Wanted;
 
 /// What names of charts look like.
 static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^([-a-z0-9]+/?\\.?)+$").ok());
@@ -35,11 +37,8 @@ impl HelmChartReconciler {
     ) -> Result<Build, Trouble> {
         let spec = &pass.object.spec;
         let repository = self.repository(pass, object, index).await?;
-        if is_oci(object) {
-            refuse_verification(&pass.object)?;
-        }
         let options = Options::of(&pass.object, "");
-        let result = self.build_from(pass, &repository, object, &spec.chart, &spec.version, &options).await?;
+        let result = self.build_from(pass, &repository, object, &options).await?;
         result.map_err(Trouble::of_repository)
     }
 
@@ -48,10 +47,9 @@ impl HelmChartReconciler {
         pass: &Pass<HelmChart>,
         repository: &ChartRepository,
         object: &HelmRepository,
-        chart: &str,
-        version: &str,
         options: &Options,
     ) -> Result<Result<Build, BuildError>, Failure> {
+        let (chart, version) = (&pass.object.spec.chart, &pass.object.spec.version);
         if let Err(error) = check_name(chart) {
             return Ok(Err(error));
         }
@@ -66,15 +64,16 @@ impl HelmChartReconciler {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
-        if pass.object.spec.verify.is_some() && !is_oci(object) {
-            return Ok(Err(BuildError::new(Step::Verification, "not implemented")));
-        }
+        let verified = match self.lanes.ask(pass, &host, Box::pin(verify(pass, repository, &found))).await? {
+            Ok(verified) => verified,
+            Err(error) => return Ok(Err(BuildError::new(Step::Verification, error))),
+        };
         let version = match options.version(&found.version) {
             Ok(version) => version,
             Err(error) => return Ok(Err(error)),
         };
         if let Some(build) = options.stored(&found.name, &version, options.needs_packaging()) {
-            return Ok(Ok(build));
+            return Ok(Ok(Build { verified, ..build }));
         }
         let archive = match self.lanes.ask(pass, &host, Box::pin(repository.download(&found))).await? {
             Ok(archive) => archive,
@@ -157,15 +156,19 @@ impl HelmChartReconciler {
     }
 }
 
-/// What charts from registries may ask for, and this version does not know how to honour.
-fn refuse_verification(object: &HelmChart) -> Result<(), Failure> {
-    match object.spec.verify {
-        None => Ok(()),
-        Some(_) => Err(Failure::stall(
-            crate::conditions::reasons::UNSUPPORTED_FIELD,
-            "spec.verify is not supported by this version of the controller: remove it",
-        )),
-    }
+/// Verifies the signature of the chart, if the spec wants that; whether it is good.
+async fn verify(pass: &Pass<HelmChart>, repository: &ChartRepository, found: &Found) -> Result<bool, String> {
+    let Some(spec) = &pass.object.spec.verify else { return Ok(false) };
+    let ChartRepository::Registry(repository) = repository else {
+        return Err("not implemented".to_owned());
+    };
+    let wanted = Wanted {
+        provider: &spec.provider,
+        secret: spec.secret_ref.as_ref().map(|reference| reference.name.as_str()),
+        identities: &spec.match_oidc_identity,
+        trusted_root: None,
+    };
+    repository.verify(pass.client(), pass.object.namespace(), &wanted, found).await
 }
 
 fn check_name(chart: &str) -> Result<(), BuildError> {

@@ -8,10 +8,11 @@ use sluice_oci::{Client, ImageManifest, Registries, Version};
 use tempfile::TempPath;
 
 use super::error::{BuildError, Step};
-use crate::helm::access::Access;
+use crate::helm::access::{Access, timeout};
 use crate::helm::address::{OCI, chart_of};
 use crate::helm::download::{Limit, Repository, Validators};
 use crate::helm::index;
+use crate::signature::{Verdict, Wanted, verifier};
 
 /// Media type of what Helm pushes as configuration.
 const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
@@ -142,6 +143,30 @@ impl RegistryRepository {
             return Err(failed(format!("unable to locate any tags in provided repository: {reference}")));
         }
         highest(&tags, wanted).map(|tag| found(&tag)).map_err(BuildError::at(Step::Pull))
+    }
+
+    /// Verifies the signature of a chart; whether it is good. It is not if the policy says to skip that.
+    pub(super) async fn verify(
+        &self,
+        cluster: &kube::Client,
+        namespace: &str,
+        wanted: &Wanted<'_>,
+        found: &Found,
+    ) -> Result<bool, String> {
+        let location = found.location.as_deref().unwrap_or_default();
+        let reference = location.strip_prefix(OCI).unwrap_or(location);
+        let provider = wanted.provider_name();
+        let verifier = verifier(cluster, namespace, wanted, reference).await.map_err(|error| {
+            format!("failed to verify the signature using provider '{provider}': {error}")
+        })?;
+        let failed = |error: String| format!("failed to verify {location}: {error}");
+        let client = self.client(&found.name).map_err(failed)?;
+        let tag = Version::Tag(found.version.replace('+', "_"));
+        let digest = client.resolve(&tag).await.map_err(|error| failed(error.to_string()))?;
+        let verify =
+            tokio::time::timeout(timeout(&self.object), verifier.verify(&client, &digest, reference));
+        let verdict = verify.await.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));
+        verdict.map(|verdict| verdict == Verdict::Good)
     }
 
     async fn download(&self, found: &Found) -> Result<Vec<u8>, String> {

@@ -64,17 +64,12 @@ impl OciReconciler {
 /// rather than ignored.
 fn refuse_unsupported(object: &OciRepository) -> Result<(), Failure> {
     let selector = object.spec.layer_selector.as_ref();
-    let message = match selector.and_then(|selector| selector.operation.as_ref()) {
-        Some(LayerOperation::Other(word)) => {
-            format!(
-                "spec.layerSelector.operation '{word}' is not supported by this version of the controller: use 'extract' or 'copy'"
-            )
-        }
-        _ if object.spec.verify.is_some() => {
-            "spec.verify is not supported by this version of the controller: remove it".to_owned()
-        }
-        _ => return Ok(()),
+    let Some(LayerOperation::Other(word)) = selector.and_then(|selector| selector.operation.as_ref()) else {
+        return Ok(());
     };
+    let message = format!(
+        "spec.layerSelector.operation '{word}' is not supported by this version of the controller: use 'extract' or 'copy'"
+    );
     Err(Failure::stall(UNSUPPORTED_FIELD, message).with_condition(FETCH_FAILED))
 }
 

@@ -6,6 +6,7 @@ mod pull;
 mod reference;
 mod source;
 mod status;
+mod verify;
 
 use std::io;
 use std::sync::Arc;
@@ -91,7 +92,7 @@ impl OciReconciler {
         // 5. See what is stored.
         check_storage(pass, &self.storage).await?;
         // 6. Find out what the registry has.
-        let found = match self.find(pass).await? {
+        let found = match Box::pin(self.find(pass)).await? {
             Fetched::Stored(revision) => {
                 status::mark_up_to_date(pass, &revision);
                 return Ok(Success::Stored);
@@ -99,7 +100,7 @@ impl OciReconciler {
             Fetched::Found(found) => found,
         };
         // 7. Pull the layer.
-        let pulled = self.pull(pass, &found).await?;
+        let pulled = Box::pin(self.pull(pass, &found)).await?;
         // 8. Store its content.
         self.build(pass, found, pulled).await?;
         Ok(Success::Stored)

@@ -35,29 +35,33 @@ pub(super) struct Found {
 impl OciReconciler {
     /// Finds out what the registry has, and says so if it is new.
     pub(super) async fn find(&self, pass: &mut Pass<OciRepository>) -> Result<Fetched, Failure> {
-        // Nothing is verified by this version: what an other one found is of another revision.
-        if is_false(&pass.object, SOURCE_VERIFIED) || pass.object.spec.verify.is_none() {
+        // A failed verification is found again or not.
+        if is_false(&pass.object, SOURCE_VERIFIED) {
             delete(&mut pass.object, SOURCE_VERIFIED);
         }
         let client = self.client(pass).await?;
         let url = url_of(&client)?;
-        let (reference, digest) = self.lanes.ask(pass, &url, resolve(pass, &client)).await??;
+        let (reference, digest) = self.lanes.ask(pass, &url, Box::pin(resolve(pass, &client))).await??;
         let revision = match &reference.version {
             Version::Tag(tag) => format!("{tag}@{digest}"),
             Version::Digest(digest) => digest.clone(),
         };
-        if !pass.object.has_revision(&revision) {
+        let is_new = !pass.object.has_revision(&revision);
+        if is_new {
             let message = format!("new revision '{revision}' for '{reference}'");
             if pass.object.artifact().is_some() {
                 mark_true(&mut pass.object, ARTIFACT_OUTDATED, reasons::NEW_REVISION, &message);
             }
             mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
             pass.patch().await?;
-        } else if !config_changed(&pass.object) {
-            delete(&mut pass.object, FETCH_FAILED);
-            return Ok(Fetched::Stored(revision));
         }
-        Ok(Fetched::Found(Found { client, url, revision, digest }))
+        let found = Found { client, url, revision, digest };
+        Box::pin(self.verify(pass, &found, &reference)).await?;
+        if !is_new && !config_changed(&pass.object) {
+            delete(&mut pass.object, FETCH_FAILED);
+            return Ok(Fetched::Stored(found.revision));
+        }
+        Ok(Fetched::Found(found))
     }
 }
 

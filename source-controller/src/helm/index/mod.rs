@@ -10,7 +10,6 @@ mod find;
 mod split;
 
 pub(crate) use convert::convert;
-pub(crate) use entry::Release;
 pub(crate) use find::{choose, versions};
 
 /// Why an index cannot be used.

@@ -1,0 +1,123 @@
+//! What every registry can do.
+
+use std::collections::BTreeMap;
+
+use sluice_http::Tls;
+use sluice_oci::{Access, Client, Credentials, Keychain, Manifest, Registries, Repository, Version};
+use sluice_testkit::{PushedArtifact, Registry, RegistryOptions};
+
+fn client(registry: &Registry, access: Access) -> Client {
+    let repository = Repository::parse(&format!("{}/org/app", registry.address()), true).unwrap();
+    Client::new(&Registries::default(), repository, access).unwrap()
+}
+
+fn user(user: &str, password: &str) -> Access {
+    let credentials = Credentials::Basic { user: user.to_owned(), password: password.to_owned() };
+    Access { credentials, ..Access::default() }
+}
+
+fn tag(text: &str) -> Version {
+    Version::Tag(text.to_owned())
+}
+
+/// Push, resolve, list and pull.
+async fn exercise(registry: &Registry, access: Access) {
+    let artifact = PushedArtifact::flux(b"content".to_vec()).annotated("a", "b");
+    let digest = registry.push("org/app", "1.0.0", &artifact).await.unwrap();
+    registry.push("org/app", "1.1.0", &PushedArtifact::flux(b"newer".to_vec())).await.unwrap();
+    let client = client(registry, access);
+    assert_eq!(client.resolve(&tag("1.0.0")).await.unwrap(), digest);
+    let mut tags = client.tags().all().await.unwrap();
+    tags.sort();
+    assert_eq!(tags, ["1.0.0", "1.1.0"]);
+    let image = client.image(&digest).await.unwrap();
+    assert_eq!(image.manifest.annotations, BTreeMap::from([("a".to_owned(), "b".to_owned())]));
+    let layer = &image.manifest.layers[0];
+    assert_eq!(client.read(layer, 100).await.unwrap(), b"content");
+    assert!(client.read(layer, 3).await.is_err());
+    let error = client.resolve(&tag("9.9.9")).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert!(client.referrers(&digest, None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_open_registry() {
+    exercise(&Registry::start().unwrap(), Access::default()).await;
+}
+
+#[tokio::test]
+async fn the_distribution() {
+    // Where it is installed.
+    if let Some(registry) = Registry::distribution().unwrap() {
+        exercise(&registry, Access::default()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_asks_for_a_password() {
+    let registry = Registry::start_with(&RegistryOptions::default().basic("u", "p")).unwrap();
+    exercise(&registry, user("u", "p")).await;
+    let error = client(&registry, user("u", "wrong")).resolve(&tag("1.0.0")).await.unwrap_err();
+    assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error}");
+}
+
+#[tokio::test]
+async fn a_registry_with_a_token_server() {
+    let registry = Registry::start_with(&RegistryOptions::default().basic("u", "p").token()).unwrap();
+    exercise(&registry, user("u", "p")).await;
+}
+
+#[tokio::test]
+async fn a_registry_with_certificates_on_both_sides() {
+    let registry = Registry::start_with(&RegistryOptions::default().mutual_tls()).unwrap();
+    let (certificate, key) = registry.client_certificate().unwrap();
+    let client = sluice_http::ClientCertificate { certificate: certificate.into(), key: key.into() };
+    let tls = Tls { ca: Some(registry.ca().unwrap().into()), client: Some(client), accept_any: false };
+    exercise(&registry, Access { tls, ..Access::default() }).await;
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_know_head() {
+    exercise(&Registry::start_with(&RegistryOptions::default().no_head()).unwrap(), Access::default()).await;
+}
+
+#[tokio::test]
+async fn an_unchanged_tag_costs_one_request() {
+    let registry = Registry::start().unwrap();
+    registry.push("org/app", "1.0.0", &PushedArtifact::flux(b"content".to_vec())).await.unwrap();
+    let client = client(&registry, Access::default());
+    client.resolve(&tag("1.0.0")).await.unwrap();
+    let before = registry.requests().unwrap().len();
+    client.resolve(&tag("1.0.0")).await.unwrap();
+    let requests = registry.requests().unwrap();
+    let after: Vec<&str> = requests[before..].iter().map(|request| request.method.as_str()).collect();
+    assert_eq!(after, ["HEAD"]);
+}
+
+#[tokio::test]
+async fn the_image_of_an_index_is_that_for_linux() {
+    let registry = Registry::start().unwrap();
+    let digest = registry.push("org/app", "amd64", &PushedArtifact::flux(b"content".to_vec())).await.unwrap();
+    let size = client(&registry, Access::default()).manifest_size(&digest).await.unwrap();
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let index = serde_json::json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{"mediaType": media_type, "digest": digest, "size": size,
+                       "platform": {"os": "linux", "architecture": "amd64"}}],
+    });
+    let of_index = registry.push_manifest("org/app", "1.0.0", &index).await.unwrap();
+    let client = client(&registry, Access::default());
+    assert_eq!(client.resolve(&tag("1.0.0")).await.unwrap(), of_index);
+    assert_eq!(client.image(&of_index).await.unwrap().digest, digest);
+    assert!(matches!(client.manifest(&tag("1.0.0")).await.unwrap().1, Manifest::Index(_)));
+}
+
+#[tokio::test]
+async fn credentials_come_from_a_docker_config() {
+    let registry = Registry::start_with(&RegistryOptions::default().basic("u", "p")).unwrap();
+    let mut keychain = Keychain::default();
+    let config = serde_json::json!({"auths": {registry.address(): {"username": "u", "password": "p"}}});
+    keychain.add_config(config.to_string().as_bytes()).unwrap();
+    let repository = Repository::parse(&format!("{}/org/app", registry.address()), true).unwrap();
+    exercise(&registry, Access { credentials: keychain.resolve(&repository), ..Access::default() }).await;
+}

@@ -1,0 +1,242 @@
+//! Trust policies: which signatures count for which repositories.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::Error;
+
+/// The content of a `trustpolicy.json`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct TrustPolicy {
+    version: String,
+    trust_policies: Vec<Policy>,
+}
+
+/// What holds for some repositories.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    name: String,
+    registry_scopes: Vec<String>,
+    signature_verification: Verification,
+    #[serde(default)]
+    trust_stores: Vec<String>,
+    #[serde(default)]
+    trusted_identities: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+struct Verification {
+    level: Level,
+    #[serde(rename = "override", default)]
+    overrides: BTreeMap<Check, Action>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Strict,
+    Permissive,
+    Audit,
+    Skip,
+}
+
+/// Something to check.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Check {
+    Integrity,
+    Authenticity,
+    AuthenticTimestamp,
+    Expiry,
+    Revocation,
+}
+
+impl Check {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Integrity => "integrity",
+            Self::Authenticity => "authenticity",
+            Self::AuthenticTimestamp => "authenticTimestamp",
+            Self::Expiry => "expiry",
+            Self::Revocation => "revocation",
+        }
+    }
+}
+
+/// What follows when a check fails.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Action {
+    Enforce,
+    Log,
+    Skip,
+}
+
+impl TrustPolicy {
+    /// Reads and checks a policy document.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let document: Self = serde_json::from_slice(json)
+            .map_err(|error| Error::new(format!("the trust policy cannot be read: {error}")))?;
+        document.validate()?;
+        Ok(document)
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let bad = |what: String| Err(Error::new(format!("trust policy document {what}")));
+        if self.version != "1.0" {
+            return bad(format!("uses unsupported version {:?}", self.version));
+        }
+        if self.trust_policies.is_empty() {
+            return bad("can not have zero trust policy statements".to_owned());
+        }
+        for policy in &self.trust_policies {
+            let name = &policy.name;
+            if policy.signature_verification.overrides.contains_key(&Check::Integrity) {
+                return bad(format!("has a statement {name:?} that overrides 'integrity', which cannot be"));
+            }
+            let skips = policy.signature_verification.level == Level::Skip;
+            if !skips && (policy.trust_stores.is_empty() || policy.trusted_identities.is_empty()) {
+                return bad(format!(
+                    "has a statement {name:?} that is missing trust stores or trusted identities"
+                ));
+            }
+            if policy.registry_scopes.is_empty() {
+                return bad(format!("has a statement {name:?} with zero registry scopes"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The statement for a repository, `<registry>/<path>`: the one that names it, else the one for all.
+    pub fn for_repository(&self, repository: &str) -> Result<&Policy, Error> {
+        let with = |wanted: &str| {
+            self.trust_policies
+                .iter()
+                .find(|policy| policy.registry_scopes.iter().any(|scope| scope == wanted))
+        };
+        with(repository).or_else(|| with("*")).ok_or_else(|| {
+            Error::new(format!("artifact {repository:?} has no applicable oci trust policy statement"))
+        })
+    }
+}
+
+impl Policy {
+    /// Whether nothing is to be checked.
+    pub fn skips(&self) -> bool {
+        self.signature_verification.level == Level::Skip
+    }
+
+    pub(super) fn action(&self, check: Check) -> Action {
+        let verification = &self.signature_verification;
+        if let Some(action) = verification.overrides.get(&check) {
+            return *action;
+        }
+        match (verification.level, check) {
+            (Level::Skip, _) => Action::Skip,
+            (Level::Strict, _) | (_, Check::Integrity) | (Level::Permissive, Check::Authenticity) => {
+                Action::Enforce
+            }
+            (Level::Permissive | Level::Audit, _) => Action::Log,
+        }
+    }
+
+    /// Whether a signer with this subject, written `CN=…,O=…`, is one of those that are trusted.
+    pub(super) fn check_identity(&self, subject: &str) -> Result<(), Error> {
+        let has = attributes(subject);
+        let trusted = |identity: &String| {
+            if identity == "*" {
+                return true;
+            }
+            let Some(wanted) = identity.strip_prefix("x509.subject:") else { return false };
+            let wanted = attributes(wanted);
+            !wanted.is_empty() && wanted.iter().all(|(name, value)| has.get(name) == Some(value))
+        };
+        if self.trusted_identities.iter().any(trusted) {
+            return Ok(());
+        }
+        Err(Error::new(format!(
+            "signing certificate '{subject}' does not match the X.509 trusted identities of the trust policy {:?}",
+            self.name
+        )))
+    }
+}
+
+/// The attributes of a distinguished name (RFC 4514).
+fn attributes(name: &str) -> BTreeMap<String, String> {
+    let mut parts = vec![String::new()];
+    let mut chars = name.chars();
+    while let Some(c) = chars.next() {
+        match (c, parts.last_mut()) {
+            ('\\', Some(part)) => part.extend(chars.next()),
+            (',' | '+', _) => parts.push(String::new()),
+            (c, Some(part)) => part.push(c),
+            (_, None) => {}
+        }
+    }
+    let pairs = parts.iter().filter_map(|part| part.split_once('='));
+    pairs
+        .map(|(name, value)| {
+            let name = match name.trim().to_ascii_uppercase().as_str() {
+                "S" => "ST".to_owned(),
+                name => name.to_owned(),
+            };
+            (name, value.trim().to_owned())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(level: &str, extra: &str) -> String {
+        format!(
+            r#"{{"version": "1.0", "trustPolicies": [{{"name": "p", "registryScopes": ["*"],
+                "signatureVerification": {{"level": "{level}"{extra}}},
+                "trustStores": ["ca:x"], "trustedIdentities": ["x509.subject: C=US, ST=WA, O=Ex\\, ample"]}}]}}"#
+        )
+    }
+
+    #[test]
+    fn levels_say_what_is_enforced() {
+        let action = |level: &str, extra: &str, check| {
+            let document = TrustPolicy::from_json(document(level, extra).as_bytes()).unwrap();
+            document.for_repository("r/a").unwrap().action(check)
+        };
+        assert_eq!(action("strict", "", Check::Revocation), Action::Enforce);
+        assert_eq!(action("permissive", "", Check::Authenticity), Action::Enforce);
+        assert_eq!(action("permissive", "", Check::Expiry), Action::Log);
+        assert_eq!(action("audit", "", Check::Authenticity), Action::Log);
+        assert_eq!(action("skip", "", Check::Authenticity), Action::Skip);
+        assert_eq!(
+            action("strict", r#", "override": {"revocation": "skip"}"#, Check::Revocation),
+            Action::Skip
+        );
+    }
+
+    #[test]
+    fn identities_match_by_their_attributes() {
+        let document = TrustPolicy::from_json(document("strict", "").as_bytes()).unwrap();
+        let policy = document.for_repository("any").unwrap();
+        assert!(policy.check_identity("CN=x,O=Ex\\, ample,ST=WA,C=US").is_ok());
+        assert!(policy.check_identity("CN=x,O=Other,ST=WA,C=US").is_err());
+        assert!(policy.check_identity("CN=x").is_err());
+    }
+
+    #[test]
+    fn bad_documents_are_refused() {
+        for (text, error) in [
+            ("{", "cannot be read"),
+            (&document("strict", "").replace("1.0", "2.0"), "unsupported version"),
+            (&document("strict", r#", "override": {"integrity": "log"}"#), "integrity"),
+            (&document("strict", "").replace(r#"["ca:x"]"#, "[]"), "missing trust stores"),
+            (r#"{"version": "1.0", "trustPolicies": []}"#, "zero trust policy"),
+        ] {
+            let found = TrustPolicy::from_json(text.as_bytes()).unwrap_err().to_string();
+            assert!(found.contains(error), "{found}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Signatures of artifacts in registries: whose count, where they are, whether one is good.
+
+use std::fmt::Display;
+
+use jiff::Timestamp;
+use kube::Client as Cluster;
+use sluice_apis::source::v1::{OidcIdentityMatch, VerificationProvider};
+use sluice_oci::{Client, Descriptor, ImageManifest, Manifest, Version};
+use sluice_signature::PublicKey;
+use sluice_signature::cosign::{
+    Annotations, BUNDLE_TYPE, Identity, SIMPLE_TYPE, Trust, TrustedRoot, verify_bundle, verify_simple,
+};
+use sluice_signature::notation::{ARTIFACT_TYPE, Authorities, JWS_TYPE, Target, TrustPolicy, verify_jws};
+
+use crate::secrets;
+
+/// Largest signature in bytes.
+const MAX_SIGNATURE: u64 = 4 << 20;
+/// How many signatures of one artifact are looked at.
+const MAX_SIGNATURES: usize = 64;
+
+/// The key of the Secret with a trusted root.
+const TRUSTED_ROOT: &str = "trusted_root.json";
+/// The key of the Secret with a trust policy.
+const TRUST_POLICY: &str = "trustpolicy.json";
+
+/// What a spec says about signatures.
+pub(crate) struct Wanted<'a> {
+    pub(crate) provider: &'a VerificationProvider,
+    /// The Secret with keys, or with policy and certificates.
+    pub(crate) secret: Option<&'a str>,
+    pub(crate) identities: &'a [OidcIdentityMatch],
+    /// The Secret with a trusted root.
+    pub(crate) trusted_root: Option<&'a str>,
+}
+
+impl Wanted<'_> {
+    /// The provider as messages name it.
+    pub(crate) fn provider_name(&self) -> String {
+        match (self.provider, self.secret) {
+            (VerificationProvider::Cosign, None) => "cosign keyless".to_owned(),
+            (provider, _) => provider.to_string(),
+        }
+    }
+}
+
+/// Whose signatures count.
+pub(crate) enum Verifier {
+    /// cosign's, by one of these.
+    Cosign(Vec<Trust>),
+    /// notation's.
+    Notation(TrustPolicy, Authorities),
+}
+
+/// What came of a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// There is a good signature.
+    Good,
+    /// The policy wants nothing to be checked.
+    Skipped,
+}
+
+/// Reads keys, roots and policies. `reference` is the artifact, for messages.
+pub(crate) async fn verifier(
+    cluster: &Cluster,
+    namespace: &str,
+    wanted: &Wanted<'_>,
+    reference: &str,
+) -> Result<Verifier, String> {
+    let data = match wanted.secret {
+        Some(name) => Some(secrets::read(cluster, namespace, name).await.map_err(|error| error.cause())?),
+        None => None,
+    };
+    match (wanted.provider, data) {
+        (VerificationProvider::Cosign, Some(data)) => {
+            let keys = data.iter().filter(|(name, _)| name.ends_with(".pub"));
+            // As in Flux, a key that is none is no match.
+            let keys = keys.filter_map(|(name, pem)| match PublicKey::from_pem(pem) {
+                Ok(key) => Some(Trust::Key(key)),
+                Err(error) => {
+                    tracing::warn!(key = name, %error, "a public key in the Secret of spec.verify is passed over");
+                    None
+                }
+            });
+            Ok(Verifier::Cosign(keys.collect()))
+        }
+        (VerificationProvider::Cosign, None) => {
+            let root = match wanted.trusted_root {
+                Some(name) => {
+                    let data =
+                        secrets::read(cluster, namespace, name).await.map_err(|error| error.cause())?;
+                    let json = data.get(TRUSTED_ROOT).ok_or_else(|| {
+                        format!("secret '{namespace}/{name}': key '{TRUSTED_ROOT}' not found")
+                    })?;
+                    TrustedRoot::from_json(json)
+                }
+                None => TrustedRoot::public(),
+            };
+            let root = Box::new(root.map_err(text)?);
+            let identities = wanted.identities.iter();
+            let identities = identities.map(|wanted| Identity::new(&wanted.issuer, &wanted.subject));
+            let identities = identities.collect::<Result<_, _>>().map_err(text)?;
+            Ok(Verifier::Cosign(vec![Trust::Identities { root, identities }]))
+        }
+        (VerificationProvider::Notation, Some(data)) => {
+            let name = wanted.secret.unwrap_or_default();
+            let policy = data
+                .get(TRUST_POLICY)
+                .ok_or_else(|| format!("'{TRUST_POLICY}' not found in secret '{namespace}/{name}'"))?;
+            let policy = TrustPolicy::from_json(policy).map_err(text)?;
+            let mut authorities = Authorities::default();
+            for (key, pem) in data.iter().filter(|(key, _)| key.ends_with(".crt") || key.ends_with(".pem")) {
+                authorities.add_pem(pem).map_err(|error| format!("'{key}': {error}"))?;
+            }
+            if authorities.is_empty() {
+                return Err(format!("no certificates found in secret '{namespace}/{name}'"));
+            }
+            Ok(Verifier::Notation(policy, authorities))
+        }
+        (VerificationProvider::Notation, None) => {
+            Err(format!("verification secret cannot be empty: '{reference}'"))
+        }
+        (VerificationProvider::Other(word), _) => Err(format!("unsupported verification provider: {word}")),
+    }
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}
+
+impl Verifier {
+    /// Looks for a good signature of a manifest.
+    pub(crate) async fn verify(
+        &self,
+        client: &Client,
+        digest: &str,
+        reference: &str,
+    ) -> Result<Verdict, String> {
+        let reasons = match self {
+            Self::Cosign(trusted) => match cosign(client, digest, trusted).await? {
+                Ok(()) => return Ok(Verdict::Good),
+                Err(reasons) => reasons,
+            },
+            Self::Notation(policy, authorities) => {
+                let repository = client.repository().to_string();
+                let policy = policy.for_repository(&repository).map_err(text)?;
+                if policy.skips() {
+                    return Ok(Verdict::Skipped);
+                }
+                let size = client.manifest_size(digest).await.map_err(text)?;
+                let target = Target { digest, size };
+                let found = client.referrers(digest, Some(ARTIFACT_TYPE)).await.map_err(text)?;
+                let mut reasons = Vec::new();
+                for signature in found.iter().take(MAX_SIGNATURES) {
+                    let envelope = match envelope(client, signature).await? {
+                        Ok(envelope) => envelope,
+                        Err(reason) => {
+                            reasons.push(reason);
+                            continue;
+                        }
+                    };
+                    match verify_jws(&envelope, target, policy, authorities, Timestamp::now()) {
+                        Ok(warnings) => {
+                            for warning in warnings {
+                                tracing::warn!(%warning, reference, "a check of a signature failed that is not enforced");
+                            }
+                            return Ok(Verdict::Good);
+                        }
+                        Err(error) => reasons.push(error.to_string()),
+                    }
+                }
+                reasons
+            }
+        };
+        let why = reasons.into_iter().next().unwrap_or_else(|| "there is no signature".to_owned());
+        Err(format!("no matching signatures were found for '{reference}': {why}"))
+    }
+}
+
+/// Looks for a bundle, else for a signature of the older form. Why those that were found don't count.
+async fn cosign(client: &Client, digest: &str, trusted: &[Trust]) -> Result<Result<(), Vec<String>>, String> {
+    let mut reasons = Vec::new();
+    if trusted.is_empty() {
+        return Ok(Err(vec!["the Secret has no public key ('*.pub')".to_owned()]));
+    }
+    let mut judge = |check: &dyn Fn(&Trust) -> Result<(), sluice_signature::Error>| {
+        trusted.iter().any(|trust| match check(trust) {
+            Ok(()) => true,
+            Err(error) => {
+                reasons.push(error.to_string());
+                false
+            }
+        })
+    };
+    let referrers = client.referrers(digest, None).await.map_err(text)?;
+    let bundles = referrers.iter().filter(|entry| entry.artifact_type.starts_with(BUNDLE_TYPE));
+    for bundle in bundles.take(MAX_SIGNATURES) {
+        let manifest = image(client, &Version::Digest(bundle.digest.clone())).await.map_err(text)?;
+        for layer in manifest.layers.iter().filter(|layer| layer.media_type.starts_with(BUNDLE_TYPE)) {
+            let content = client.read(layer, MAX_SIGNATURE).await.map_err(text)?;
+            if judge(&|trust| verify_bundle(&content, digest, trust)) {
+                return Ok(Ok(()));
+            }
+        }
+    }
+    let tag = Version::Tag(format!("{}.sig", digest.replace(':', "-")));
+    let manifest = match image(client, &tag).await {
+        Ok(manifest) => manifest,
+        Err(error) if error.is_not_found() => return Ok(Err(reasons)),
+        Err(error) => return Err(error.to_string()),
+    };
+    let layers = manifest.layers.iter().filter(|layer| layer.media_type == SIMPLE_TYPE);
+    for layer in layers.take(MAX_SIGNATURES) {
+        let document = client.read(layer, MAX_SIGNATURE).await.map_err(text)?;
+        let annotation = |name: &str| layer.annotations.get(name).map(String::as_str);
+        let annotations = Annotations {
+            signature: annotation("dev.cosignproject.cosign/signature").unwrap_or_default(),
+            certificate: annotation("dev.sigstore.cosign/certificate"),
+            bundle: annotation("dev.sigstore.cosign/bundle"),
+        };
+        if judge(&|trust| verify_simple(&document, annotations, digest, trust)) {
+            return Ok(Ok(()));
+        }
+    }
+    Ok(Err(reasons))
+}
+
+async fn image(client: &Client, version: &Version) -> Result<ImageManifest, sluice_oci::Error> {
+    match client.manifest(version).await?.1 {
+        Manifest::Image(manifest) => Ok(*manifest),
+        Manifest::Index(_) => Ok(ImageManifest::default()),
+    }
+}
+
+/// The envelope of a signature of notation, or why there is none that we can read.
+async fn envelope(client: &Client, signature: &Descriptor) -> Result<Result<Vec<u8>, String>, String> {
+    let manifest = image(client, &Version::Digest(signature.digest.clone())).await.map_err(text)?;
+    let Some(layer) = manifest.layers.first() else {
+        return Ok(Err("a signature has no content".to_owned()));
+    };
+    if layer.media_type != JWS_TYPE {
+        return Ok(Err(format!(
+            "signatures of type {} are not supported: sign with '--signature-format jws'",
+            layer.media_type
+        )));
+    }
+    client.read(layer, MAX_SIGNATURE).await.map(Ok).map_err(text)
+}
