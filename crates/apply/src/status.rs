@@ -1,6 +1,7 @@
 //! How far an object's controller has come with it, by the conventions of kstatus.
 
 mod builtin;
+mod library;
 mod pods;
 
 use std::fmt;
@@ -93,16 +94,22 @@ impl StatusReader for JobReader {
 
 /// The status of an object by the rules for its kind, or else by its conditions.
 pub fn compute(object: &Object) -> Status {
+    convention(object).unwrap_or_else(|| Status::current("the resource reports no readiness"))
+}
+
+/// As [`compute`]; where the conventions don't tell, by what the project says that the kind is of, if it is well known.
+pub fn compute_with_library(object: &Object) -> Status {
+    convention(object)
+        .or_else(|| library::status(object.as_value(), object.group(), object.kind()))
+        .unwrap_or_else(|| Status::current("the resource reports no readiness"))
+}
+
+/// The status by the conventions, if they tell it.
+fn convention(object: &Object) -> Option<Status> {
     let value = object.as_value();
-    if let Some(status) = generic(value) {
-        return status;
-    }
-    match builtin::rule(object.group(), object.kind()) {
-        Some(rule) => rule(value),
-        None => {
-            ready_condition(value).unwrap_or_else(|| Status::current("the resource reports no readiness"))
-        }
-    }
+    generic(value)
+        .or_else(|| Some(builtin::rule(object.group(), object.kind())?(value)))
+        .or_else(|| ready_condition(value))
 }
 
 /// What holds for all kinds: deletion, an unobserved generation, and the two standard conditions.

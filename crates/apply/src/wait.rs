@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
+use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 pub use self::report::{Pending, TerminationTimeout, WaitError};
@@ -65,12 +66,19 @@ pub fn jobs_with_ttl(objects: &[Object]) -> HashSet<ObjectId> {
 pub struct Waiter {
     cluster: Cluster,
     readers: Vec<Arc<dyn StatusReader>>,
+    knows_projects: bool,
 }
 
 impl Waiter {
     /// A waiter that asks these readers before the built-in rules.
     pub fn new(cluster: Cluster, readers: Vec<Arc<dyn StatusReader>>) -> Self {
-        Self { cluster, readers }
+        Self { cluster, readers, knows_projects: false }
+    }
+
+    /// Also judges kinds of well-known projects that keep to no convention.
+    #[must_use]
+    pub fn knowing_projects(self) -> Self {
+        Self { knows_projects: true, ..self }
     }
 
     /// Waits until all objects are ready.
@@ -172,7 +180,8 @@ impl Waiter {
             Err(error) => return unknown(error),
         };
         if status.state == State::InProgress
-            && matches!((id.group.as_str(), id.kind.as_str()), ("apps", "StatefulSet" | "ReplicaSet"))
+            && id.group == "apps"
+            && matches!(id.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet")
             && let Some(failure) = self.pod_failures(&object).await.into_iter().find(|pod| pod.is_final)
         {
             status = Status::failed(failure.message);
@@ -183,18 +192,33 @@ impl Waiter {
     /// The status of an object by the first reader that knows its kind; an error if it can't tell.
     pub(crate) fn judge(&self, object: &Object) -> Result<Status, String> {
         let reader = self.readers.iter().find(|reader| reader.supports(object.group(), object.kind()));
-        reader.map_or_else(|| Ok(status::compute(object)), |reader| reader.status(object))
+        match reader {
+            Some(reader) => reader.status(object),
+            None if self.knows_projects => Ok(status::compute_with_library(object)),
+            None => Ok(status::compute(object)),
+        }
     }
 
     /// Why the pods of an object that selects pods aren't ready.
     async fn pod_failures(&self, object: &Object) -> Vec<PodFailure> {
-        let Some(selector) = report::pod_selector(object) else { return Vec::new() };
-        let pods = async {
-            let resource = self.cluster.cache().discovery().resolve_preferred("", "Pod").await?;
-            self.cluster.list(&resource, object.namespace(), &selector, PODS).await
+        let Some(mut selector) = report::pod_selector(object) else { return Vec::new() };
+        if object.kind() == "Deployment" {
+            // What the last rollout left behind says nothing about this one.
+            let sets = self.selected("apps", "ReplicaSet", object, &selector).await;
+            let Some(newest) = report::newest_template(object, &sets) else { return Vec::new() };
+            selector = format!("{selector},{}={newest}", report::TEMPLATE_LABEL);
+        }
+        let pods = self.selected("", "Pod", object, &selector).await;
+        pods.iter().filter_map(status::pod_failure).collect()
+    }
+
+    /// What an object selects in its namespace. Not being allowed to see it only costs the explanation.
+    async fn selected(&self, group: &str, kind: &str, object: &Object, selector: &str) -> Vec<Value> {
+        let found = async {
+            let resource = self.cluster.cache().discovery().resolve_preferred(group, kind).await?;
+            self.cluster.list(&resource, object.namespace(), selector, PODS).await
         };
-        // Not being allowed to see pods only costs the explanation.
-        pods.await.unwrap_or_default().iter().filter_map(status::pod_failure).collect()
+        found.await.unwrap_or_default()
     }
 
     /// Adds the pods' own reasons to the details of rollouts.

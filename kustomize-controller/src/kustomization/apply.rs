@@ -163,7 +163,7 @@ impl Kustomizer {
         pass.patch().await.map_err(Stop::error)?;
 
         let began = Instant::now();
-        let waiter = Waiter::new(cluster.clone(), readers);
+        let waiter = Waiter::new(cluster.clone(), readers).knowing_projects();
         let options = WaitOptions {
             timeout: status::timeout(&pass.object),
             fail_fast: self.options.fail_fast,

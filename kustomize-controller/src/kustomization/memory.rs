@@ -13,9 +13,7 @@ use sluice_apply::change::Applied;
 use sluice_apply::inventory::Entry;
 use sluice_apply::{ChangeSet, ObjectId};
 use sluice_expr::envsubst::Variables;
-use sluice_kustomize::fs::FileSystem;
-
-use super::trail::Trail;
+use sluice_kustomize::fs::{FileSystem, Trail};
 
 /// A pass that went through.
 #[derive(Clone, Debug)]

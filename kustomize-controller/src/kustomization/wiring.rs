@@ -21,6 +21,7 @@ use super::memory::Memory;
 use super::source::{self, Source, SourceKey};
 use super::{Kustomizer, Options, build, dependencies, status};
 use crate::clusters::{Clusters, Policy};
+use crate::identity::{TokenCache, Tokens};
 use crate::metrics::Metrics;
 
 /// What [`start`] needs besides the manager.
@@ -29,6 +30,8 @@ pub struct Setup {
     pub options: Options,
     /// What the flags say about clusters.
     pub policy: Policy,
+    /// What is kept of service accounts' tokens.
+    pub tokens: TokenCache,
     /// How many Kustomizations are worked on at once.
     pub concurrency: usize,
     /// Labels of ConfigMaps and Secrets whose changes count; `None` watches none.
@@ -84,9 +87,11 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
             gone.forget(uid);
         }
     });
+    let tokens = Arc::new(Tokens::new(client.clone(), setup.tokens));
     controller.reconcile_with(Kustomizer {
-        clusters: Clusters::new(client.clone(), setup.policy),
+        clusters: Clusters::new(client.clone(), setup.policy, Arc::clone(&tokens)),
         client,
+        tokens,
         fetcher: setup.fetcher,
         builder: build::Builder::new(setup.metrics.clone()),
         kustomizations,

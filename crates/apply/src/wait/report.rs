@@ -117,6 +117,25 @@ pub(super) fn pod_selector(object: &Object) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(","))
 }
 
+/// The label that tells the pods of one template of a deployment from those of another.
+pub(super) const TEMPLATE_LABEL: &str = "pod-template-hash";
+
+/// The template label of the newest of a deployment's replica sets: the one of its current revision.
+pub(super) fn newest_template<'s>(deployment: &Object, sets: &'s [Value]) -> Option<&'s str> {
+    const REVISION: &str = "deployment.kubernetes.io/revision";
+    let uid = deployment.as_value()["metadata"]["uid"].as_str()?;
+    let is_own = |set: &&Value| {
+        let owners = set["metadata"]["ownerReferences"].as_array();
+        owners.into_iter().flatten().any(|owner| owner["uid"] == uid)
+    };
+    let revision = |set: &&Value| {
+        let text = set["metadata"]["annotations"][REVISION].as_str();
+        text.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let newest = sets.iter().filter(is_own).max_by_key(revision)?;
+    newest["metadata"]["labels"][TEMPLATE_LABEL].as_str()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -160,5 +179,23 @@ mod tests {
         };
         assert_eq!(selector(json!({"matchLabels": {"app": "a"}, "matchExpressions": [{"key": "t", "operator": "NotIn", "values": ["x", "y"]}, {"key": "z", "operator": "DoesNotExist"}]})).unwrap(), "app=a,t notin (x,y),!z");
         assert_eq!(selector(json!({})), None);
+    }
+
+    #[test]
+    fn the_newest_replica_set_of_a_deployment() {
+        let deployment = Object::new(
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "uid": "u"}}),
+        )
+        .unwrap();
+        let set = |owner: &str, revision: &str, hash: &str| {
+            json!({"metadata": {
+                "annotations": {"deployment.kubernetes.io/revision": revision},
+                "labels": {"pod-template-hash": hash},
+                "ownerReferences": [{"uid": owner}],
+            }})
+        };
+        let sets = [set("u", "9", "old"), set("u", "10", "new"), set("other", "11", "foreign")];
+        assert_eq!(newest_template(&deployment, &sets), Some("new"));
+        assert_eq!(newest_template(&deployment, &sets[2..]), None);
     }
 }

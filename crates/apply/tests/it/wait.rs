@@ -70,6 +70,25 @@ async fn a_stateful_set_whose_pods_crash_fails_early() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_whose_new_pods_crash_fails_early() {
+    let test = Fixture::new("crashing").await;
+    let ns = &test.namespace;
+    let web = with_pods(test.deployment("web", 1, "registry.example/app:1"), "crash-loop");
+    test.applied(std::slice::from_ref(&web)).await;
+    let error = waiter(&test).wait(&[id(&web)], &options(60)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("failed early due to stalled resources: [Deployment/{ns}/web status: 'Failed']")
+    );
+    let detail = error.detail().unwrap();
+    assert!(detail.contains("container app: CrashLoopBackOff"), "{detail}");
+
+    // A rollout that mends it is not held up by what it replaces.
+    test.applied(&[test.deployment("web", 1, "registry.example/app:2")]).await;
+    waiter(&test).wait(&[id(&web)], &options(60)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_object_and_an_unknown_kind_are_named() {
     let test = Fixture::new("missing").await;
     let ns = &test.namespace;
