@@ -2,6 +2,7 @@
 
 pub mod args;
 mod clusters;
+mod identity;
 mod kustomization;
 mod metrics;
 
@@ -13,7 +14,8 @@ pub use args::Args;
 
 use crate::args::FEATURE_GATES;
 use crate::clusters::Policy;
-use crate::kustomization::{Access, Options, Setup};
+use crate::identity::TokenCache;
+use crate::kustomization::{Access, Keys, Options, Setup};
 use crate::metrics::Metrics;
 
 /// Why the controller could not start or had to end.
@@ -50,6 +52,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
                 same_namespace_only: args.no_cross_namespace_refs,
                 external_artifacts: gates.enabled("ExternalArtifact"),
             },
+            remote_bases: !args.no_remote_bases,
             strict_substitution: gates.enabled("StrictPostBuildSubstitutions"),
             additive_ready_expression: gates.enabled("AdditiveCELDependencyCheck"),
             fail_fast: !gates.enabled("DisableFailFastBehavior"),
@@ -58,11 +61,23 @@ pub async fn run(args: Args) -> Result<(), Error> {
             stage_kinds: GroupKind::parse_set(&args.custom_apply_stage_kinds),
             migrate_api_version: gates.enabled("MigrateAPIVersion"),
             object_level_identity,
+            keys: Keys {
+                namespace: std::env::var("RUNTIME_NAMESPACE").unwrap_or_default(),
+                age_secret: args.sops_age_secret.clone(),
+                vault_config_map: args.sops_vault_configmap.clone(),
+                service_account: args.default_decryption_service_account.clone(),
+            },
         },
         policy: Policy {
             default_service_account: args.default_service_account.clone(),
             insecure_exec: args.insecure_kubeconfig_exec,
             insecure_tls: args.insecure_kubeconfig_tls,
+            cloud_service_account: args.default_kubeconfig_service_account.clone(),
+            object_level_identity,
+        },
+        tokens: TokenCache {
+            size: args.common.token_cache_max_size,
+            longest: args.common.token_cache_max_duration,
         },
         concurrency: args.concurrent,
         configs: (!gates.enabled("DisableConfigWatchers"))

@@ -3,24 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kube::Api;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sluice_apis::k8s::Secret;
-use sluice_apis::kustomize::v1::{Decryption, Kustomization};
+use sluice_apis::kustomize::v1::Kustomization;
 use sluice_apply::{Object, read};
 use sluice_artifact::Unpacked;
+use sluice_bases::{Network, Policy};
 use sluice_expr::envsubst::Missing;
-use sluice_kustomize::fs::{FileSystem, Jail, clean};
-use sluice_kustomize::{Options, flux};
+use sluice_kustomize::fs::{FileSystem, FsError, Jail, Overlay, Recorder, Trail, clean};
+use sluice_kustomize::{Environment, Error, Options, Remote, flux};
 use sluice_manifests::variables::{self, Found};
-use sluice_manifests::{describe, flux_spec, is_encrypted, substitute};
+use sluice_manifests::{decrypt, describe, flux_spec, substitute};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::failure::{Failure, Then};
-use super::trail::{Recorder, Trail};
 use super::{Kustomizer, memory};
-use crate::clusters::api_message;
 use crate::metrics::Metrics;
 
 /// What a build made.
@@ -37,9 +36,13 @@ pub struct Built {
     pub secrets: Vec<String>,
 }
 
+/// Builds that wait for other servers at once.
+const FETCHING: usize = 16;
+
 /// Builds on threads of its own, a bounded number at a time: a build is all CPU and memory.
 pub struct Builder {
     slots: Arc<Semaphore>,
+    fetching: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -47,7 +50,7 @@ impl Builder {
     /// A builder that uses all processors.
     pub fn new(metrics: Metrics) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { slots: Arc::new(Semaphore::new(processors)), metrics }
+        Self { slots: Arc::new(Semaphore::new(processors)), fetching: Arc::new(Semaphore::new(FETCHING)), metrics }
     }
 
     /// Runs a build or a part of one.
@@ -55,8 +58,23 @@ impl Builder {
         &self,
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
+        Self::work(&self.slots, work).await
+    }
+
+    /// Runs a build that waits for other servers.
+    async fn fetch<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        Self::work(&self.fetching, work).await
+    }
+
+    async fn work<T: Send + 'static>(
+        slots: &Semaphore,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let interrupted = || Failure::build("the build was interrupted: the controller is stopping");
-        let _slot = self.slots.acquire().await.map_err(|_| interrupted())?;
+        let _slot = slots.acquire().await.map_err(|_| interrupted())?;
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => {
@@ -82,27 +100,56 @@ pub fn directory(object: &Kustomization, unpacked: &Unpacked) -> Result<PathBuf,
 }
 
 impl Kustomizer {
-    /// Builds the manifests and substitutes variables.
+    /// Builds the manifests, decrypts what is encrypted, and substitutes variables.
     pub(super) async fn build(
         &self,
         object: &Kustomization,
         unpacked: Arc<Unpacked>,
         directory: PathBuf,
     ) -> Result<Built, Failure> {
-        if let Some(decryption) = &object.spec.decryption {
-            self.check_decryption_secret(object, decryption).await?;
-        }
+        let keys = self.keyring(object).await?;
         let spec = flux_spec(&object.spec);
-        let decrypts = object.spec.decryption.is_some();
         self.builder.metrics.count_build();
-        let (manifests, trail) =
-            self.builder.run(move || manifests(&unpacked, &directory, &spec, decrypts)).await?;
-        let Found { variables: values, secrets } = self.variables(object, &manifests).await?;
+        let tree = Tree { unpacked, directory };
+
+        let (mut trail, mut plain) = (Trail::default(), Vec::new());
+        if let Some(keys) = &keys {
+            let (search, components) = (tree.clone(), spec.components.clone());
+            let (sources, read) = self.builder.run(move || encrypted_sources(&search, &components)).await?;
+            trail = read;
+            plain = decrypt::decrypt(sources, keys).await.map_err(|error| tree.decryption(&error))?;
+        }
+        let whole = tree.clone();
+        let made = {
+            let (spec, plain) = (spec.clone(), plain.clone());
+            self.builder.run(move || manifests(&whole, &spec, plain, None)).await?
+        };
+        let mut manifests = match made {
+            Made::Objects(objects, read) => {
+                trail.join(read);
+                objects
+            }
+            Made::Refused(failure) if !self.options.remote_bases => return Err(failure),
+            Made::Refused(_) => {
+                // What other servers answer may be different next time: no revision counts as unchanged.
+                trail = Trail::default();
+                self.with_network(object, tree.clone(), spec, plain).await?
+            }
+        };
+
+        let mut secrets = Vec::new();
+        if let Some(keys) = &keys {
+            let decrypted = decrypt::objects(manifests, keys).await.map_err(|error| tree.decryption(&error))?;
+            (manifests, secrets) = (decrypted.objects, decrypted.secrets);
+        }
+        let found = self.variables(object, &manifests).await.map_err(|failure| failure.hiding(&secrets))?;
+        let Found { variables: values, secrets: substituted } = found;
+        secrets.extend(substituted);
         let hash = memory::hash(&values);
         let due =
             object.spec.post_build.as_ref().is_some_and(|post_build| substitute::is_due(post_build, &values));
         let missing = if self.options.strict_substitution { Missing::Error } else { Missing::Empty };
-        let (objects, digest) = self
+        let substituted = self
             .builder
             .run(move || {
                 let manifests = if due {
@@ -112,8 +159,25 @@ impl Kustomizer {
                 };
                 Ok(finished(manifests))
             })
-            .await?;
+            .await;
+        let (objects, digest) = substituted.map_err(|failure| failure.hiding(&secrets))?;
         Ok(Built { objects, digest, trail: Arc::new(trail), variables: hash, secrets })
+    }
+
+    /// Builds with bases on other servers. A server that hangs must not hold up the builds of others.
+    async fn with_network(
+        &self,
+        object: &Kustomization,
+        tree: Tree,
+        spec: flux::Spec,
+        plain: Vec<(PathBuf, Vec<u8>)>,
+    ) -> Result<Vec<Value>, Failure> {
+        let deadline = Instant::now() + super::status::timeout(object);
+        let network = Network::new(Handle::current(), Policy { deadline, ssh: None });
+        match self.builder.fetch(move || manifests(&tree, &spec, plain, Some(&network))).await? {
+            Made::Objects(objects, _) => Ok(objects),
+            Made::Refused(failure) => Err(failure),
+        }
     }
 
     async fn variables(&self, object: &Kustomization, manifests: &[Value]) -> Result<Found, Failure> {
@@ -123,50 +187,85 @@ impl Kustomizer {
             .await
             .map_err(|cause| Failure::build(format!("post build failed for '{}': {cause}", describe(first))))
     }
+}
 
-    /// The keys must be there even if nothing turns out to be encrypted.
-    async fn check_decryption_secret(
-        &self,
-        object: &Kustomization,
-        decryption: &Decryption,
-    ) -> Result<(), Failure> {
-        let Some(reference) = &decryption.secret_ref else { return Ok(()) };
-        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let found = secrets.get_metadata(&reference.name).await;
-        found.map(|_| ()).map_err(|error| Failure::build(api_message(&error)))
+/// What is built: a directory of an artifact.
+#[derive(Clone)]
+struct Tree {
+    unpacked: Arc<Unpacked>,
+    directory: PathBuf,
+}
+
+impl Tree {
+    fn fail(&self, message: &str) -> Failure {
+        Failure::build(shown(message, self.unpacked.path()))
+    }
+
+    fn decryption(&self, error: &decrypt::Error) -> Failure {
+        self.fail(&error.to_string()).with_detail(error.detail())
     }
 }
 
-/// Builds the directory as kustomize does, the spec's own changes included.
-fn manifests(
-    unpacked: &Unpacked,
-    directory: &Path,
-    spec: &flux::Spec,
-    decrypts: bool,
-) -> Result<(Vec<Value>, Trail), Failure> {
-    let fail = |message: String| Failure::build(shown(&message, unpacked.path()));
-    let files = Jail::new(unpacked.path()).map_err(|error| fail(error.to_string()))?;
+/// The encrypted files that the build will read, and what was read to find them.
+fn encrypted_sources(tree: &Tree, components: &[String]) -> Result<(Vec<decrypt::Source>, Trail), Failure> {
+    let fail = |error: FsError| tree.fail(&error.to_string());
+    let files = Jail::new(tree.unpacked.path()).map_err(fail)?;
     let recorder = Recorder::new(&files, files.root());
-    let directory = files.canonical(directory).map_err(|error| fail(error.to_string()))?;
-    let build = flux::build(&recorder, &directory, spec, &Options::flux())
-        .map_err(|error| fail(error.to_string()).with_detail(error.detail()))?;
+    let directory = files.canonical(&tree.directory).map_err(fail)?;
+    let sources = decrypt::find(&recorder, files.root(), &directory, components)
+        .map_err(|error| tree.decryption(&error))?;
+    Ok((sources, recorder.into_trail()))
+}
+
+/// What became of a build.
+enum Made {
+    /// The objects, and what was read for them.
+    Objects(Vec<Value>, Trail),
+    /// It needs something from another server.
+    Refused(Failure),
+}
+
+/// Builds the directory as kustomize does, the spec's own changes included. `plain` stands for encrypted files.
+fn manifests(
+    tree: &Tree,
+    spec: &flux::Spec,
+    plain: Vec<(PathBuf, Vec<u8>)>,
+    remote: Option<&dyn Remote>,
+) -> Result<Made, Failure> {
+    let fail = |error: FsError| tree.fail(&error.to_string());
+    let files = Jail::new(tree.unpacked.path()).map_err(fail)?;
+    let recorder = Recorder::new(&files, files.root());
+    let mut overlay = Overlay::new(&recorder);
+    for (path, content) in plain {
+        overlay.replace(&path, content).map_err(fail)?;
+    }
+    let directory = files.canonical(&tree.directory).map_err(fail)?;
+    let environment = Environment { remote, ..Environment::of(&overlay) };
+    let build = match flux::build_in(environment, &directory, spec, &Options::flux()) {
+        Ok(build) => build,
+        Err(error) => {
+            let failure = tree.fail(&error.to_string()).with_detail(error.detail());
+            let (flux::BuildError::Generate(cause) | flux::BuildError::Build(cause)) = &error;
+            return if matches!(cause.root(), Error::RemoteRefused { .. }) {
+                Ok(Made::Refused(failure))
+            } else {
+                Err(failure)
+            };
+        }
+    };
     let mut manifests = Vec::with_capacity(build.resources.len());
     for resource in &build.resources {
-        let value = resource.to_json().map_err(|error| fail(format!("kustomize build failed: {error}")))?;
+        let value =
+            resource.to_json().map_err(|error| tree.fail(&format!("kustomize build failed: {error}")))?;
         if resource.name().is_empty() || resource.kind().is_empty() || resource.api_version().is_empty() {
             let text = sluice_yaml::to_yaml(&value);
-            return Err(fail(format!("failed to decode Kubernetes apiVersion, kind and name from: {text}")));
-        }
-        if decrypts && is_encrypted(&value) {
-            return Err(fail(format!(
-                "decryption failed for '{}': SOPS decryption is not supported by this version of the controller; nothing was applied",
-                describe(&value)
-            )));
+            let message = format!("failed to decode Kubernetes apiVersion, kind and name from: {text}");
+            return Err(tree.fail(&message));
         }
         manifests.push(value);
     }
-    Ok((manifests, recorder.into_trail()))
+    drop(overlay);
+    Ok(Made::Objects(manifests, recorder.into_trail()))
 }
 
 /// The digest of the manifests as one text, and the objects among them.

@@ -4,6 +4,7 @@
 
 mod apply;
 mod build;
+mod decryption;
 mod dependencies;
 mod failure;
 mod finalize;
@@ -12,7 +13,6 @@ mod intent;
 mod memory;
 mod source;
 mod status;
-mod trail;
 mod wiring;
 
 use std::collections::BTreeMap;
@@ -35,8 +35,10 @@ use sluice_runtime::{Action, EventType, Pass, ReconcileError, Reconciler, Store}
 use self::failure::{Failure, Then};
 use self::memory::{Memory, Passed};
 use crate::clusters::Clusters;
+use crate::identity::Tokens;
 use crate::metrics::Metrics;
 
+pub use self::decryption::Keys;
 pub use self::source::Access;
 pub use self::wiring::{Setup, start};
 
@@ -47,6 +49,8 @@ pub struct Options {
     pub look_again: Duration,
     /// Which sources may be used.
     pub access: Access,
+    /// Whether kustomizations may name bases on other servers.
+    pub remote_bases: bool,
     /// Whether variables without a value are errors.
     pub strict_substitution: bool,
     /// Whether a ready expression adds to the built-in check instead of replacing it.
@@ -63,12 +67,15 @@ pub struct Options {
     pub migrate_api_version: bool,
     /// Whether service accounts may be named for cloud access.
     pub object_level_identity: bool,
+    /// What there is to decrypt with besides what a Kustomization names.
+    pub keys: Keys,
 }
 
 /// Brings Kustomizations to the state that they describe.
 pub struct Kustomizer {
     client: Client,
     clusters: Clusters,
+    tokens: Arc<Tokens>,
     fetcher: Fetcher,
     builder: build::Builder,
     kustomizations: Store<Kustomization>,
@@ -183,7 +190,11 @@ impl Kustomizer {
         status::status_mut(&mut pass.object).last_attempted_revision = Some(revision.clone());
         status::progress(&mut pass.object, "Building manifests", revision);
         pass.patch().await.map_err(Stop::error)?;
-        let cluster = self.clusters.target(&pass.object).await.map_err(|error| {
+        let target = self.clusters.target(&pass.object);
+        // A remote cluster may be slow to answer, or not there: that holds no worker.
+        let target =
+            if pass.object.spec.kube_config.is_some() { pass.park(target).await } else { target.await };
+        let cluster = target.map_err(|error| {
             let event = format!("failed to build kube client: {error}");
             Failure::apply(error.to_string()).with_event(event)
         })?;
