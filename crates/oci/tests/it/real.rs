@@ -6,6 +6,18 @@ use sluice_http::Tls;
 use sluice_oci::{Access, Client, Credentials, Keychain, Manifest, Registries, Repository, Version};
 use sluice_testkit::{PushedArtifact, Registry, RegistryOptions};
 
+/// A registry that wants something.
+fn start(options: &RegistryOptions) -> Registry {
+    // What the test registry's own client needs; a second time it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Registry::start_with(options).unwrap()
+}
+
+/// A registry that wants nothing.
+fn open() -> Registry {
+    start(&RegistryOptions::default())
+}
+
 fn client(registry: &Registry, access: Access) -> Client {
     let repository = Repository::parse(&format!("{}/org/app", registry.address()), true).unwrap();
     Client::new(&Registries::default(), repository, access).unwrap()
@@ -42,11 +54,12 @@ async fn exercise(registry: &Registry, access: Access) {
 
 #[tokio::test]
 async fn an_open_registry() {
-    exercise(&Registry::start().unwrap(), Access::default()).await;
+    exercise(&open(), Access::default()).await;
 }
 
 #[tokio::test]
 async fn the_distribution() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // Where it is installed.
     if let Some(registry) = Registry::distribution().unwrap() {
         exercise(&registry, Access::default()).await;
@@ -55,7 +68,7 @@ async fn the_distribution() {
 
 #[tokio::test]
 async fn a_registry_that_asks_for_a_password() {
-    let registry = Registry::start_with(&RegistryOptions::default().basic("u", "p")).unwrap();
+    let registry = start(&RegistryOptions::default().basic("u", "p"));
     exercise(&registry, user("u", "p")).await;
     let error = client(&registry, user("u", "wrong")).resolve(&tag("1.0.0")).await.unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error}");
@@ -63,13 +76,13 @@ async fn a_registry_that_asks_for_a_password() {
 
 #[tokio::test]
 async fn a_registry_with_a_token_server() {
-    let registry = Registry::start_with(&RegistryOptions::default().basic("u", "p").token()).unwrap();
+    let registry = start(&RegistryOptions::default().basic("u", "p").token());
     exercise(&registry, user("u", "p")).await;
 }
 
 #[tokio::test]
 async fn a_registry_with_certificates_on_both_sides() {
-    let registry = Registry::start_with(&RegistryOptions::default().mutual_tls()).unwrap();
+    let registry = start(&RegistryOptions::default().mutual_tls());
     let (certificate, key) = registry.client_certificate().unwrap();
     let client = sluice_http::ClientCertificate { certificate: certificate.into(), key: key.into() };
     let tls = Tls { ca: Some(registry.ca().unwrap().into()), client: Some(client), accept_any: false };
@@ -78,12 +91,12 @@ async fn a_registry_with_certificates_on_both_sides() {
 
 #[tokio::test]
 async fn a_registry_that_does_not_know_head() {
-    exercise(&Registry::start_with(&RegistryOptions::default().no_head()).unwrap(), Access::default()).await;
+    exercise(&start(&RegistryOptions::default().no_head()), Access::default()).await;
 }
 
 #[tokio::test]
 async fn an_unchanged_tag_costs_one_request() {
-    let registry = Registry::start().unwrap();
+    let registry = open();
     registry.push("org/app", "1.0.0", &PushedArtifact::flux(b"content".to_vec())).await.unwrap();
     let client = client(&registry, Access::default());
     client.resolve(&tag("1.0.0")).await.unwrap();
@@ -96,7 +109,7 @@ async fn an_unchanged_tag_costs_one_request() {
 
 #[tokio::test]
 async fn the_image_of_an_index_is_that_for_linux() {
-    let registry = Registry::start().unwrap();
+    let registry = open();
     let digest = registry.push("org/app", "amd64", &PushedArtifact::flux(b"content".to_vec())).await.unwrap();
     let size = client(&registry, Access::default()).manifest_size(&digest).await.unwrap();
     let media_type = "application/vnd.oci.image.manifest.v1+json";
@@ -114,7 +127,7 @@ async fn the_image_of_an_index_is_that_for_linux() {
 
 #[tokio::test]
 async fn credentials_come_from_a_docker_config() {
-    let registry = Registry::start_with(&RegistryOptions::default().basic("u", "p")).unwrap();
+    let registry = start(&RegistryOptions::default().basic("u", "p"));
     let mut keychain = Keychain::default();
     let config = serde_json::json!({"auths": {registry.address(): {"username": "u", "password": "p"}}});
     keychain.add_config(config.to_string().as_bytes()).unwrap();
