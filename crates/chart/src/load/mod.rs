@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use archive::files as archive_files;
 pub use assemble::assemble;
 pub use error::LoadError;
-pub use values::{merge_maps, parse_values};
+pub use values::{merge_maps, parse_values, with_float_numbers};
 
 use crate::chart::Chart;
 

@@ -47,7 +47,13 @@ fn documents(text: &str) -> Vec<String> {
     documents
 }
 
-/// Makes all numbers floats, as Go decodes JSON.
+/// A JSON value with all numbers as floats, as Go decodes JSON.
+pub fn with_float_numbers(mut value: Json) -> Json {
+    floats(&mut value);
+    value
+}
+
+/// Makes all numbers floats.
 pub(crate) fn floats(value: &mut Json) {
     match value {
         Json::Number(number) if !number.is_f64() => {

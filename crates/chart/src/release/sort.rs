@@ -55,33 +55,49 @@ impl Sorted {
 
 /// Sorts rendered files, by path.
 pub fn sort(files: &BTreeMap<String, String>) -> Result<Sorted, SortError> {
+    let documents = files
+        .iter()
+        .filter(|(path, _)| !is_partial(path))
+        .flat_map(|(path, text)| split(text).into_iter().map(move |document| (path.as_str(), document)));
+    sort_documents(documents)
+}
+
+/// Whether a template only defines what others use.
+pub(crate) fn is_partial(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with('_'))
+}
+
+/// Sorts documents, each with its path.
+pub(crate) fn sort_documents<'d>(
+    documents: impl Iterator<Item = (&'d str, &'d str)>,
+) -> Result<Sorted, SortError> {
     let mut sorted = Sorted::default();
-    for (path, text) in files {
-        let is_partial = path.rsplit('/').next().is_some_and(|name| name.starts_with('_'));
-        if is_partial {
-            continue;
-        }
-        for document in split(text) {
-            let head = Head::read(document).map_err(|source| SortError { path: path.clone(), source })?;
-            match role(&head, path, document) {
-                Role::Plain => {
-                    sorted.manifests.push(Manifest {
-                        path: path.clone(),
-                        content: document.to_owned(),
-                        head,
-                    });
-                }
-                Role::Hook(hook) => sorted.hooks.push(*hook),
-                Role::Unknown(events) => sorted.warnings.push(format!(
-                    "{path}: {} {} is left out: it is a hook for unknown events: {events}",
-                    head.kind, head.name
-                )),
+    for (path, document) in documents {
+        let head = Head::read(document).map_err(|source| SortError { path: path.to_owned(), source })?;
+        match role(&head, path, document) {
+            Role::Plain => {
+                sorted.manifests.push(Manifest { path: path.to_owned(), content: document.to_owned(), head });
             }
+            Role::Hook(hook) => sorted.hooks.push(*hook),
+            Role::Unknown(events) => sorted.warnings.push(format!(
+                "{path}: {} {} is left out: it is a hook for unknown events: {events}",
+                head.kind, head.name
+            )),
         }
     }
     sorted.hooks.sort_by(|a, b| compare(&a.kind, &b.kind, INSTALL_ORDER));
     sorted.manifests.sort_by(|a, b| compare(&a.head.kind, &b.head.kind, INSTALL_ORDER));
     Ok(sorted)
+}
+
+/// The manifest of a release: all its documents, each with the template that it comes from.
+pub fn manifest_text(manifests: &[Manifest]) -> String {
+    manifests.iter().map(|manifest| document_text(&manifest.path, &manifest.content)).collect()
+}
+
+/// A document as Helm prints and stores it.
+pub fn document_text(path: &str, content: &str) -> String {
+    format!("---\n# Source: {path}\n{content}\n")
 }
 
 /// Brings manifests into the order in which they are removed.

@@ -3,12 +3,11 @@
 pub(crate) mod coalesce;
 mod dependencies;
 mod strvals;
-mod tables;
+pub(crate) mod tables;
 
 pub use coalesce::coalesce;
 pub use dependencies::{is_compatible, process_dependencies};
 pub use strvals::{ReadFile, StrvalsError, parse_file, parse_json, parse_literal, parse_string, parse_typed};
-pub(crate) use tables::{from_json, to_json};
 
 use thiserror::Error;
 

@@ -3,6 +3,8 @@
 //! Helm's rules follow from such sharing in places (a global of a subchart shows in its parent from the second level
 //! on), so values are merged in the same form in which templates see them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Number, Value as Json};
 use sluice_gotmpl::value::{List, Map, Numbers, Str, Value};
 
@@ -31,6 +33,49 @@ fn value_to_json(value: &Value) -> Json {
         Value::List(list) => Json::Array(list.iter().map(|item| value_to_json(&item)).collect()),
         Value::Map(map) => Json::Object(to_json(map)),
     }
+}
+
+/// How deep values may be nested to be written. Deeper ones hold themselves. (Go looks for such from 1,000 on.)
+const MAX_DEPTH: usize = 1000;
+
+/// A value as `encoding/json` sees it: named types as what they are made of, bytes in base 64. The error is Go's, for
+/// numbers without a JSON form and for values that hold themselves.
+pub(crate) fn plain_json(value: &Value) -> Result<Json, String> {
+    plain_json_at(value, 0)
+}
+
+fn plain_json_at(value: &Value, depth: usize) -> Result<Json, String> {
+    if depth > MAX_DEPTH {
+        let name = value.type_name();
+        return Err(format!("json: unsupported value: encountered a cycle via {name}"));
+    }
+    Ok(match value {
+        Value::Float(float) => match Number::from_f64(*float) {
+            Some(number) => Json::Number(number),
+            None => return Err(format!("json: unsupported value: {}", crate::gotext::float(*float))),
+        },
+        Value::List(list) if list.is_nil() => Json::Null,
+        Value::List(list) => match list.as_bytes() {
+            Some(bytes) => Json::String(STANDARD.encode(bytes)),
+            None => {
+                let items = list.as_slice().unwrap_or_default();
+                Json::Array(
+                    items.iter().map(|item| plain_json_at(item, depth + 1)).collect::<Result<_, _>>()?,
+                )
+            }
+        },
+        Value::Map(map) if map.is_nil() => Json::Null,
+        Value::Map(map) => {
+            let entries = map.entries();
+            let entries = entries
+                .iter()
+                .map(|(key, value)| Ok((key.to_text().into_owned(), plain_json_at(value, depth + 1)?)));
+            Json::Object(entries.collect::<Result<_, String>>()?)
+        }
+        Value::Object(object) if object.is_nil() => Json::Null,
+        Value::Object(object) => plain_json_at(&object.to_plain(), depth + 1)?,
+        value => value_to_json(value),
+    })
 }
 
 /// A copy that shares nothing.

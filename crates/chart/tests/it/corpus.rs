@@ -62,3 +62,23 @@ pub(crate) fn same(a: &Value, b: &Value) -> bool {
         _ => a == b,
     }
 }
+
+/// Compares texts; the error shows where they begin to differ.
+pub(crate) fn same_text(what: &str, got: &str, expected: &str) -> Result<(), String> {
+    if got == expected {
+        return Ok(());
+    }
+    let at = got.lines().zip(expected.lines()).position(|(got, expected)| got != expected);
+    let at = at.unwrap_or_else(|| got.lines().count().min(expected.lines().count()));
+    let (got, expected) = (got.lines().nth(at), expected.lines().nth(at));
+    Err(format!("{what}, line {}: {got:?} instead of {expected:?}", at + 1))
+}
+
+/// The archive of a chart case: a symbolic link, which some checkouts have as a file with its target.
+pub(crate) fn archive(folder: &Path) -> PathBuf {
+    let path = folder.join("chart.tgz");
+    match fs::read(&path) {
+        Ok(bytes) if bytes.starts_with(b"../") => folder.join(String::from_utf8_lossy(&bytes).trim()),
+        _ => path,
+    }
+}

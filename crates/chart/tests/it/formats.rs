@@ -1,0 +1,54 @@
+//! YAML and JSON as templates write and read them, against recordings of Go.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::corpus;
+use crate::sprig::render;
+
+const WRITES: &str = r#"{{ $v := mustFromJson (.Files.Get "input") }}{{ toYaml $v | toJson }}
+{{ toYamlPretty $v | toJson }}
+{{ toJson $v | toJson }}"#;
+
+const READS: &str = r#"{{ if .Values.list }}{{ fromYamlArray (.Files.Get "input") | toJson }}{{ else }}{{ fromYaml (.Files.Get "input") | toJson }}{{ end }}"#;
+
+/// What a template gives for a file `input` and values.
+fn output(template: &str, input: &str, values: &Value) -> Result<String, String> {
+    let files = BTreeMap::from([
+        ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: fx\nversion: 1.0.0\n".to_vec()),
+        ("input".to_owned(), input.as_bytes().to_vec()),
+        ("templates/t.txt".to_owned(), template.as_bytes().to_vec()),
+    ]);
+    let mut rendered = render(&files, &values.to_string())?;
+    rendered.remove("fx/templates/t.txt").ok_or_else(|| "no output".to_owned())
+}
+
+#[test]
+fn writing() {
+    corpus::run("yaml", "emit", |case| {
+        let got = output(WRITES, &case["value"].to_string(), &json!({}))?;
+        let mut lines = got.lines().map(|line| serde_json::from_str::<String>(line).unwrap());
+        for key in ["toYaml", "toYamlPretty", "toJson"] {
+            // Where `toYaml` fails, templates get an empty text.
+            let want = case[key].as_str().unwrap_or_default();
+            corpus::same_text(key, &lines.next().unwrap_or_default(), want)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn reading() {
+    corpus::run("yaml", "parse", |case| {
+        let is_list = case["json"].is_array();
+        let got = output(READS, case["yaml"].as_str().unwrap(), &json!({ "list": is_list }))?;
+        let got: Value = serde_json::from_str(&got).map_err(|error| format!("{error}: {got}"))?;
+        match &case["error"] {
+            Value::String(want) => corpus::same_text("error", got["Error"].as_str().unwrap_or("none"), want),
+            _ if case["json"].is_null() && got == json!({}) => Ok(()),
+            _ if corpus::same(&got, &case["json"]) => Ok(()),
+            _ => Err(format!("{:?}: {got} instead of {}", case["yaml"], case["json"])),
+        }
+    });
+}
