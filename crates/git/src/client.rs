@@ -118,6 +118,20 @@ pub async fn fetch(
     within(options.deadline, work, failed).await
 }
 
+/// Brings one commit with its tree into the bare repository `store`, wherever it is in the history. A server that
+/// does not hand out single commits is asked for all that its branches and tags lead to.
+///
+/// The store is as for [`fetch`].
+pub async fn fetch_commit(
+    remote: &Remote,
+    sha: &str,
+    store: &Path,
+    options: &Options,
+) -> Result<Commit, Error> {
+    let reference = Reference::Commit { sha: sha.to_owned(), branch: None, name: None };
+    fetch(remote, &reference, store, options).await
+}
+
 /// Bounds the time of an operation.
 async fn within<T>(
     deadline: Instant,

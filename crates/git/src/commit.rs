@@ -172,18 +172,20 @@ fn split_commit(raw: &[u8]) -> (Vec<u8>, Option<String>) {
     (payload, signature.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// Splits a tag object into what was signed and the signature, which ends the message.
+/// What signatures begin with.
+const SIGNATURE_MARKS: [&[u8]; 4] = [
+    b"-----BEGIN PGP SIGNATURE-----",
+    b"-----BEGIN PGP MESSAGE-----",
+    b"-----BEGIN SSH SIGNATURE-----",
+    b"-----BEGIN SIGNED MESSAGE-----",
+];
+
+/// Splits a tag object into what was signed and the signature, which ends the message: what looks like another one
+/// before it is part of the message, as for git itself.
 fn split_tag(raw: &[u8]) -> (Vec<u8>, Option<String>) {
-    let start = [
-        "-----BEGIN PGP SIGNATURE-----",
-        "-----BEGIN PGP MESSAGE-----",
-        "-----BEGIN SSH SIGNATURE-----",
-        "-----BEGIN SIGNED MESSAGE-----",
-    ]
-    .iter()
-    .filter_map(|mark| find(raw, mark.as_bytes()))
-    .filter(|at| *at == 0 || raw[at - 1] == b'\n')
-    .min();
+    let begins_line = |at: usize| at == 0 || raw[at - 1] == b'\n';
+    let is_mark = |at: usize| SIGNATURE_MARKS.iter().any(|mark| raw[at..].starts_with(mark));
+    let start = (0..raw.len()).rev().find(|at| begins_line(*at) && is_mark(*at));
     match start {
         Some(at) => (raw[..at].to_vec(), Some(String::from_utf8_lossy(&raw[at..]).into_owned())),
         None => (raw.to_vec(), None),

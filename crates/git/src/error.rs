@@ -66,6 +66,14 @@ pub enum Error {
     /// No tag satisfies `ref.semver`.
     #[error("no match found for semver: {0}")]
     NoSemverMatch(String),
+    /// A submodule could not be fetched.
+    #[error("unable to clone submodule '{path}': {reason}")]
+    Submodule {
+        /// Where it belongs in the tree.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// A tree holds an entry that no honest client writes, such as `..` or `.git`.
     #[error("commit {commit} holds the unsafe path '{path}': {reason}")]
     UnsafePath {

@@ -305,6 +305,17 @@ fn read(repository: &Repository, target: &Target) -> Result<Commit, Error> {
             .map_err(|err| Error::Object { id: sha.to_owned(), reason: err.message().to_owned() })
     };
     let commit = id(&target.commit)?;
+    if target.object != target.commit {
+        // What a tag leads to is what its maker signed, not what the remote says of it.
+        let object = id(&target.object)?;
+        let peeled = repository.find_object(object, None).and_then(|object| object.peel_to_commit());
+        let peeled = peeled
+            .map_err(|err| Error::Object { id: target.object.clone(), reason: err.message().to_owned() })?;
+        if peeled.id() != commit {
+            let reason = format!("the tag leads to {}, not to {commit} as the remote says", peeled.id());
+            return Err(Error::Object { id: target.object.clone(), reason });
+        }
+    }
     let name = target.reference.as_deref().and_then(|reference| reference.strip_prefix("refs/tags/"));
     let tag = match name {
         Some(name) if target.object != target.commit => Tag::read(repository, id(&target.object)?, name)?,

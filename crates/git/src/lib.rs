@@ -15,8 +15,10 @@
 
 mod client;
 mod commit;
+mod content;
 mod error;
 mod fetch;
+mod github;
 mod pack;
 mod packed;
 mod protocol;
@@ -28,9 +30,11 @@ mod submodule;
 mod transport;
 mod tree;
 
-pub use client::{Head, Limits, Options, RemoteRef, fetch, ls_remote, resolve};
+pub use client::{Head, Limits, Options, RemoteRef, fetch, fetch_commit, ls_remote, resolve};
 pub use commit::{Commit, Person, Tag};
+pub use content::Content;
 pub use error::{Cause, Error};
+pub use github::{GitHubApp, GitHubTokens};
 pub use reference::{DEFAULT_BRANCH, Reference, ReferenceFields};
 pub use remote::{Auth, Remote, SshAlgorithms};
 pub use sluice_http::{ClientCertificate, Proxy, Tls};

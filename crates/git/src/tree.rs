@@ -84,6 +84,11 @@ impl Entry<'_> {
         Ok(Box::new(Cursor::new(Data(object))))
     }
 
+    /// The same place, taken for a directory: a submodule whose content is visited next.
+    pub(crate) fn as_directory(&self) -> Entry<'_> {
+        Entry { path: self.path, kind: Kind::Directory, mode: 0o040_000, ..*self }
+    }
+
     /// The whole content, refused when longer than `limit` bytes.
     pub fn read(&self, limit: u64) -> Result<Vec<u8>, Error> {
         let size = self.size()?;
@@ -131,10 +136,18 @@ impl Commit {
         &self,
         mut visit: impl FnMut(&Entry<'_>) -> Result<Walk, E>,
     ) -> Result<(), E> {
+        self.walk_at(&mut Vec::with_capacity(256), &mut visit).map(|_| ())
+    }
+
+    /// Visits all entries as if the tree lay at `path`; the root itself is not visited.
+    pub(crate) fn walk_at<E: From<Error>>(
+        &self,
+        path: &mut Vec<u8>,
+        visit: &mut impl FnMut(&Entry<'_>) -> Result<Walk, E>,
+    ) -> Result<Walk, E> {
         let repository = self.open()?;
         let odb = repository.odb().map_err(|err| Error::Store(err.message().to_owned()))?;
-        let mut path = Vec::with_capacity(256);
-        self.walk_tree(&repository, &odb, self.tree, &mut path, 0, &mut visit).map(|_| ())
+        self.walk_tree(&repository, &odb, self.tree, path, 0, visit)
     }
 
     /// The entry at a path with `/` between its parts, if there is one.

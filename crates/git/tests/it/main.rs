@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod concurrency;
+mod content;
 mod faults;
+mod github;
 mod http;
 mod proxy;
 mod references;
