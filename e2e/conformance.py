@@ -61,6 +61,51 @@ def kustomize(binaries, work):
     return verdict("kustomize", ran, failed)
 
 
+def helm(binaries, work):
+    """Renders every chart of the Helm corpus with the CLI, and runs the corpora of the engine's parts."""
+    return charts(binaries, work) & engine()
+
+
+def charts(binaries, work):
+    """The chart cases, as their own runner judges them."""
+    out = work / "helm.json"
+    command = [sys.executable, SUITES / "helm" / "run_charts.py", "--corpus", chart_cases(work / "charts"), "--json", out, "--cmd",
+               f"{binaries / 'sluice'} helm template rel {{chart}} --namespace ns --kube-version 1.36.0 --include-crds -f {{values}}"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if not out.exists():
+        print(done.stdout)
+        print("helm: the runner itself failed")
+        return False
+    print("\n".join(line for line in done.stdout.splitlines() if line.startswith("byte-exact")))
+    results = json.loads(out.read_text())
+    for result in results:
+        if not result["ok"] and result["case"] not in known("helm"):
+            print(f"helm: {result['case']}: {result['why']}")
+    return verdict("helm", {result["case"] for result in results}, {result["case"] for result in results if not result["ok"]})
+
+
+def chart_cases(folder):
+    """The cases with real links to the archives: some checkouts have links as files with the target's name."""
+    source = SUITES / "helm" / "charts"
+    for case in source.iterdir():
+        (folder / case.name).mkdir(parents=True)
+        for file in case.iterdir():
+            small = file.name == "chart.tgz" and not file.is_symlink() and file.stat().st_size < 1024
+            target = case / file.read_text().strip() if small and file.read_bytes().startswith(b"../") else file
+            (folder / case.name / file.name).symlink_to(target.resolve())
+    return folder
+
+
+def engine():
+    """The corpora of templates, functions, versions, YAML, values, release order and post-rendering: tests of the crates, with their totals."""
+    packages = ["sluice-semver", "sluice-gotmpl", "sluice-chart"]
+    command = ["cargo", "test", "--locked", "--quiet", *(f"--package={name}" for name in packages), "--tests", "--", "--nocapture", "--quiet"]
+    done = subprocess.run(command, cwd=servers.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    totals = re.findall(r"^\S*\s?\S*: \d+ of \d+ .*$", done.stdout, re.MULTILINE)
+    print("\n".join(totals if done.returncode == 0 else [done.stdout]))
+    return done.returncode == 0
+
+
 def traces(binaries, work):
     """Drives the controllers through the scenarios and compares with what Flux's own did."""
     ran = {path.stem for path in (SUITES / "traces" / "scenarios").glob("*.json") if re.search(TRACES, path.name)}
