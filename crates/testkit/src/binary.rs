@@ -32,6 +32,24 @@ pub fn e2e_binary() -> Result<&'static Path> {
     })
 }
 
+/// The binary that plays object stores: the one that the environment variable `SLUICE_OBJECTSTORES_BIN` names, else the
+/// one of this clone, built first if need be.
+pub(crate) fn objectstores_binary() -> Result<&'static Path> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    memoized(&FOUND, || {
+        if let Some(path) = std::env::var_os("SLUICE_OBJECTSTORES_BIN") {
+            return Ok(path.into());
+        }
+        let script = project_root().join("scripts/build-objectstores");
+        let output = Command::new(&script)
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("run {}", script.display()))?;
+        ensure!(output.status.success(), "{} failed: see its message above", script.display());
+        Ok(String::from_utf8(output.stdout)?.trim().into())
+    })
+}
+
 /// The command that runs a controller: from the folder that `SLUICE_BIN_DIR` names, else from the
 /// multi-call binary of the sources as they are now. Cargo builds only what a test's own package needs,
 /// so that a binary lying around in the target folder might be an old one.

@@ -45,7 +45,7 @@ impl Controller {
         ControllerBuilder { name: name.to_owned(), kubeconfig: None, arguments: Vec::new(), environment }
     }
 
-    /// Host and port at which source-controller serves artifacts.
+    /// Host and port at which source-controller or source-watcher serves artifacts.
     pub fn storage(&self) -> Option<&str> {
         self.storage.as_deref()
     }
@@ -180,7 +180,8 @@ impl ControllerBuilder {
     pub async fn start(self) -> Result<Controller> {
         let folder = tempfile::Builder::new().prefix("sluice-controller-").tempdir()?;
         let (health, metrics) = (free_address()?, free_address()?);
-        let storage = if self.name == "source-controller" { Some(free_address()?) } else { None };
+        let serves = matches!(self.name.as_str(), "source-controller" | "source-watcher");
+        let storage = if serves { Some(free_address()?) } else { None };
         let addresses = Addresses { health: &health, metrics: &metrics, storage: storage.as_deref() };
         let process = self.spawn(folder.path(), &addresses)?;
         let http = http_client()?;
@@ -218,7 +219,7 @@ fn free_address() -> Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-fn http_client() -> Result<reqwest::Client> {
+pub(crate) fn http_client() -> Result<reqwest::Client> {
     // Fails when one is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Ok(reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?)

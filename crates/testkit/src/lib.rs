@@ -24,6 +24,7 @@ mod git_repository;
 mod git_server;
 mod metrics;
 mod namespace;
+mod object_store;
 mod process;
 mod registry;
 mod server;
@@ -39,6 +40,7 @@ pub use self::{
     git_server::{GitServer, Request},
     metrics::{Metrics, Sample},
     namespace::Namespace,
+    object_store::{ObjectStore, S3Options, StoreRequest},
     registry::{PushedArtifact, Registry, RegistryOptions, RegistryRequest},
     sink::{EventSink, Received},
     wait::{condition, wait_for, wait_gone, wait_ready},

@@ -23,7 +23,17 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a program of the e2e binary and returns once it serves.
     pub(crate) fn start(program: &str, arguments: &[OsString], log: &Path) -> Result<Self> {
-        let mut command = Command::new(e2e_binary()?);
+        Self::start_from(e2e_binary()?, program, arguments, log)
+    }
+
+    /// As [`start`](Self::start), from another binary whose programs announce themselves in the same way.
+    pub(crate) fn start_from(
+        binary: &Path,
+        program: &str,
+        arguments: &[OsString],
+        log: &Path,
+    ) -> Result<Self> {
+        let mut command = Command::new(binary);
         command.arg(program).args(arguments).arg("--exit-with-parent");
         let mut process = Process::start(command, log, true)?;
         let mut stdout = BufReader::new(process.stdout().context("standard output is not piped")?);
