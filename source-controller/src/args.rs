@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use sluice_archive::Algorithm;
 use sluice_artifact::StorageConfig;
+use sluice_chart::LoadOptions;
+use sluice_chart::load::Limits;
 use sluice_runtime::flags::{CommonArgs, parse_duration};
 
 /// Features that can be switched, with their defaults.
@@ -87,6 +89,15 @@ pub struct StorageArgs {
     /// What digests of artifacts are computed with: sha1, sha256, sha384, sha512 or blake3.
     #[arg(long, default_value = "sha256", value_name = "ALGORITHM")]
     pub artifact_digest_algo: Algorithm,
+}
+
+impl Args {
+    /// Bounds on what Helm charts may be.
+    pub fn chart_options(&self) -> LoadOptions {
+        let defaults = Limits::default();
+        let file = self.helm_chart_file_max_size.try_into().unwrap_or(0);
+        LoadOptions { limits: Limits { file, chart: defaults.chart.max(file), ..defaults }, root: None }
+    }
 }
 
 impl StorageArgs {

@@ -13,6 +13,8 @@ pub(crate) mod types {
     pub(crate) const SOURCE_VERIFIED: &str = "SourceVerified";
     /// The source could not be fetched.
     pub(crate) const FETCH_FAILED: &str = "FetchFailed";
+    /// The chart could not be built.
+    pub(crate) const BUILD_FAILED: &str = "BuildFailed";
     /// The artifact could not be stored.
     pub(crate) const STORAGE_OPERATION_FAILED: &str = "StorageOperationFailed";
     /// Another repository whose artifact is included has none.
@@ -25,6 +27,8 @@ pub(crate) mod reasons {
     pub(crate) const ARTIFACT_UP_TO_DATE: &str = "ArtifactUpToDate";
     pub(crate) const ARTIFACT_VERIFICATION_FAILED: &str = "ArtifactVerificationFailed";
     pub(crate) const AUTHENTICATION_FAILED: &str = "AuthenticationFailed";
+    pub(crate) const BUCKET_OPERATION_FAILED: &str = "BucketOperationFailed";
+    pub(crate) const COPY_FAILURE: &str = "CopyFailure";
     pub(crate) const DIRECTORY_CREATION_FAILED: &str = "DirectoryCreationFailed";
     pub(crate) const EMPTY_GIT_REPOSITORY: &str = "EmptyGitRepository";
     pub(crate) const FEATURE_GATE_DISABLED: &str = "FeatureGateDisabled";
@@ -32,18 +36,32 @@ pub(crate) mod reasons {
     pub(crate) const GARBAGE_COLLECTION_SUCCEEDED: &str = "GarbageCollectionSucceeded";
     pub(crate) const GIT_OPERATION_FAILED: &str = "GitOperationFailed";
     pub(crate) const GIT_OPERATION_SUCCEEDED: &str = "GitOperationSucceeded";
+    pub(crate) const ILLEGAL_PATH: &str = "IllegalPath";
+    pub(crate) const INCLUDE_CHANGE: &str = "IncludeChange";
+    pub(crate) const INDEXATION_FAILED: &str = "IndexationFailed";
+    pub(crate) const INVALID_COMMIT_SIGNATURE: &str = "InvalidCommitSignature";
+    pub(crate) const INVALID_GIT_OBJECT: &str = "InvalidGitObject";
     pub(crate) const INVALID_PROVIDER_CONFIGURATION: &str = "InvalidProviderConfiguration";
+    pub(crate) const INVALID_STS_CONFIGURATION: &str = "InvalidSTSConfiguration";
+    pub(crate) const INVALID_TAG_SIGNATURE: &str = "InvalidTagSignature";
+    pub(crate) const INVALID_VERIFICATION_MODE: &str = "InvalidVerificationMode";
     pub(crate) const NEW_ARTIFACT: &str = "NewArtifact";
     pub(crate) const NEW_REVISION: &str = "NewRevision";
+    pub(crate) const NOT_FOUND: &str = "NotFound";
+    pub(crate) const NO_ARTIFACT: &str = "NoArtifact";
+    pub(crate) const NO_SOURCE_ARTIFACT: &str = "NoSourceArtifact";
     pub(crate) const OCI_LAYER_OPERATION_FAILED: &str = "OCIArtifactLayerOperationFailed";
     pub(crate) const OCI_PULL_FAILED: &str = "OCIArtifactPullFailed";
     pub(crate) const PATCH_OPERATION_FAILED: &str = "PatchOperationFailed";
     pub(crate) const READ_OPERATION_FAILED: &str = "ReadOperationFailed";
     pub(crate) const SOURCE_IGNORE_ERROR: &str = "SourceIgnoreError";
+    pub(crate) const SOURCE_UNAVAILABLE: &str = "SourceUnavailable";
     pub(crate) const SYMLINK_UPDATE_FAILED: &str = "SymlinkUpdateFailed";
+    pub(crate) const UNSUPPORTED_SOURCE_KIND: &str = "UnsupportedSourceKind";
     /// Not one of Flux's: a field of the spec that this version cannot honour.
     pub(crate) const UNSUPPORTED_FIELD: &str = "UnsupportedField";
     pub(crate) const URL_INVALID: &str = "URLInvalid";
+    pub(crate) const VERIFICATION_ERROR: &str = "VerificationError";
 }
 
 /// Whether the stored artifact is still what the object asks for.

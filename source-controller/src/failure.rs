@@ -1,6 +1,7 @@
 //! Why a turn at a source did not succeed, and what follows from it.
 
 use std::fmt;
+use std::time::Duration;
 
 use sluice_apis::conditions::{ConditionedObject, mark_true};
 use sluice_runtime::PatchError;
@@ -26,6 +27,10 @@ pub(crate) enum Then {
     Retry,
     /// Nothing, until someone changes the object.
     Stall,
+    /// Another turn after this time: something else has to happen first.
+    Wait(Duration),
+    /// Another turn with backoff, without alarm: what it takes is about to come.
+    Again,
     /// Another turn at once: what this one was about has changed meanwhile.
     Superseded,
 }
@@ -39,6 +44,16 @@ impl Failure {
     /// A failure that lasts until the object changes.
     pub(crate) fn stall(reason: &'static str, message: impl fmt::Display) -> Self {
         Self { reason, message: message.to_string(), then: Then::Stall, condition: None }
+    }
+
+    /// Something else has to happen first; it is looked for again after this time.
+    pub(crate) fn wait(reason: &'static str, message: impl fmt::Display, after: Duration) -> Self {
+        Self { reason, message: message.to_string(), then: Then::Wait(after), condition: None }
+    }
+
+    /// What it takes is about to come; the conditions tell already.
+    pub(crate) fn again(message: impl fmt::Display) -> Self {
+        Self { reason: "", message: message.to_string(), then: Then::Again, condition: None }
     }
 
     /// The object changed while the turn went on.

@@ -64,7 +64,9 @@ fn tell<K: Object>(pass: &Pass<K>, result: &Result<Success, Failure>) {
         Ok(Success::Unchanged { reason, message }) => (EventType::Trace, *reason, message),
         Err(failure) => match failure.then {
             Then::Retry | Then::Stall => (EventType::Warning, failure.reason, &failure.message),
-            Then::Superseded => return,
+            // Nobody need be alerted: it is expected to pass.
+            Then::Wait(_) => (EventType::Trace, failure.reason, &failure.message),
+            Then::Again | Then::Superseded => return,
         },
         Ok(Success::Stored | Success::Suspended) => return,
     };
@@ -87,6 +89,8 @@ fn settle<K: ConditionedObject>(
         Ok(Success::Suspended) => Ok(Action::Done),
         Err(failure) => match failure.then {
             Then::Retry => Err(failure.message.clone()),
+            Then::Again => Ok(Action::Backoff(failure.message.clone().into())),
+            Then::Wait(after) => Ok(Action::After(after)),
             Then::Stall | Then::Superseded => Ok(Action::Done),
         },
     };
@@ -189,6 +193,16 @@ mod tests {
         let failure = Failure::retry("GitOperationFailed", "no route");
         assert!(settle(&mut object, &SUMMARY, HOUR, &Err(failure)).is_err());
         assert!(!is_stalled(&object));
+    }
+
+    #[test]
+    fn what_waits_is_looked_at_again_and_not_observed() {
+        let after = Duration::from_secs(30);
+        let (object, next) = failed(Failure::wait("NotFound", "not there yet", after));
+        assert_eq!(next, Ok(Action::After(after)));
+        assert_eq!(reason(&object, READY), Some("NotFound"));
+        assert_eq!(reason(&object, RECONCILING), Some(PROGRESSING_WITH_RETRY));
+        assert_eq!(object.observed_generation(), 1);
     }
 
     #[test]

@@ -2,23 +2,30 @@
 
 mod announce;
 pub mod args;
+mod artifactgenerator;
+mod bucket;
 mod conditions;
 mod directory;
 mod failure;
 mod finalize;
 mod finish;
 mod gitrepository;
+mod helm;
+mod helmchart;
+mod helmrepository;
 mod kind;
 mod lanes;
 mod notify;
 mod ocirepository;
 mod publish;
 mod secrets;
+mod signature;
 mod storage;
+pub mod watcher;
 
 use std::sync::Arc;
 
-use sluice_artifact::{Storage, StorageError, serve};
+use sluice_artifact::{FetchError, Storage, StorageError, serve};
 use sluice_git::SshAlgorithms;
 use sluice_runtime::flags::parse_listen_addr;
 use sluice_runtime::{Manager, RuntimeError, Task};
@@ -26,7 +33,7 @@ use tokio::net::TcpListener;
 
 pub use args::Args;
 
-use crate::args::{FEATURE_GATES, OBJECT_LEVEL_WORKLOAD_IDENTITY};
+use crate::args::{FEATURE_GATES, OBJECT_LEVEL_WORKLOAD_IDENTITY, StorageArgs};
 
 /// Why the controller could not start or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +47,9 @@ pub enum Error {
     /// There is no directory for what is being fetched.
     #[error("unable to create a temporary directory: {0}")]
     Workspace(#[source] std::io::Error),
+    /// Artifacts cannot be fetched.
+    #[error("unable to prepare the download of artifacts: {0}")]
+    Fetcher(#[source] FetchError),
     /// A flag needs a feature that is off.
     #[error("--default-service-account needs the feature gate {OBJECT_LEVEL_WORKLOAD_IDENTITY}")]
     Gate,
@@ -56,24 +66,40 @@ pub async fn run(args: Args) -> Result<(), Error> {
     }
     let manager = Manager::new("source-controller", &args.common).await?;
     let storage = Arc::new(Storage::open(args.storage.config())?);
-    let files = file_server(&args, &storage)?;
+    let files = file_server(&args.storage, &storage)?;
     let concurrency = args.concurrent;
+    let load = args.chart_options();
     let git = gitrepository::Setup {
         storage: Arc::clone(&storage),
         concurrency,
+        requeue_dependency: args.requeue_dependency,
         ssh: SshAlgorithms { kex: args.ssh_kex_algos, host_key: args.ssh_hostkey_algos },
     };
     let git = gitrepository::start(&manager, git).map_err(Error::Workspace)?;
     let workload_identity = gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY);
+    let buckets = bucket::Setup { storage: Arc::clone(&storage), concurrency, workload_identity };
+    let buckets = bucket::start(&manager, buckets).map_err(Error::Workspace)?;
+    let max_index = args.helm_index_max_size.try_into().unwrap_or(0);
+    let helm = helmrepository::Setup { storage: Arc::clone(&storage), concurrency, max_index };
+    let (repositories, helm) = helmrepository::start(&manager, helm).map_err(Error::Workspace)?;
+    let charts = helmchart::Setup {
+        storage: Arc::clone(&storage),
+        concurrency,
+        repositories,
+        load,
+        max_chart: args.helm_chart_max_size.try_into().unwrap_or(0),
+        max_index,
+    };
+    let charts = helmchart::start(&manager, charts).map_err(Error::Workspace)?;
     let oci = ocirepository::Setup { storage, concurrency, workload_identity };
     let oci = ocirepository::start(&manager, oci).map_err(Error::Workspace)?;
-    Ok(manager.run(vec![files, git, oci]).await?)
+    Ok(manager.run(vec![files, buckets, git, oci, helm, charts]).await?)
 }
 
 /// Serves artifacts while this process leads: only the leader has them.
-fn file_server(args: &Args, storage: &Arc<Storage>) -> Result<Task, Error> {
+fn file_server(args: &StorageArgs, storage: &Arc<Storage>) -> Result<Task, Error> {
     let address =
-        parse_listen_addr("storage-addr", &args.storage.storage_addr).map_err(RuntimeError::from)?;
+        parse_listen_addr("storage-addr", &args.storage_addr).map_err(RuntimeError::from)?;
     let storage = Arc::clone(storage);
     Ok(Task::new("artifact server", move |cancel| async move {
         let Some(address) = address else { return Ok(()) };

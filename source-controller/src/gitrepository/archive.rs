@@ -4,7 +4,7 @@ use std::io::Write;
 
 use sluice_archive::ignore::{self, IGNORE_FILE, Matcher, Pattern};
 use sluice_archive::{Algorithm, Summary, WriteError, Writer, walk_order};
-use sluice_git::{Commit, Kind, Walk};
+use sluice_git::{Content, Kind, Walk};
 
 /// Largest file of ignore patterns in bytes.
 const MAX_IGNORE_FILE: u64 = 1 << 20;
@@ -29,9 +29,9 @@ pub(super) enum ArchiveError {
 }
 
 /// The rules for what belongs to the archive: those of ignore files in the commit, then those of the spec.
-pub(super) fn matcher(commit: &Commit, ignore: Option<&str>) -> Result<Matcher, ArchiveError> {
+pub(super) fn matcher(content: &Content, ignore: Option<&str>) -> Result<Matcher, ArchiveError> {
     let mut files: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    commit.walk(|entry| -> Result<Walk, ArchiveError> {
+    content.walk(|entry| -> Result<Walk, ArchiveError> {
         let (dir, name) = split(entry.path);
         // A link is no file of patterns, wherever it leads.
         if name == IGNORE_FILE.as_bytes() && matches!(entry.kind, Kind::File | Kind::Executable) {
@@ -58,13 +58,13 @@ pub(super) fn matcher(commit: &Commit, ignore: Option<&str>) -> Result<Matcher, 
 /// Writes the files of a commit that `matcher` does not exclude. Symbolic links are left out; a submodule is
 /// an empty directory.
 pub(super) fn write<W: Write>(
-    commit: &Commit,
+    content: &Content,
     matcher: &Matcher,
     algorithm: Algorithm,
     out: W,
 ) -> Result<(W, Summary), ArchiveError> {
     let mut writer = Writer::new(out, algorithm)?;
-    commit.walk(|entry| -> Result<Walk, ArchiveError> {
+    content.walk(|entry| -> Result<Walk, ArchiveError> {
         let text = String::from_utf8_lossy(entry.path);
         let path: Vec<&str> = text.split('/').collect();
         let is_dir = matches!(entry.kind, Kind::Directory | Kind::Submodule);

@@ -2,18 +2,22 @@
 
 mod archive;
 mod build;
+mod include;
 mod remote;
 mod source;
 mod status;
 mod stores;
+mod verify;
+mod worktree;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sluice_apis::source::v1::GitRepository;
 use sluice_artifact::Storage;
-use sluice_git::{Commit, SshAlgorithms};
-use sluice_runtime::{Action, Manager, Pass, ReconcileError, Reconciler, Task};
+use sluice_git::{Content, GitHubTokens, SshAlgorithms};
+use sluice_runtime::{Action, Manager, Pass, ReconcileError, Reconciler, Store, Task};
 
 use crate::announce::announce;
 use crate::failure::Failure;
@@ -30,15 +34,19 @@ use stores::Stores;
 pub(crate) struct Setup {
     pub(crate) storage: Arc<Storage>,
     pub(crate) concurrency: usize,
+    /// When an object whose includes are not ready is looked at again.
+    pub(crate) requeue_dependency: Duration,
     pub(crate) ssh: SshAlgorithms,
 }
 
 /// Prepares the controller of this kind.
 pub(crate) fn start(manager: &Manager, setup: Setup) -> io::Result<Task> {
-    let Setup { storage, concurrency, ssh } = setup;
+    let Setup { storage, concurrency, requeue_dependency, ssh } = setup;
     let (stores, lanes) = (Arc::new(Stores::create()?), Lanes::new(concurrency));
-    let reconciler = GitReconciler { storage, stores, lanes, ssh };
     let controller = manager.controller::<GitRepository>();
+    let repositories = controller.store();
+    let apps = GitHubTokens::default();
+    let reconciler = GitReconciler { storage, stores, lanes, repositories, requeue_dependency, apps, ssh };
     Ok(controller.concurrency(concurrency).owned_conditions(status::OWNED).reconcile_with(reconciler))
 }
 
@@ -46,6 +54,10 @@ struct GitReconciler {
     storage: Arc<Storage>,
     stores: Arc<Stores>,
     lanes: Lanes,
+    /// All objects of this kind, for includes.
+    repositories: Store<GitRepository>,
+    requeue_dependency: Duration,
+    apps: GitHubTokens,
     ssh: SshAlgorithms,
 }
 
@@ -71,7 +83,9 @@ impl Reconciler for GitReconciler {
         let result = self.run(pass).await;
         // 8. People hear of new artifacts and of recoveries.
         if let Ok(done) = &result {
-            notify(pass, &before, |object| status::stored_message(object, done.commit.as_deref()));
+            notify(pass, &before, |object| {
+                status::stored_message(object, done.content.as_deref().map(Content::commit))
+            });
         }
         // 9. The status tells how it went.
         finish(pass, result.map(|done| done.success)).await
@@ -81,8 +95,8 @@ impl Reconciler for GitReconciler {
 /// A turn that went well.
 struct Done {
     success: Success,
-    /// The commit, if it was fetched.
-    commit: Option<Box<Commit>>,
+    /// What was fetched, if anything was.
+    content: Option<Box<Content>>,
 }
 
 impl GitReconciler {
@@ -92,12 +106,12 @@ impl GitReconciler {
         // 5. See what is stored.
         check_storage(pass, &self.storage).await?;
         // 6. Fetch the commit, unless it is the one that is stored.
-        let commit = match self.fetch(pass).await? {
-            Fetched::Unchanged(success) => return Ok(Done { success, commit: None }),
-            Fetched::Commit(commit) => commit,
+        let (content, includes) = match self.fetch(pass).await? {
+            Fetched::Unchanged(success) => return Ok(Done { success, content: None }),
+            Fetched::Content(content, includes) => (content, includes),
         };
         // 7. Store its content.
-        self.build(pass, &commit).await?;
-        Ok(Done { success: Success::Stored, commit: Some(commit) })
+        self.build(pass, &content, includes).await?;
+        Ok(Done { success: Success::Stored, content: Some(content) })
     }
 }

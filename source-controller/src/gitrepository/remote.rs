@@ -2,7 +2,7 @@
 
 use kube::Client;
 use sluice_apis::source::v1::{GitProvider, GitRepository};
-use sluice_git::{Auth, Remote};
+use sluice_git::{Auth, GitHubApp, Remote};
 
 use super::GitReconciler;
 use crate::conditions::reasons::{
@@ -19,7 +19,6 @@ impl GitReconciler {
     /// The repository with credentials, certificates and proxy as the spec and its Secrets say.
     pub(super) async fn remote(&self, client: &Client, object: &GitRepository) -> Result<Remote, Failure> {
         let result = async {
-            refuse_unsupported(object)?;
             let proxy = read_proxy(client, object).await?;
             let mut remote = Remote::new(&object.spec.url).map_err(|error| {
                 // The type of a URL is checked when credentials are, a malformed one is for the user to mend.
@@ -36,35 +35,24 @@ impl GitReconciler {
             check_provider(&data, object)?;
             remote.proxy = proxy;
             remote.ssh = self.ssh.clone();
+            if object.spec.provider == Some(GitProvider::GitHub) {
+                remote.auth = self.app_credentials(&data, &remote).await?;
+            }
             Ok(remote)
         };
         result.await.map_err(|failure: Failure| failure.with_condition(FETCH_FAILED))
+    }
+
+    /// The token that a GitHub App has for the repository.
+    async fn app_credentials(&self, data: &Data, remote: &Remote) -> Result<Auth, Failure> {
+        let unusable = |error: sluice_git::Error| unusable_credentials(&error.to_string());
+        let app = GitHubApp::from_secret(data).map_err(unusable)?;
+        self.apps.credentials(&app, &remote.tls, remote.proxy.as_ref()).await.map_err(unusable)
     }
 }
 
 fn unusable_credentials(error: &str) -> Failure {
     Failure::retry(AUTHENTICATION_FAILED, format!("failed to configure authentication options: {error}"))
-}
-
-/// Fields that change what the artifact holds, and that this version does not know how to honour: refused
-/// rather than ignored.
-fn refuse_unsupported(object: &GitRepository) -> Result<(), Failure> {
-    let spec = &object.spec;
-    let field = [
-        ("include", !spec.include.is_empty()),
-        ("recurseSubmodules", spec.recurse_submodules),
-        ("sparseCheckout", !spec.sparse_checkout.is_empty()),
-        ("verify", spec.verify.is_some()),
-    ]
-    .into_iter()
-    .find_map(|(field, set)| set.then_some(field));
-    match field {
-        Some(field) => Err(Failure::stall(
-            UNSUPPORTED_FIELD,
-            format!("spec.{field} is not supported by this version of the controller: remove it"),
-        )),
-        None => Ok(()),
-    }
 }
 
 async fn read_proxy(client: &Client, object: &GitRepository) -> Result<Option<sluice_http::Proxy>, Failure> {
@@ -115,7 +103,7 @@ fn check_provider(data: &Data, object: &GitRepository) -> Result<(), Failure> {
             Err(Failure::stall(INVALID_PROVIDER_CONFIGURATION, no_app))
         }
         Some(GitProvider::GitHub) if !has_app => Err(Failure::retry(INVALID_PROVIDER_CONFIGURATION, no_app)),
-        Some(GitProvider::GitHub) => Err(unsupported("github")),
+        Some(GitProvider::GitHub) => Ok(()),
         Some(GitProvider::Aws) => Err(unsupported("aws")),
         Some(GitProvider::Azure) => Err(unsupported("azure")),
         _ if has_app => Err(Failure::retry(

@@ -2,14 +2,13 @@
 
 use sluice_apis::conditions::{delete, is_false, is_true, mark_true};
 use sluice_apis::source::v1::{GitRepository, GitRepositoryRef, Source};
-use sluice_git::{Commit, Options, Reference, ReferenceFields, Remote, fetch, resolve};
+use sluice_git::{Content, Options, Reference, ReferenceFields, Remote, fetch, resolve};
 use sluice_runtime::Pass;
 
-use super::GitReconciler;
+use super::include::Include;
 use super::status::{config_changed, mark_stored};
-use crate::conditions::types::{
-    ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, INCLUDE_UNAVAILABLE, SOURCE_VERIFIED,
-};
+use super::{GitReconciler, verify};
+use crate::conditions::types::{ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, SOURCE_VERIFIED};
 use crate::conditions::{Drift, mark_progress, reasons};
 use crate::failure::Failure;
 use crate::finish::Success;
@@ -19,8 +18,8 @@ use crate::kind::SourceKind;
 pub(super) enum Fetched {
     /// What is stored already; nothing was transferred.
     Unchanged(Success),
-    /// This commit, whose objects are here now.
-    Commit(Box<Commit>),
+    /// This commit, whose objects are here now, and what is added to it.
+    Content(Box<Content>, Vec<Include>),
 }
 
 impl GitReconciler {
@@ -31,14 +30,16 @@ impl GitReconciler {
             delete(&mut pass.object, SOURCE_VERIFIED);
         }
         let remote = self.remote(pass.client(), &pass.object).await?;
-        delete(&mut pass.object, INCLUDE_UNAVAILABLE);
-        delete(&mut pass.object, ARTIFACT_OUTDATED);
+        let includes = self.find_includes(pass).await?;
 
         let reference = reference(&pass.object);
         if let Some(revision) = self.stored_head(pass, &remote, &reference).await?
-            && !config_changed(&pass.object)
+            && !config_changed(&pass.object, &includes)
         {
             delete(&mut pass.object, FETCH_FAILED);
+            if pass.object.spec.verify.is_none() {
+                verify::forget(&mut pass.object);
+            }
             // Says the same as before, but of the current generation.
             mark_stored(&mut pass.object, &revision);
             let message = format!("no changes since last reconciliation: observed revision '{revision}'");
@@ -46,10 +47,10 @@ impl GitReconciler {
             return Ok(Fetched::Unchanged(Success::Unchanged { reason, message }));
         }
 
-        let commit = self.fetch_commit(pass, &remote, &reference).await?;
+        let content = self.fetch_content(pass, &remote, &reference).await?;
         delete(&mut pass.object, FETCH_FAILED);
-        delete(&mut pass.object, SOURCE_VERIFIED);
-        pass.object.status.get_or_insert_default().source_verification_mode = None;
+        let commit = content.commit();
+        verify::verify(pass, commit).await?;
         if !pass.object.has_revision(&commit.revision) {
             let message = format!("new upstream revision '{}'", commit.revision);
             if pass.object.artifact().is_some() {
@@ -58,7 +59,7 @@ impl GitReconciler {
             mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
             pass.patch().await?;
         }
-        Ok(Fetched::Commit(Box::new(commit)))
+        Ok(Fetched::Content(Box::new(content), includes))
     }
 
     /// The revision of the remote, if a listing can tell that it is the one that is stored.
@@ -78,18 +79,66 @@ impl GitReconciler {
         Ok(head.map(|head| head.revision).filter(|revision| pass.object.has_revision(revision)))
     }
 
-    async fn fetch_commit(
+    /// Fetches the commit, and the submodules that the spec wants.
+    async fn fetch_content(
         &self,
         pass: &Pass<GitRepository>,
         remote: &Remote,
         reference: &Reference,
-    ) -> Result<Commit, Failure> {
-        let options = Options::timeout(pass.object.spec.timeout.0);
-        let store = self.stores.open(pass.key(), &pass.object.spec.url);
-        let commit =
-            self.lanes.ask(pass, &remote.url, Box::pin(fetch(remote, reference, &store, &options))).await?;
-        commit.map_err(|error| failed(&error))
+    ) -> Result<Content, Failure> {
+        let spec = &pass.object.spec;
+        let options = Options::timeout(spec.timeout.0);
+        let store = self.stores.open(pass.key(), &spec.url);
+        let work = async {
+            let commit = fetch(remote, reference, &store, &options).await?;
+            let mut content = Content::new(commit).with_directories(&spec.sparse_checkout);
+            if spec.recurse_submodules {
+                let store_of = |remote: &Remote| self.stores.open_submodule(pass.key(), remote.url.as_str());
+                content.fetch_submodules(remote, &store_of, &options).await?;
+            }
+            Ok(content)
+        };
+        let content = self.lanes.ask(pass, &remote.url, Box::pin(work)).await?;
+        let content = content.map_err(|error| failed(&error))?;
+        self.check_directories(pass, content).await
     }
+
+    /// Whether all directories that are wanted are there.
+    async fn check_directories(
+        &self,
+        pass: &Pass<GitRepository>,
+        content: Content,
+    ) -> Result<Content, Failure> {
+        let directories = pass.object.spec.sparse_checkout.clone();
+        if directories.is_empty() {
+            return Ok(content);
+        }
+        let check = move || {
+            for directory in directories {
+                if !content.contains(&directory)? {
+                    return Ok(Err(directory));
+                }
+            }
+            Ok(Ok(content))
+        };
+        let checked = tokio::task::spawn_blocking(check).await;
+        let checked: Result<Result<Content, String>, sluice_git::Error> = checked.map_err(|error| {
+            Failure::retry(reasons::GIT_OPERATION_FAILED, error).with_condition(FETCH_FAILED)
+        })?;
+        checked.map_err(|error| failed(&error))?.map_err(|directory| {
+            // There is no checkout to look into; its name stands for the place where Flux looks.
+            let place = format!("{}/{}", worktree_name(pass), directory.trim_start_matches("./"));
+            let message = format!(
+                "failed to sparse checkout directories : sparse checkout dir '{directory}' does not exist in repository: lstat {place}: no such file or directory"
+            );
+            Failure::retry(reasons::GIT_OPERATION_FAILED, message).with_condition(FETCH_FAILED)
+        })
+    }
+}
+
+/// How messages name the directory with the files of the commit.
+pub(super) fn worktree_name(pass: &Pass<GitRepository>) -> String {
+    format!("/tmp/gitrepository-{}-{}", pass.key().namespace, pass.key().name)
 }
 
 fn failed(error: &sluice_git::Error) -> Failure {

@@ -8,6 +8,8 @@ use sluice_apis::meta::reasons::SUCCEEDED;
 use sluice_apis::source::v1::{Artifact, GitRepository, Source};
 use sluice_git::Commit;
 
+use super::include::{Include, are_same};
+use super::verify;
 use crate::conditions::types::{
     ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, INCLUDE_UNAVAILABLE, SOURCE_VERIFIED,
     STORAGE_OPERATION_FAILED,
@@ -67,23 +69,24 @@ pub(super) fn stored_message(object: &GitRepository, commit: Option<&Commit>) ->
     format!("stored artifact for commit '{}'", commit.map_or_else(revision, Commit::short_message))
 }
 
-/// Whether the artifact was built from other settings than the spec has now.
-pub(super) fn config_changed(object: &GitRepository) -> bool {
+/// Whether the artifact was built from other settings than the spec has now, or from other artifacts.
+pub(super) fn config_changed(object: &GitRepository, includes: &[Include]) -> bool {
     let spec = &object.spec;
     let Some(status) = &object.status else { return true };
     spec.ignore != status.observed_ignore
         || spec.recurse_submodules != status.observed_recurse_submodules
         || spec.include != status.observed_include
-        || spec.include.len() != status.included_artifacts.len()
+        || !are_same(includes, &status.included_artifacts)
         || spec.sparse_checkout != status.observed_sparse_checkout
+        || verify::is_due(object)
 }
 
 /// Remembers a new artifact and the settings that it was built from.
-pub(super) fn record_artifact(object: &mut GitRepository, artifact: Artifact) {
+pub(super) fn record_artifact(object: &mut GitRepository, artifact: Artifact, includes: Vec<Include>) {
     let spec = &object.spec;
     let status = object.status.get_or_insert_default();
     status.artifact = Some(artifact);
-    status.included_artifacts = Vec::new();
+    status.included_artifacts = includes.into_iter().map(|include| include.artifact).collect();
     status.observed_ignore.clone_from(&spec.ignore);
     status.observed_recurse_submodules = spec.recurse_submodules;
     status.observed_include.clone_from(&spec.include);

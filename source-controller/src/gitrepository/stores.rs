@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use sluice_archive::{Algorithm, Digest};
 use sluice_artifact::Workspace;
 use sluice_runtime::ObjectKey;
 
@@ -26,21 +27,39 @@ impl Stores {
     /// A store never holds objects of two repositories: else a commit of the former could be asked for and
     /// given as if the new one had it.
     pub(super) fn open(&self, key: &ObjectKey, url: &str) -> PathBuf {
-        let path = self.path(key);
+        let path = self.store(key);
         let before = self.lock().insert(key.clone(), url.to_owned());
         if before.is_none_or(|before| before != url) {
             remove(&path);
+            remove(&self.submodules(key));
         }
         path
+    }
+
+    /// The store of a submodule of an object, fetched from `url`.
+    pub(super) fn open_submodule(&self, key: &ObjectKey, url: &str) -> PathBuf {
+        let name =
+            Digest::of(Algorithm::Sha256, url.as_bytes()).map(|digest| digest.hex()).unwrap_or_default();
+        self.submodules(key).join(format!("{name}.git"))
+    }
+
+    /// A directory of this process.
+    pub(super) fn path(&self) -> &Path {
+        self.workspace.path()
     }
 
     /// Removes the store of an object that is gone.
     pub(super) fn forget(&self, key: &ObjectKey) {
         self.lock().remove(key);
-        remove(&self.path(key));
+        remove(&self.store(key));
+        remove(&self.submodules(key));
     }
 
-    fn path(&self, key: &ObjectKey) -> PathBuf {
+    fn submodules(&self, key: &ObjectKey) -> PathBuf {
+        self.store(key).with_extension("modules")
+    }
+
+    fn store(&self, key: &ObjectKey) -> PathBuf {
         self.workspace.path().join(&*key.namespace).join(format!("{}.git", key.name))
     }
 

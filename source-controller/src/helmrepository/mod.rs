@@ -94,7 +94,7 @@ impl HelmRepositoryReconciler {
         // 6. See what is stored.
         check_storage(pass, &self.storage).await?;
         // 7. Fetch the index.
-        let index = match self.fetch(pass).await? {
+        let index = match Box::pin(self.fetch(pass)).await? {
             Found::Stored(revision) => {
                 status::mark_up_to_date(pass, &revision);
                 return Ok(Success::Stored);

@@ -2,10 +2,14 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod buckets;
+mod composition;
 mod content;
+mod generator;
 mod ignore;
 mod lifecycle;
 mod references;
+mod signatures;
 mod storage;
 mod support;
 mod transport;

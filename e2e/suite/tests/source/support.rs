@@ -72,6 +72,11 @@ impl World {
 
     /// A source-controller with quick retries that sees this namespace only.
     pub async fn controller(&self, args: &[&str]) -> Controller {
+        self.controller_with(args, &[]).await
+    }
+
+    /// As [`controller`](Self::controller), with variables of the environment.
+    pub async fn controller_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Controller {
         let builder = Controller::of("source-controller")
             .in_namespace(&self.namespace)
             .env("TMPDIR", self.temporary.path().to_str().unwrap())
@@ -79,7 +84,39 @@ impl World {
             .arg("--min-retry-delay=50ms")
             .arg("--max-retry-delay=400ms")
             .arg("--log-level=debug");
+        let builder = variables.iter().fold(builder, |builder, (key, value)| builder.env(key, value));
         args.iter().fold(builder, |builder, arg| builder.arg(*arg)).start().await.unwrap()
+    }
+
+    /// A source-watcher that sees this namespace only.
+    pub async fn watcher(&self, args: &[&str]) -> Controller {
+        let builder = Controller::of("source-watcher")
+            .in_namespace(&self.namespace)
+            .env("TMPDIR", self.temporary.path().to_str().unwrap())
+            .arg("--min-retry-delay=50ms")
+            .arg("--max-retry-delay=400ms")
+            .arg("--log-level=debug");
+        args.iter().fold(builder, |builder, arg| builder.arg(*arg)).start().await.unwrap()
+    }
+
+    /// The namespace's name.
+    pub fn name(&self) -> &str {
+        self.namespace.name()
+    }
+
+    /// Objects of any kind.
+    pub fn objects<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+    {
+        self.namespace.api()
+    }
+
+    pub async fn patch_object<K>(&self, api: &Api<K>, name: &str, patch: &Value)
+    where
+        K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+    {
+        self.namespace.patch(api, name, patch).await.unwrap();
     }
 
     /// The directory for temporary files of this world's controllers.
