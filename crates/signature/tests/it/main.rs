@@ -1,0 +1,19 @@
+//! Against signatures that others made: cosign for an image of a public repository, openssl in the formats of cosign and
+//! notation.
+
+// The exemption for tests in clippy.toml does not reach helper functions.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cosign;
+mod notation;
+
+use serde_json::Value;
+
+/// What `fixtures/make.py` made.
+fn signed() -> Value {
+    serde_json::from_str(include_str!("../fixtures/signed.json")).unwrap()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
