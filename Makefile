@@ -22,6 +22,7 @@ build: setup ## Build the release binaries into bin/
 	@install -m 755 "$(CARGO_TARGET_DIR)/release/sluice-controllers" "$(CARGO_TARGET_DIR)/release/sluice" bin/
 	@ln -sf sluice-controllers bin/source-controller
 	@ln -sf sluice-controllers bin/kustomize-controller
+	@ln -sf sluice-controllers bin/notification-controller
 	@ls -l bin
 
 .PHONY: controlplane
@@ -37,7 +38,7 @@ dev: setup ## Run a control plane and the controllers, rebuilt and restarted whe
 	@e2e/dev
 
 .PHONY: test
-test: setup ## Run every test: crates, controllers on a real API server, conformance; ONLY=crates, kustomize or traces for a part
+test: setup ## Run every test: crates, controllers on a real API server, conformance; ONLY=crates, kustomize, traces or notify for a part
 	@e2e/test $(ONLY)
 
 .PHONY: check

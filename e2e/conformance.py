@@ -137,3 +137,48 @@ def run_traces(binaries, cluster, registry, pattern, jobs):
     if not re.search(r"^\d+ passed, \d+ failed", report, re.MULTILINE):
         raise servers.StartFailed("traces: the runner itself failed:\n" + report)
     return failed, report
+
+
+def notify(binaries, work):
+    """Replays the notification corpus: requests that were sent, answers, events and statuses."""
+    cases = SUITES / "notify" / "cases"
+    ran = {json.loads(line)["name"] for path in cases.glob("*.jsonl") for line in path.read_text().splitlines() if line.strip()}
+    with servers.control_plane(work / "notify", nodes=0) as cluster:
+        servers.install_crds(cluster["kubeconfig"])
+        failed, report = run_notify(binaries, cluster, work, cases)
+        # Cases have time limits, which a machine with other work may miss: what failed by surprise is run again on
+        # its own. A real failure fails again.
+        again = failed - known("notify").keys()
+        if again and len(again) <= 20:
+            print(f"notify: again: {' '.join(sorted(again))}", flush=True)
+            chosen = work / "notify-again"
+            chosen.mkdir()
+            for path in cases.glob("*.jsonl"):
+                lines = [line for line in path.read_text().splitlines() if line.strip() and json.loads(line)["name"] in again]
+                (chosen / path.name).write_text("".join(line + "\n" for line in lines))
+            with servers.control_plane(work / "notify-again-cluster", nodes=0) as fresh:
+                servers.install_crds(fresh["kubeconfig"])
+                failed_again, report = run_notify(binaries, fresh, work, chosen)
+            failed = (failed - again) | (failed_again & again)
+    (work / "notify.log").write_text(report)
+    if failed - known("notify").keys():
+        print(report)
+    return verdict("notify", ran, failed)
+
+
+def run_notify(binaries, cluster, work, cases):
+    """The names of the cases that failed, and what the runner said."""
+    # The runner calls kubectl by its name.
+    tools = work / "tools"
+    tools.mkdir(exist_ok=True)
+    kubectl = tools / "kubectl"
+    if not kubectl.exists():
+        kubectl.write_text(f'#!/bin/sh\nexec {servers.e2e_binary()} kubectl "$@"\n')
+        kubectl.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
+    command = [sys.executable, SUITES / "notify" / "run_notify.py", "--bin", binaries / "notification-controller",
+               "--kubeconfig", cluster["kubeconfig"], "--cases", cases]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+    if not re.search(r"^\d+ passed, \d+ failed", done.stdout, re.MULTILINE):
+        raise servers.StartFailed("notify: the runner itself failed:\n" + done.stdout)
+    return set(re.findall(r"^FAIL (\S+)", done.stdout, re.MULTILINE)), done.stdout

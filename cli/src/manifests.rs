@@ -24,6 +24,9 @@ macro_rules! bases {
 const FILES: &[(&str, &str)] = bases![
     "crd/kustomization.yaml",
     "crd/kustomize.toolkit.fluxcd.io_kustomizations.yaml",
+    "crd/notification.toolkit.fluxcd.io_alerts.yaml",
+    "crd/notification.toolkit.fluxcd.io_providers.yaml",
+    "crd/notification.toolkit.fluxcd.io_receivers.yaml",
     "crd/source.toolkit.fluxcd.io_buckets.yaml",
     "crd/source.toolkit.fluxcd.io_externalartifacts.yaml",
     "crd/source.toolkit.fluxcd.io_gitrepositories.yaml",
@@ -36,6 +39,10 @@ const FILES: &[(&str, &str)] = bases![
     "manager/kustomize-controller/account.yaml",
     "manager/kustomize-controller/deployment.yaml",
     "manager/kustomize-controller/kustomization.yaml",
+    "manager/notification-controller/account.yaml",
+    "manager/notification-controller/deployment.yaml",
+    "manager/notification-controller/kustomization.yaml",
+    "manager/notification-controller/service.yaml",
     "manager/source-controller/account.yaml",
     "manager/source-controller/deployment.yaml",
     "manager/source-controller/kustomization.yaml",
@@ -53,6 +60,9 @@ const FILES: &[(&str, &str)] = bases![
     "rbac/leader-election.yaml",
 ];
 
+/// The controller that the others post events to.
+const NOTIFICATION: &str = "notification-controller";
+
 /// A controller and the API group that only it needs.
 struct Component {
     name: &'static str,
@@ -62,6 +72,7 @@ struct Component {
 const COMPONENTS: &[Component] = &[
     Component { name: "source-controller", group: "source.toolkit.fluxcd.io" },
     Component { name: "kustomize-controller", group: "kustomize.toolkit.fluxcd.io" },
+    Component { name: NOTIFICATION, group: "notification.toolkit.fluxcd.io" },
 ];
 
 /// The controllers that can be installed.
@@ -165,6 +176,11 @@ fn deployment(object: &mut Value, settings: &Settings) -> Result<()> {
         let arguments = container["args"]
             .as_array_mut()
             .ok_or_else(|| anyhow!("the deployment of {name} has no arguments"))?;
+        // Without it, posting would only fail.
+        let hears_events = settings.components.iter().any(|component| component == NOTIFICATION);
+        arguments.retain(|argument| {
+            hears_events || !argument.as_str().is_some_and(|text| text.starts_with("--events-addr="))
+        });
         for argument in arguments {
             if let Some(text) = argument.as_str() {
                 *argument = json!(adjusted_argument(text, settings));
@@ -269,6 +285,7 @@ mod tests {
         assert!(find(&objects, "ClusterRoleBinding", "cluster-reconciler-flux-system").is_none());
         let binding = find(&objects, "ClusterRoleBinding", "crd-controller-flux-system").unwrap();
         assert_eq!(binding["subjects"].as_array().unwrap().len(), 1);
+        assert!(!serde_json::to_string(&objects).unwrap().contains("--events-addr"));
         let error = build_objects(&Settings { components: vec!["x".to_owned()], ..settings() }).unwrap_err();
         assert!(error.to_string().starts_with("component x is not available"), "{error}");
     }

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     let called = env::args_os().collect::<Vec<_>>();
     let as_argument = called.get(1..).unwrap_or_default().to_vec();
     run(called).or_else(|| run(as_argument)).unwrap_or_else(|| {
-        eprintln!("usage: sluice-controllers source-controller|kustomize-controller [FLAGS]");
+        eprintln!("usage: sluice-controllers source-controller|kustomize-controller|notification-controller [FLAGS]");
         ExitCode::from(2)
     })
 }
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
 fn run(args: Vec<OsString>) -> Option<ExitCode> {
     match Path::new(args.first()?).file_name()?.to_str()? {
         "kustomize-controller" => Some(sluice_runtime::main(args, kustomize_controller::run)),
+        "notification-controller" => Some(sluice_runtime::main(args, notification_controller::run)),
         "source-controller" => Some(sluice_runtime::main(args, source_controller::run)),
         _ => None,
     }
