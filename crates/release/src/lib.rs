@@ -13,6 +13,7 @@ mod logs;
 pub mod names;
 pub mod objects;
 pub mod record;
+pub mod settings;
 pub mod storage;
 mod threeway;
 pub mod values;

@@ -1,7 +1,7 @@
 //! One download: ask, retry, verify, unpack.
 
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
 use reqwest::{StatusCode, Url};
@@ -47,6 +47,24 @@ impl Shared {
         let shared = Arc::clone(&self);
         let unpack = move || shared.unpack(archive, digest);
         tokio::task::spawn_blocking(unpack).await.map_err(|_| FetchError::Aborted)?.map(Arc::new)
+    }
+
+    /// Downloads and verifies.
+    pub(super) async fn archive(
+        &self,
+        artifact: &Artifact,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Vec<u8>, FetchError> {
+        let url = self.resolve(&artifact.url)?;
+        let file = self.download(&url, artifact, digest).await?;
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(FetchError::workspace)?;
+        if bytes.len() as u64 > limit {
+            let error = std::io::Error::other(format!("the archive is larger than {limit} bytes"));
+            return Err(FetchError::workspace(error));
+        }
+        Ok(bytes)
     }
 
     fn resolve(&self, url: &str) -> Result<Url, FetchError> {

@@ -159,4 +159,11 @@ impl Fetcher {
             .get_or_fetch(&digest.to_string(), || async move { shared.fetch(&artifact, &digest).await })
             .await
     }
+
+    /// Gives the archive itself, verified against the artifact's digest; it is not kept. One that is larger than
+    /// `limit` bytes is refused.
+    pub async fn archive(&self, artifact: &Artifact, limit: u64) -> Result<Vec<u8>, FetchError> {
+        let digest = download::parse_digest(&artifact.digest)?;
+        self.shared.archive(artifact, &digest, limit).await
+    }
 }

@@ -16,7 +16,7 @@ pub use self::install::{Install, install};
 pub use self::render::{CapabilityCache, ChartRequest, RenderedChart, render};
 pub use self::rollback::{Rollback, rollback};
 pub use self::test::{Test, TestFilter, test};
-pub use self::uninstall::{Uninstall, Uninstalled, uninstall};
+pub use self::uninstall::{Uninstall, UninstallError, Uninstalled, uninstall};
 pub use self::upgrade::{ServerSide, Upgrade, upgrade};
 
 use crate::Failure;

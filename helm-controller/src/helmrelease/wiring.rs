@@ -1,0 +1,200 @@
+//! What makes `HelmReleases` due besides themselves: their charts, dependencies and values.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use kube::Resource;
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::runtime::watcher;
+use sluice_apis::conditions;
+use sluice_apis::helm::condition_types::READY;
+use sluice_apis::helm::reasons;
+use sluice_apis::helm::v2::{HelmRelease, ValuesReferenceKind};
+use sluice_apis::k8s::{ConfigMap, Secret};
+use sluice_apis::source::v1::{ExternalArtifact, HelmChart, OciRepository};
+use sluice_artifact::Fetcher;
+use sluice_release::action::CapabilityCache;
+use sluice_runtime::{Cause, Change, Controller, Index, Manager, ObjectKey, Store, Task, Trigger};
+
+use super::source::{self, Found, Source, SourceKey, digest_of_revision};
+use super::{Options, Releaser, dependencies, spec, status};
+use crate::clusters::{Clusters, Policy};
+
+/// What [`start`] needs besides the manager.
+pub struct Setup {
+    /// What the flags say about `HelmReleases`.
+    pub options: Options,
+    /// What the flags say about clusters.
+    pub policy: Policy,
+    /// How many `HelmReleases` are worked on at once.
+    pub concurrency: usize,
+    /// Labels of ConfigMaps and Secrets whose changes count; `None` watches none.
+    pub configs: Option<String>,
+    /// Fetches artifacts.
+    pub fetcher: Fetcher,
+}
+
+/// Sets up watches and indexes, and returns the running part.
+pub fn start(manager: &Manager, setup: Setup) -> Task {
+    let mut controller = manager
+        .controller::<HelmRelease>()
+        .concurrency(setup.concurrency)
+        .owned_conditions(status::OWNED_CONDITIONS);
+    let releases = controller.store();
+    let client = manager.client();
+
+    // Sources: a new chart makes those who use it due.
+    let by_source = controller.index(|object: &HelmRelease| SourceKey::of(object).into_iter().collect());
+    let mut sources = BTreeMap::new();
+    watch_source::<HelmChart>(manager, &mut controller, &by_source, &mut sources);
+    watch_source::<OciRepository>(manager, &mut controller, &by_source, &mut sources);
+    watch_source::<ExternalArtifact>(manager, &mut controller, &by_source, &mut sources);
+
+    // Dependencies: whatever happens to one is looked at by those who wait for it.
+    let by_dependency = controller.index(dependencies::dependency_keys);
+    let known = releases.clone();
+    controller.watch_store(&releases, move |change| waiting_for(change, &by_dependency, &known));
+
+    // ConfigMaps and Secrets: their metadata tells that they changed.
+    if let Some(selector) = setup.configs {
+        watch_configs::<ConfigMap>(manager, &mut controller, &selector, "ConfigMap", |object| {
+            references(object, "ConfigMap")
+        });
+        watch_configs::<Secret>(manager, &mut controller, &selector, "Secret", |object| {
+            references(object, "Secret")
+        });
+    }
+    controller.reconcile_with(Releaser {
+        clusters: Clusters::new(client.clone(), setup.policy),
+        client,
+        fetcher: setup.fetcher,
+        capabilities: CapabilityCache::default(),
+        releases,
+        sources,
+        options: setup.options,
+    })
+}
+
+/// Watches a kind of source. Those who use one are due when it has a new artifact, or becomes ready.
+fn watch_source<K>(
+    manager: &Manager,
+    controller: &mut Controller<HelmRelease>,
+    index: &Arc<Index<SourceKey>>,
+    sources: &mut BTreeMap<&'static str, source::Lookup>,
+) where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static,
+{
+    let Cow::Borrowed(kind) = K::kind(&()) else { return };
+    let (index, known) = (Arc::clone(index), controller.store());
+    let store = controller.watch(manager.api::<Source<K>>(), watcher::Config::default(), move |change| {
+        dependents_of_source(kind, change, &index, &known)
+    });
+    let find = move |key: &ObjectKey| {
+        store.get(key).map(|source| Found {
+            generation: source.metadata.generation.unwrap_or_default(),
+            status: source.status.clone(),
+        })
+    };
+    sources.insert(kind, Box::new(find));
+}
+
+fn dependents_of_source<K: Resource<DynamicType = ()>>(
+    kind: &'static str,
+    change: &Change<Source<K>>,
+    index: &Index<SourceKey>,
+    known: &Store<HelmRelease>,
+) -> Vec<(ObjectKey, Trigger)> {
+    let Some(new) = change.new() else { return Vec::new() };
+    let Some(artifact) = &new.status.artifact else { return Vec::new() };
+    let observed = |source: &Source<K>| source.metadata.generation == Some(source.status.observed_generation);
+    let is_news = match change.old() {
+        None => true,
+        Some(old) => {
+            old.status.artifact.as_ref().is_none_or(|before| before.revision != artifact.revision)
+                || (!old.status.is_ready() && new.status.is_ready())
+                // The same artifact may be that of a newer spec: that is what was waited for.
+                || (!observed(&**old) && observed(&**new))
+        }
+    };
+    if !is_news {
+        return Vec::new();
+    }
+    let key = ObjectKey::of(&**new);
+    let trigger = Trigger::new(Cause::Related, kind, key.clone());
+    let dependents = index.dependents(&SourceKey { kind: kind.to_owned(), key });
+    let due = dependents.into_iter().filter(|dependent| {
+        known.get(dependent).is_none_or(|object| !is_being_attempted(&object, kind, &artifact.revision))
+    });
+    due.map(|dependent| (dependent, trigger.clone())).collect()
+}
+
+/// Whether the chart of this revision was released, or is being released.
+fn is_being_attempted(object: &HelmRelease, kind: &str, revision: &str) -> bool {
+    let Some(status) = &object.status else { return false };
+    if conditions::reason(object, READY) == Some(reasons::SOURCE_NOT_READY)
+        || !(conditions::is_ready(object) || conditions::is_reconciling(object))
+    {
+        return false;
+    }
+    if kind == "OCIRepository" || (kind == "ExternalArtifact" && revision.contains(':')) {
+        let digest = digest_of_revision(revision);
+        return digest.is_some() && status.last_attempted_revision_digest.as_deref() == digest;
+    }
+    status.last_attempted_revision.as_deref() == Some(revision)
+}
+
+/// Those who wait for the `HelmRelease` that changed.
+fn waiting_for(
+    change: &Change<HelmRelease>,
+    index: &Index<ObjectKey>,
+    known: &Store<HelmRelease>,
+) -> Vec<(ObjectKey, Trigger)> {
+    let key = ObjectKey::of(&**change.latest());
+    let waits = |dependent: &ObjectKey| {
+        known
+            .get(dependent)
+            .is_some_and(|object| conditions::reason(&*object, READY) == Some(reasons::DEPENDENCY_NOT_READY))
+    };
+    // Progress reports of the dependency can't make it ready: only its end does.
+    let settled = change.new().is_none_or(|object| !conditions::is_unknown(&**object, READY));
+    if !settled {
+        return Vec::new();
+    }
+    let trigger = Trigger::new(Cause::Related, "HelmRelease", key.clone());
+    let dependents = index.dependents(&key).into_iter().filter(waits);
+    dependents.map(|dependent| (dependent, trigger.clone())).collect()
+}
+
+fn watch_configs<K>(
+    manager: &Manager,
+    controller: &mut Controller<HelmRelease>,
+    selector: &str,
+    kind: &'static str,
+    references: fn(&HelmRelease) -> Vec<ObjectKey>,
+) where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static,
+{
+    let index = controller.index(references);
+    let api = manager.api::<PartialObjectMeta<K>>();
+    controller.watch(api, watcher::Config::default().labels(selector), move |change| {
+        let key = ObjectKey::of(&**change.latest());
+        let trigger = Trigger::new(Cause::Related, kind, key.clone());
+        index.dependents(&key).into_iter().map(|dependent| (dependent, trigger.clone())).collect()
+    });
+}
+
+/// The ConfigMaps or Secrets that a `HelmRelease` reads.
+fn references(object: &HelmRelease, kind: &str) -> Vec<ObjectKey> {
+    let wanted = ValuesReferenceKind::from(kind);
+    let spec = &object.spec;
+    let values = spec.values_from.iter().filter(|reference| reference.kind == wanted);
+    let mut names: Vec<&str> = values.map(|reference| reference.name.as_str()).collect();
+    if kind == "Secret" {
+        names.extend(spec.kube_config.iter().filter_map(|k| Some(k.secret_ref.as_ref()?.name.as_str())));
+    } else {
+        names.extend(spec.kube_config.iter().filter_map(|k| Some(k.config_map_ref.as_ref()?.name.as_str())));
+    }
+    names.into_iter().map(|name| ObjectKey::new(spec::namespace(object), name)).collect()
+}
