@@ -23,6 +23,7 @@ fn run(args: Vec<OsString>) -> Option<ExitCode> {
         "kustomize-controller" => Some(sluice_runtime::main(args, kustomize_controller::run)),
         "notification-controller" => Some(sluice_runtime::main(args, notification_controller::run)),
         "source-controller" => Some(sluice_runtime::main(args, source_controller::run)),
+        "source-watcher" => Some(sluice_runtime::main(args, source_controller::watcher::run)),
         _ => None,
     }
 }
