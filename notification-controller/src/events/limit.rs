@@ -27,7 +27,7 @@ pub fn key(event: &Event) -> Key {
     );
     for part in ["originRevision", "revision", "token"] {
         if let Some(value) = event.metadata.get(&format!("{}/{part}", object.group())) {
-            text.push_str(&format!("/{part}={value}"));
+            text.extend(["/", part, "=", value]);
         }
     }
     Sha256::digest(text).into()

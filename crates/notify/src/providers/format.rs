@@ -18,7 +18,7 @@ pub(super) fn markdown(event: &Event) -> String {
     let mut text =
         format!("## Flux Status\n\n{sign} {}\n\n{}\n\nMetadata:\n", event.involved_object, event.message);
     for (key, value) in event.metadata.iter().filter(|(key, _)| *key != "change_request") {
-        text.push_str(&format!("* `{key}`: {value}\n"));
+        text.extend(["* `", key, "`: ", value, "\n"]);
     }
     text
 }

@@ -55,10 +55,11 @@ struct ServiceAccount {
 
 impl GooglePubSub {
     pub(super) fn new(settings: &Settings) -> Result<Self, ConfigError> {
-        Self::at(std::env::var(EMULATOR).ok().filter(|host| !host.is_empty()), settings)
+        let emulator = std::env::var(EMULATOR).ok().filter(|host| !host.is_empty());
+        Self::at(emulator.as_deref(), settings)
     }
 
-    fn at(emulator: Option<String>, settings: &Settings) -> Result<Self, ConfigError> {
+    fn at(emulator: Option<&str>, settings: &Settings) -> Result<Self, ConfigError> {
         let (project, topic) = (&settings.address, &settings.channel);
         if project.is_empty() {
             return Err(ConfigError::provider("GCP project ID cannot be empty"));
@@ -166,14 +167,14 @@ mod tests {
             let error = GooglePubSub::at(None, &settings(token)).err().unwrap().to_string();
             assert!(error.contains(reason) && !error.contains("s3cret"), "{error}");
         }
-        assert!(GooglePubSub::at(Some("localhost:1".to_owned()), &settings("")).is_ok());
+        assert!(GooglePubSub::at(Some("localhost:1"), &settings("")).is_ok());
     }
 
     #[test]
     fn messages_go_to_the_topic_with_the_headers_as_attributes() {
         let mut settings = settings("");
         settings.headers.insert("team".to_owned(), "a".to_owned());
-        let hub = GooglePubSub::at(Some("localhost:1".to_owned()), &settings).unwrap();
+        let hub = GooglePubSub::at(Some("localhost:1"), &settings).unwrap();
         let request = hub.request(&Event::default()).unwrap();
         assert_eq!(request.url, "http://localhost:1/v1/projects/my-project/topics/flux:publish");
     }

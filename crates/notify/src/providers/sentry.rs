@@ -75,7 +75,7 @@ impl Sentry {
         body.push(b'\n');
         let mut auth = format!("Sentry sentry_version=7, sentry_client={CLIENT}, sentry_key={}", self.key);
         if let Some(secret) = &self.secret {
-            auth.push_str(&format!(", sentry_secret={secret}"));
+            auth.extend([", sentry_secret=", secret]);
         }
         Ok(Request::new(Method::POST, &self.endpoint)
             .body("application/x-sentry-envelope", body)

@@ -83,8 +83,8 @@ impl Connection {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), PostError> {
-        self.stream.write_all(bytes).await.map_err(broken)?;
-        self.stream.flush().await.map_err(broken)
+        self.stream.write_all(bytes).await.map_err(|error| broken(&error))?;
+        self.stream.flush().await.map_err(|error| broken(&error))
     }
 
     /// Waits for the answer to a ping: all that was sent before it was handled then.
@@ -108,7 +108,7 @@ async fn connect(server: &Server) -> Result<TcpStream, PostError> {
         let text = format!("{}: {error}", server.host);
         if error.is::<guard::Refused>() { PostError::permanent(text) } else { PostError::transient(text) }
     })?;
-    TcpStream::connect(&*addresses).await.map_err(broken)
+    TcpStream::connect(&*addresses).await.map_err(|error| broken(&error))
 }
 
 async fn encrypt(
@@ -119,7 +119,7 @@ async fn encrypt(
     let config = tls::config(settings, &[]).map_err(PostError::permanent)?;
     let name = ServerName::try_from(server.host.clone())
         .map_err(|error| PostError::permanent(format!("{}: {error}", server.host)))?;
-    TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(broken)
+    TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(|error| broken(&error))
 }
 
 /// The server's greeting. Read byte by byte: what follows may be encrypted.
@@ -129,7 +129,7 @@ async fn first_line(socket: &mut TcpStream) -> Result<Info, PostError> {
         if line.len() as u64 > MAX_LINE {
             return Err(PostError::permanent("nats: the server's greeting is too long"));
         }
-        line.push(socket.read_u8().await.map_err(broken)?);
+        line.push(socket.read_u8().await.map_err(|error| broken(&error))?);
     }
     let line = String::from_utf8_lossy(&line);
     let info = line
@@ -142,7 +142,7 @@ async fn first_line(socket: &mut TcpStream) -> Result<Info, PostError> {
 
 async fn line<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> Result<String, PostError> {
     let mut line = Vec::new();
-    stream.take(MAX_LINE).read_until(b'\n', &mut line).await.map_err(broken)?;
+    stream.take(MAX_LINE).read_until(b'\n', &mut line).await.map_err(|error| broken(&error))?;
     if !line.ends_with(b"\n") {
         return Err(PostError::transient("nats: the server closed the connection"));
     }
@@ -188,7 +188,7 @@ fn hello(server: &Server, credentials: &Unlocked, nonce: &str, tls: bool) -> Val
     options.into()
 }
 
-fn broken(error: io::Error) -> PostError {
+fn broken(error: &io::Error) -> PostError {
     PostError::transient(error.to_string())
 }
 
