@@ -56,17 +56,18 @@ impl Kustomizer {
     ) -> Result<AppliedSet, Stop> {
         let object = &pass.object;
         read::set_owner_labels(&mut objects, &owner(object));
-        for unknown in normalize::normalize(&mut objects) {
-            tracing::warn!(object = unknown.subject, fields = ?unknown.paths, "fields that don't exist are dropped");
-        }
-        if let Some(common) = &object.spec.common_metadata {
-            read::set_common_metadata(&mut objects, &common.labels, &common.annotations);
-        }
+        // Normalising takes out what tells an encrypted Secret from others.
         if let Some(secret) = read::find_encrypted_secret(&objects, GROUP) {
             return Err(Stop::Failed(Failure::apply(format!(
                 "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
                 secret.subject()
             ))));
+        }
+        for unknown in normalize::normalize(&mut objects) {
+            tracing::warn!(object = unknown.subject, fields = ?unknown.paths, "fields that don't exist are dropped");
+        }
+        if let Some(common) = &object.spec.common_metadata {
+            read::set_common_metadata(&mut objects, &common.labels, &common.annotations);
         }
         let jobs_with_ttl = objects.iter().filter(|o| has_ttl(o)).map(Object::id).collect();
         let options = ApplyOptions {
