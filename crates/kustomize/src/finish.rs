@@ -1,12 +1,13 @@
 //! What is done once, at the end of a build: hashes, references, variables, order, annotations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
 use crate::error::Error;
 use crate::fieldspec::FieldSpec;
 use crate::generate::name_hash;
+use crate::ids::split_api_version;
 use crate::origin;
 use crate::resource::{ORIGIN, Resource, TRANSFORMATIONS};
 use crate::target::Target;
@@ -126,15 +127,48 @@ impl Build {
             if at > 0 {
                 out.push_str("---\n");
             }
-            let printable = resource.to_json().and_then(|mut json| as_printed(&mut json).map(|()| json));
-            let json = printable.map_err(|source| {
-                let file = resource.origin().map(|file| format!(" from {file}")).unwrap_or_default();
-                source.within(format!("{}{file}", resource.id()))
-            })?;
-            out.push_str(&sluice_yaml::to_yaml(&json));
+            out.push_str(&text(resource)?);
         }
         Ok(out)
     }
+
+    /// What `kustomize build --output DIRECTORY` writes: the names of files, and what is in them.
+    pub fn to_files(&self) -> Result<BTreeMap<String, String>, Error> {
+        let namespaces: BTreeSet<String> = self.resources.iter().filter_map(namespace).collect();
+        let mut files = BTreeMap::new();
+        for resource in &self.resources {
+            let (group, version) = split_api_version(resource.api_version());
+            let kind = [group, version, resource.kind()].into_iter().filter(|part| !part.is_empty());
+            let kind = kind.collect::<Vec<_>>().join("_");
+            let name = format!("{kind}_{}.yaml", resource.name()).to_lowercase();
+            let name = match namespace(resource).filter(|_| namespaces.len() > 1) {
+                Some(namespace) => format!("{}_{name}", namespace.to_lowercase()),
+                None => name,
+            };
+            // A file name must not lead elsewhere, whatever an object is called.
+            if name.contains(['/', '\0']) {
+                return Err(Error::Usage(format!("{}: its name can't be that of a file", resource.id())));
+            }
+            files.insert(name, text(resource)?);
+        }
+        Ok(files)
+    }
+}
+
+/// The namespace of a resource that is in one.
+fn namespace(resource: &Resource) -> Option<String> {
+    let id = resource.id();
+    (!id.gvk.cluster_scoped).then(|| id.effective_namespace().to_owned())
+}
+
+/// One resource as it is printed.
+fn text(resource: &Resource) -> Result<String, Error> {
+    let printable = resource.to_json().and_then(|mut json| as_printed(&mut json).map(|()| json));
+    let json = printable.map_err(|source| {
+        let file = resource.origin().map(|file| format!(" from {file}")).unwrap_or_default();
+        source.within(format!("{}{file}", resource.id()))
+    })?;
+    Ok(sluice_yaml::to_yaml(&json))
 }
 
 /// What becomes of texts on kustomize's way to its output: they are JSON text that is read as YAML. YAML takes no

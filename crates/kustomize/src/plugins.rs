@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
-use sluice_yaml::Version;
 
 use crate::error::Error;
 use crate::fieldspec::FieldSpec;
@@ -143,7 +142,7 @@ fn builtin(resource: &Resource) -> Result<(String, Json), Error> {
     if !gvk.group.is_empty() || gvk.version != "builtin" {
         return Err(Error::ExternalPlugin { kind: resource.original_id().gvk.kind });
     }
-    Ok((gvk.kind, resource.node().to_json(Version::V3)?))
+    Ok((gvk.kind, resource.to_json()?))
 }
 
 fn decode<T: Decode>(json: &Json, loader: &Loader<'_>) -> Result<T, Error> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sluice_yaml::{Kind, Mapping, Node, Version};
+use sluice_yaml::{Kind, Mapping, Node};
 
 use crate::error::Error;
 use crate::fieldspec::{self, FieldSpec, Setter};
@@ -96,7 +96,7 @@ impl Resource {
 
     /// The object as JSON.
     pub fn to_json(&self) -> Result<serde_json::Value, Error> {
-        Ok(self.node.to_json(Version::V3)?)
+        Ok(self.node.to_json_rewritten()?)
     }
 
     /// The file or generator it comes from, relative to the directory that was built.

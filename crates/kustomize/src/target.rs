@@ -218,7 +218,9 @@ impl<'a> Target<'a> {
             .map_err(|source| source.within(format!("accumulating resources from '{shown}'")))?
             .into_resources();
         let schema = self.context().schema.borrow();
-        resources.iter().for_each(|resource| schema.note_kind(resource.api_version(), resource.kind()));
+        for resource in &resources {
+            schema.note_kind(resource.api_version(), resource.kind());
+        }
         if let Some(origin) = &self.origin {
             let origin = origin.join(path);
             for resource in &mut resources {

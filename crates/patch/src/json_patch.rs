@@ -55,7 +55,7 @@ impl JsonPatch {
     /// Applies the operations to a tree. The result has neither comments nor styles, and its numbers have the
     /// precision of 64-bit floats, as kustomize's have.
     pub fn apply_to_node(&self, node: &mut Node) -> Result<(), Error> {
-        let mut json = node.to_json(Version::V3)?;
+        let mut json = node.to_json_rewritten()?;
         self.apply(&mut json)?;
         if !json.is_object() {
             return Err(Error::Patch("it replaces the object by something else".to_owned()));

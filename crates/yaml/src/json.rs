@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Number, Value as Json};
 
+use crate::emit::reread_folded;
 use crate::error::Error;
 use crate::merge::{is_merge, merged};
-use crate::node::{Entry, Mapping, Node, Value};
+use crate::node::{Entry, Mapping, Node, ScalarStyle, Value};
 use crate::position::Position;
 use crate::resolve::{Resolved, Version, tag};
 
@@ -19,13 +20,20 @@ pub struct JsonOptions {
     /// Whether a key that stands twice in a mapping is an error for [`Version::V2`] too. ([`Version::V3`] never
     /// takes it.)
     pub strict: bool,
+    /// Whether the tree is written and read by go-yaml v3 on the way, styles kept, which changes some folded texts.
+    pub rewritten: bool,
 }
 
 impl Node {
     /// The tree as a JSON value, as Go's library of that version decodes it: merge keys taken in, scalars resolved,
     /// whole floats (`1.0`) as whole numbers. For [`Version::V2`] the last of duplicate keys wins.
     pub fn to_json(&self, version: Version) -> Result<Json, Error> {
-        self.to_json_with(JsonOptions { version, strict: false })
+        self.to_json_with(JsonOptions { version, strict: false, rewritten: false })
+    }
+
+    /// The tree as kustomize's library makes JSON of it: it writes the tree as YAML, styles kept, and decodes that.
+    pub fn to_json_rewritten(&self) -> Result<Json, Error> {
+        self.to_json_with(JsonOptions { version: Version::V3, strict: false, rewritten: true })
     }
 
     /// As [`Node::to_json`], with options.
@@ -112,6 +120,9 @@ pub(crate) fn resolve(node: &Node, version: Version) -> Result<Option<Resolved<'
 fn convert(node: &Node, options: JsonOptions, root: bool) -> Result<Json, Error> {
     match &node.value {
         Value::Scalar(_) => match resolve(node, options.version)? {
+            Some(Resolved::String(text)) if options.rewritten && is_folded(node) => {
+                Ok(Json::String(reread_folded(&text).into_owned()))
+            }
             Some(resolved) => scalar(resolved, options.version, node.position),
             None => Ok(Json::Null),
         },
@@ -122,6 +133,10 @@ fn convert(node: &Node, options: JsonOptions, root: bool) -> Result<Json, Error>
             .map(Json::Array),
         Value::Mapping(mapping) => object(mapping, options, root).map(Json::Object),
     }
+}
+
+fn is_folded(node: &Node) -> bool {
+    node.as_scalar().is_some_and(|scalar| scalar.style == ScalarStyle::Folded)
 }
 
 fn scalar(resolved: Resolved<'_>, version: Version, position: Position) -> Result<Json, Error> {

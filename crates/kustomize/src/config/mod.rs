@@ -144,7 +144,8 @@ impl TransformerConfig {
     pub(crate) fn parse(content: &[u8], dialect: Dialect) -> Result<Self, Error> {
         let text = sluice_yaml::decode(content)?;
         let Some(node) = sluice_yaml::parse_first(&text)? else { return Ok(Self::default()) };
-        let options = sluice_yaml::JsonOptions { version: sluice_yaml::Version::V2, strict: true };
+        let options =
+            sluice_yaml::JsonOptions { version: sluice_yaml::Version::V2, strict: true, rewritten: false };
         let json = node.to_json_with(options)?;
         if json.is_null() {
             return Ok(Self::default());

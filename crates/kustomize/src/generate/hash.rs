@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use sluice_yaml::{Kind, Node, Version};
+use sluice_yaml::{Kind, Node};
 
 use crate::error::Error;
 use crate::resource::Resource;
@@ -44,7 +44,7 @@ fn field(node: &Node, name: &str) -> Result<Value, Error> {
     Ok(match node.get(name) {
         None => json!(""),
         Some(node) if node.kind() == Kind::Scalar => json!(node.as_str().unwrap_or_default()),
-        Some(node) => node.to_json(Version::V3)?,
+        Some(node) => node.to_json_rewritten()?,
     })
 }
 

@@ -170,10 +170,7 @@ fn parse_query(query: &str) -> (String, Duration, bool) {
     };
     let reference = get("ref").or_else(|| get("version")).unwrap_or_default().to_owned();
     let timeout = get("timeout").and_then(duration).filter(|timeout| !timeout.is_zero());
-    let submodules = match get("submodules") {
-        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => false,
-        _ => true,
-    };
+    let submodules = !matches!(get("submodules"), Some("0" | "f" | "F" | "false" | "FALSE" | "False"));
     (reference, timeout.unwrap_or(TIMEOUT), submodules)
 }
 

@@ -1,6 +1,9 @@
 //! Builds of small trees in memory and on disk.
 
 mod limits;
+mod network;
+mod patches;
+mod properties;
 mod shop;
 
 use std::path::Path;

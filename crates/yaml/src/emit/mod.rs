@@ -1,5 +1,6 @@
 //! From JSON values to text, byte for byte as `sigs.k8s.io/yaml` and go-yaml v3 write.
 
+mod folded;
 mod order;
 mod scalar;
 mod writer;
@@ -10,6 +11,7 @@ use crate::json::number_text;
 use crate::node::ScalarStyle;
 use crate::number::format_float;
 use crate::resolve::{Version, is_plain_string};
+pub(crate) use folded::reread as reread_folded;
 use scalar::Allowed;
 use writer::Writer;
 

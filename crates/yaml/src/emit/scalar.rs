@@ -9,7 +9,7 @@ pub(super) struct Allowed {
     pub multiline: bool,
     plain: bool,
     single_quoted: bool,
-    block: bool,
+    pub block: bool,
 }
 
 /// The line breaks of YAML 1.1.

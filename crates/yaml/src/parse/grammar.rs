@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::cursor::Mark;
+use super::intern::shared;
 use super::scan::{Scanner, error_at};
 use super::token::{Kind, Token};
 use crate::document::{Document, Limits};
@@ -259,7 +260,7 @@ impl<'t> Documents<'t> {
         let Token { kind: Kind::Scalar(text, style), start, end } = self.scanner.next()? else {
             return Err(self.scanner.error("did not find expected node content"));
         };
-        let mut node = Node::from(Value::Scalar(Scalar { text: text.into(), style }));
+        let mut node = Node::from(Value::Scalar(Scalar { text: shared(&text), style }));
         node.position = start.to(end);
         self.scanner.peek()?;
         self.scanner.take_line(&mut node, start, end);

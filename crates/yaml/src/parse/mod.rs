@@ -4,6 +4,7 @@ mod comments;
 mod cursor;
 mod flow;
 mod grammar;
+mod intern;
 mod scalars;
 mod scan;
 mod tags;
