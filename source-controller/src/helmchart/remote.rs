@@ -35,7 +35,6 @@ impl HelmChartReconciler {
         object: &Arc<HelmRepository>,
         index: Option<PathBuf>,
     ) -> Result<Build, Trouble> {
-        let spec = &pass.object.spec;
         let repository = self.repository(pass, object, index).await?;
         let options = Options::of(&pass.object, "");
         let result = self.build_from(pass, &repository, object, &options).await?;

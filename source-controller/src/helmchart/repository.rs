@@ -156,15 +156,14 @@ impl RegistryRepository {
         let location = found.location.as_deref().unwrap_or_default();
         let reference = location.strip_prefix(OCI).unwrap_or(location);
         let provider = wanted.provider_name();
-        let verifier = verifier(cluster, namespace, wanted, reference).await.map_err(|error| {
+        let trusted = verifier(cluster, namespace, wanted, reference).await.map_err(|error| {
             format!("failed to verify the signature using provider '{provider}': {error}")
         })?;
         let failed = |error: String| format!("failed to verify {location}: {error}");
         let client = self.client(&found.name).map_err(failed)?;
         let tag = Version::Tag(found.version.replace('+', "_"));
         let digest = client.resolve(&tag).await.map_err(|error| failed(error.to_string()))?;
-        let verify =
-            tokio::time::timeout(timeout(&self.object), verifier.verify(&client, &digest, reference));
+        let verify = tokio::time::timeout(timeout(&self.object), trusted.verify(&client, &digest, reference));
         let verdict = verify.await.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));
         verdict.map(|verdict| verdict == Verdict::Good)
     }

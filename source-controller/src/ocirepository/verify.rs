@@ -26,8 +26,8 @@ impl OciReconciler {
             delete(&mut pass.object, SOURCE_VERIFIED);
             return Ok(());
         };
-        let verified = get(&pass.object, SOURCE_VERIFIED).and_then(|condition| condition.observed_generation);
-        if pass.object.has_revision(&found.revision) && verified == pass.object.metadata.generation {
+        let observed = get(&pass.object, SOURCE_VERIFIED).and_then(|condition| condition.observed_generation);
+        if pass.object.has_revision(&found.revision) && observed == pass.object.metadata.generation {
             return Ok(());
         }
         let wanted = wanted(&spec);
@@ -38,8 +38,8 @@ impl OciReconciler {
         };
         let reference = reference.to_string();
         let work = async {
-            let verifier = verifier(pass.client(), pass.object.namespace(), &wanted, &reference).await?;
-            let verify = verifier.verify(&found.client, &found.digest, &reference);
+            let trusted = verifier(pass.client(), pass.object.namespace(), &wanted, &reference).await?;
+            let verify = trusted.verify(&found.client, &found.digest, &reference);
             match tokio::time::timeout(pass.object.spec.timeout.0, verify).await {
                 Ok(verdict) => verdict,
                 Err(_) => Err("context deadline exceeded".to_owned()),

@@ -1,13 +1,16 @@
 //! Entries of the log of signatures.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::root::TrustedRoot;
+use crate::base64 as decoded;
 use crate::certificate::Certificate;
 use crate::key::{Hash, Scheme};
-use crate::{Error, base64, sha256};
+use crate::{Error, sha256};
 
 /// An entry with the log's promise to publish it.
 pub(super) struct Entry {
@@ -40,8 +43,7 @@ impl Entry {
             return Err(Error::new("the log of the signature is not trusted at that time"));
         }
         // The fields in this order and without blanks (RFC 8785).
-        use base64::Engine as _;
-        let body = base64::engine::general_purpose::STANDARD.encode(&self.body);
+        let body = STANDARD.encode(&self.body);
         let (id, integrated, index) = (hex::encode(&self.log_id), self.integrated, self.index);
         let canonical =
             format!(r#"{{"body":"{body}","integratedTime":{integrated},"logID":"{id}","logIndex":{index}}}"#);
@@ -75,10 +77,10 @@ impl Entry {
         if found != hash {
             return Err(other("content"));
         }
-        if base64(signature, "the signature in the log")? != subject.signature {
+        if decoded(signature, "the signature in the log")? != subject.signature {
             return Err(other("signature"));
         }
-        let verifier = base64(verifier, "the certificate in the log")?;
+        let verifier = decoded(verifier, "the certificate in the log")?;
         let certificates = Certificate::all_from_pem(&verifier)?;
         if certificates.first().map(Certificate::der) != Some(subject.certificate.der()) {
             return Err(other("certificate"));
