@@ -205,11 +205,13 @@ async fn each_directory_makes_an_artifact_and_what_is_gone_goes() {
         "artifacts": [{"name": "made-{app}", "copy": copy}],
     }))
     .await;
-    let generator = shop.ready().await;
     let names = |generator: &ArtifactGenerator| -> Vec<String> {
-        generator.status.as_ref().unwrap().inventory.iter().map(|made| made.name.clone()).collect()
+        let made = generator.status.as_ref().map(|status| status.inventory.clone()).unwrap_or_default();
+        made.into_iter().map(|made| made.name).collect()
     };
-    assert_eq!(names(&generator), ["made-one", "made-two"]);
+    // The inventory is written after the conditions.
+    shop.until(|generator| conditions::is_ready(generator) && names(generator) == ["made-one", "made-two"])
+        .await;
     let one = shop.artifact("made-one", |_| true).await;
     assert_eq!(paths(&one).await, ["One", "One/x.yaml"]);
     let object = shop.artifacts().get("made-one").await.unwrap();
