@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 use sluice_apis::meta::Duration;
 
 use crate::commands::{
-    build, check, completion, create, delete, events, export, get, install, kustomize, reconcile, resume,
-    suspend, tree, uninstall, version,
+    build, check, completion, create, delete, diff, events, export, get, helm, install, kustomize, reconcile, resume,
+    suspend, trace, tree, uninstall, version,
 };
 
 /// GitOps for Kubernetes, compatible with Flux.
@@ -84,8 +84,14 @@ pub(crate) enum Command {
     Events(events::Arguments),
     /// Build what the controllers would apply
     Build(build::Arguments),
+    /// Compare what the controllers would apply with the cluster
+    Diff(diff::Arguments),
+    /// Show which Flux objects manage an object
+    Trace(trace::Arguments),
     /// Build kustomizations as `kustomize build` does
     Kustomize(kustomize::Arguments),
+    /// Render Helm charts as `helm` does
+    Helm(helm::Arguments),
     /// Install or upgrade the controllers
     Install(install::Arguments),
     /// Remove the controllers and their custom resource definitions; what they applied stays
@@ -152,7 +158,12 @@ mod tests {
             "version --client -o json",
             "completion bash",
             "build kustomization app --path .",
+            "build ks app --path . --kustomization-file ks.yaml --dry-run --recursive --local-sources GitRepository/a/b=./",
+            "diff kustomization app --path . --progress-bar=false --ignore-not-found",
+            "trace deployment/podinfo -n default",
+            "trace podinfo --kind deployment --api-version apps/v1",
             "kustomize build overlays/prod",
+            "helm template web ./chart --namespace web -f values.yaml --set a=b",
         ] {
             let words = std::iter::once("sluice").chain(line.split(' '));
             if let Err(error) = Cli::try_parse_from(words) {

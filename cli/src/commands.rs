@@ -5,14 +5,17 @@ pub(crate) mod check;
 pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod diff;
 pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod get;
+pub(crate) mod helm;
 pub(crate) mod install;
 pub(crate) mod kustomize;
 pub(crate) mod reconcile;
 pub(crate) mod resume;
 pub(crate) mod suspend;
+pub(crate) mod trace;
 pub(crate) mod tree;
 pub(crate) mod uninstall;
 pub(crate) mod version;
@@ -35,7 +38,10 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<()> {
         Command::Tree(arguments) => context.within(tree::run(arguments, context)).await,
         Command::Events(arguments) => events::run(arguments, context).await,
         Command::Build(arguments) => build::run(arguments, context).await,
-        Command::Kustomize(arguments) => kustomize::run(&arguments, context),
+        Command::Diff(arguments) => Box::pin(diff::run(arguments, context)).await,
+        Command::Trace(arguments) => context.within(trace::run(arguments, context)).await,
+        Command::Kustomize(arguments) => kustomize::run(arguments, context).await,
+        Command::Helm(arguments) => helm::run(&arguments, context),
         Command::Install(arguments) => Box::pin(install::run(arguments, context)).await,
         Command::Uninstall(arguments) => uninstall::run(arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,

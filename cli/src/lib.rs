@@ -7,14 +7,19 @@ mod args;
 mod cluster;
 mod commands;
 mod context;
+mod discovery;
+mod exit;
 mod installation;
 mod kinds;
+mod local;
 mod manifests;
+mod mask;
 mod object;
 mod objects;
 mod output;
 mod progress;
 mod prompt;
+mod report;
 mod selector;
 mod table;
 mod text;
@@ -26,6 +31,7 @@ use clap::Parser;
 
 use crate::args::Cli;
 use crate::context::Context;
+use crate::exit::Exit;
 use crate::output::Output;
 
 /// Runs the command that the process's arguments name.
@@ -58,9 +64,19 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of a pipe has seen enough: nothing went wrong.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output.failure(text::chain(&error));
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast_ref::<Exit>() {
+            Some(exit @ Exit::Notice(notice)) => {
+                output.warning(notice);
+                exit.code()
+            }
+            Some(exit @ Exit::Undecided(cause)) => {
+                output.failure(text::chain(cause));
+                exit.code()
+            }
+            None => {
+                output.failure(text::chain(&error));
+                ExitCode::FAILURE
+            }
+        },
     }
 }

@@ -1,8 +1,17 @@
 //! `kustomize build`: what `kustomize build` does, by the controllers' own engine.
 
-use anyhow::Result;
+mod charts;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use sluice_bases::{Network, Policy, Ssh};
+use sluice_kustomize::Build;
 use sluice_kustomize::cli;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::context::Context;
 
@@ -27,12 +36,62 @@ enum Command {
     },
 }
 
+/// What a build gives, on its way back from its thread.
+struct Done {
+    warnings: Vec<String>,
+    text: String,
+    files: Vec<(String, String)>,
+}
+
 /// Runs the command.
-pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let Command::Build { arguments } = &arguments.command;
-    let build = cli::Arguments::parse(arguments.iter().cloned())?.build()?;
-    for warning in &build.warnings {
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let Command::Build { arguments } = arguments.command;
+    let arguments = cli::Arguments::parse(arguments)?;
+    if arguments.help {
+        return context.output.data(cli::HELP);
+    }
+    for note in &arguments.notes {
+        context.output.warning(note);
+    }
+    let output = arguments.output.clone();
+    let in_files = output.as_deref().is_some_and(Path::is_dir);
+    let policy = Policy { deadline: context.deadline(), ssh: ssh() };
+    let runtime = Handle::current();
+    let work = tokio::task::spawn_blocking(move || build(&arguments, runtime, policy, in_files));
+    let done = work.await.context("the build was interrupted")??;
+    for warning in &done.warnings {
         context.output.warning(warning);
     }
-    context.output.data(&build.to_yaml()?)
+    match output {
+        None => context.output.data(&done.text),
+        Some(path) if in_files => {
+            for (name, text) in &done.files {
+                let file = path.join(name);
+                fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
+            }
+            Ok(())
+        }
+        Some(path) => fs::write(&path, &done.text).with_context(|| format!("write {}", path.display())),
+    }
+}
+
+fn build(arguments: &cli::Arguments, runtime: Handle, policy: Policy, in_files: bool) -> Result<Done> {
+    let network = Network::new(runtime, policy);
+    let charts = charts::Renderer::new(arguments);
+    let build: Build = arguments.build_with(Some(&network), Some(&charts))?;
+    let (text, files) = if in_files {
+        (String::new(), build.to_files()?.into_iter().collect())
+    } else {
+        (build.to_yaml()?, Vec::new())
+    };
+    Ok(Done { warnings: [build.warnings, charts.into_warnings()].concat(), text, files })
+}
+
+/// The user's own key and known hosts, if there are any.
+fn ssh() -> Option<Ssh> {
+    let folder = Path::new(&std::env::var_os("HOME")?).join(".ssh");
+    let identity =
+        ["id_ed25519", "id_ecdsa", "id_rsa"].iter().find_map(|name| fs::read(folder.join(name)).ok())?;
+    let known_hosts = fs::read(folder.join("known_hosts")).unwrap_or_default();
+    Some(Ssh { identity, known_hosts })
 }
