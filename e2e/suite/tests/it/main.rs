@@ -6,10 +6,12 @@
 mod bad_manifests;
 mod bad_sources;
 mod crash;
+mod decryption;
 mod deletion;
 mod dependencies;
 mod drift;
 mod ownership;
+mod remote;
 mod restart;
 mod retries;
 mod scale;

@@ -79,6 +79,11 @@ impl World {
         self.namespace.name()
     }
 
+    /// The kubeconfig of the control plane.
+    pub fn kubeconfig(&self) -> &std::path::Path {
+        self.cluster.kubeconfig()
+    }
+
     pub fn sources(&self) -> Api<DynamicObject> {
         self.namespace.objects("source.toolkit.fluxcd.io/v1", "GitRepository")
     }
