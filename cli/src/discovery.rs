@@ -20,9 +20,11 @@ impl Served {
     /// Whether this is what a word means: a plural, singular or short name, or a kind, with or without the group.
     pub(crate) fn is_called(&self, word: &str) -> bool {
         let word = word.to_ascii_lowercase();
-        let (name, group) = word.split_once('.').map_or((word.as_str(), None), |(name, group)| (name, Some(group)));
+        let (name, group) =
+            word.split_once('.').map_or((word.as_str(), None), |(name, group)| (name, Some(group)));
         let of_group = group.is_none_or(|group| {
-            group == self.resource.group || group == format!("{}.{}", self.resource.version, self.resource.group)
+            group == self.resource.group
+                || group == format!("{}.{}", self.resource.version, self.resource.group)
         });
         of_group && self.names.iter().any(|own| own == name)
     }
@@ -84,7 +86,9 @@ pub(crate) async fn resources(client: &Client) -> Result<Vec<Served>> {
         for group in groups.items {
             for version in group.versions {
                 let all = version.resources.into_iter();
-                served.extend(all.filter_map(|resource| read(&group.metadata.name, &version.version, resource)));
+                served.extend(
+                    all.filter_map(|resource| read(&group.metadata.name, &version.version, resource)),
+                );
             }
         }
     }
@@ -123,7 +127,9 @@ mod tests {
             response_kind: Some(Kind { kind: "Deployment".to_owned() }),
         };
         let served = read("apps", "v1", resource).unwrap();
-        for word in ["deployment", "deployments", "deploy", "Deployment", "deployments.apps", "deployment.v1.apps"] {
+        for word in
+            ["deployment", "deployments", "deploy", "Deployment", "deployments.apps", "deployment.v1.apps"]
+        {
             assert!(served.is_called(word), "{word}");
         }
         assert!(!served.is_called("deployments.extensions") && !served.is_called("pods"));

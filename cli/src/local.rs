@@ -104,14 +104,18 @@ impl Builder<'_> {
         let mut kustomization = match (from_file, live) {
             (Some(mut file), live) => {
                 if live.is_none() && !self.offline && !self.may_be_missing {
-                    bail!("failed to get kustomization object: kustomizations.kustomize.toolkit.fluxcd.io \"{name}\" not found");
+                    bail!(
+                        "failed to get kustomization object: kustomizations.kustomize.toolkit.fluxcd.io \"{name}\" not found"
+                    );
                 }
                 file.status = live.and_then(|live| live.status);
                 file
             }
             (None, Some(live)) => live,
             (None, None) => {
-                bail!("failed to get kustomization object: kustomizations.kustomize.toolkit.fluxcd.io \"{name}\" not found")
+                bail!(
+                    "failed to get kustomization object: kustomizations.kustomize.toolkit.fluxcd.io \"{name}\" not found"
+                )
             }
         };
         kustomization.metadata.namespace.get_or_insert_with(|| namespace.to_owned());
@@ -147,8 +151,11 @@ impl Builder<'_> {
         let post_build = kustomization.spec.post_build.as_ref();
         let is_due = post_build.is_some_and(|post_build| substitute::is_due(post_build, &values));
         let missing = if self.flags.strict_substitute { Missing::Error } else { Missing::Empty };
-        let mut objects =
-            if is_due { substitute::all(manifests, &values, missing).map_err(Error::msg)? } else { manifests };
+        let mut objects = if is_due {
+            substitute::all(manifests, &values, missing).map_err(Error::msg)?
+        } else {
+            manifests
+        };
         for object in &mut objects {
             mask::encrypted(object);
             decorate(object, &kustomization);
@@ -157,7 +164,11 @@ impl Builder<'_> {
     }
 
     /// Builds a directory and, if that is asked for, what the Kustomizations among its objects make of theirs.
-    pub(crate) async fn build_all(&self, kustomization: Kustomization, directory: &Path) -> Result<Vec<Value>> {
+    pub(crate) async fn build_all(
+        &self,
+        kustomization: Kustomization,
+        directory: &Path,
+    ) -> Result<Vec<Value>> {
         let mut objects = Vec::new();
         let mut seen = BTreeSet::new();
         let mut level = vec![(kustomization, directory.to_owned())];
@@ -194,7 +205,9 @@ impl Builder<'_> {
             self.flags.local_sources.iter().map(|(key, path)| (key.as_str(), path.as_path())).collect();
         let name = kustomization.metadata.name.as_deref().unwrap_or_default();
         let source = sources.get(key.as_str()).ok_or_else(|| {
-            anyhow!("cannot get local path for {key} of kustomization {name}: add --local-sources {key}=DIRECTORY")
+            anyhow!(
+                "cannot get local path for {key} of kustomization {name}: add --local-sources {key}=DIRECTORY"
+            )
         })?;
         let path = kustomization.spec.path.as_deref().unwrap_or_default();
         Ok(source.join(path.trim_start_matches('/')))
@@ -217,7 +230,11 @@ impl Builder<'_> {
 /// `Kind/namespace/name`
 pub(crate) fn subject(kustomization: &Kustomization) -> String {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    format!("Kustomization/{}/{}", text(&kustomization.metadata.namespace), text(&kustomization.metadata.name))
+    format!(
+        "Kustomization/{}/{}",
+        text(&kustomization.metadata.namespace),
+        text(&kustomization.metadata.name)
+    )
 }
 
 fn is_kustomization(object: &Value) -> bool {
@@ -229,9 +246,10 @@ fn is_kustomization(object: &Value) -> bool {
 
 fn read_file(file: &Path, name: &str, namespace: &str) -> Result<Kustomization> {
     let shown = file.display();
-    let text = fs::read_to_string(file).with_context(|| format!("failed to read kustomization file {shown}"))?;
-    let documents =
-        sluice_yaml::parse(&text).with_context(|| format!("failed to unmarshall kustomization file {shown}"))?;
+    let text =
+        fs::read_to_string(file).with_context(|| format!("failed to read kustomization file {shown}"))?;
+    let documents = sluice_yaml::parse(&text)
+        .with_context(|| format!("failed to unmarshall kustomization file {shown}"))?;
     for document in documents {
         let value = document.root.to_json(sluice_yaml::Version::V2)?;
         let own = value["metadata"]["namespace"].as_str().unwrap_or_default();
@@ -355,14 +373,17 @@ mod tests {
         let root = directory.path();
         fs::create_dir_all(root.join("clusters")).unwrap();
         fs::create_dir_all(root.join("apps/skipped")).unwrap();
-        let child = kustomization("apps", json!({"path": "./apps", "postBuild": {"substitute": {"region": "eu"}}}));
+        let child =
+            kustomization("apps", json!({"path": "./apps", "postBuild": {"substitute": {"region": "eu"}}}));
         fs::write(root.join("clusters/apps.yaml"), child.to_string()).unwrap();
         fs::write(root.join("apps/app.yaml"), MANIFEST.replace("NAME", "app")).unwrap();
         fs::write(root.join("apps/skipped/values.yaml"), "no: manifest\n").unwrap();
         let flags = Flags {
             path: root.join("clusters"),
             recursive: true,
-            local_sources: vec![local_source(&format!("GitRepository/flux-system/repo={}", root.display())).unwrap()],
+            local_sources: vec![
+                local_source(&format!("GitRepository/flux-system/repo={}", root.display())).unwrap(),
+            ],
             ignore_paths: vec!["skipped/".to_owned()],
             ..Flags::default()
         };
@@ -371,7 +392,11 @@ mod tests {
         assert_eq!(text.matches("---\n").count(), 2);
         let lost = Flags { local_sources: Vec::new(), ..flags };
         let error = build(lost, kustomization("all", json!({}))).await.unwrap_err().to_string();
-        assert!(error.starts_with("cannot get local path for GitRepository/flux-system/repo of kustomization apps"));
+        assert!(
+            error.starts_with(
+                "cannot get local path for GitRepository/flux-system/repo of kustomization apps"
+            )
+        );
     }
 
     #[test]
@@ -381,7 +406,10 @@ mod tests {
         fs::write(&file, kustomization("app", json!({})).to_string()).unwrap();
         assert!(read_file(&file, "app", "flux-system").is_ok());
         let error = read_file(&file, "app", "other").unwrap_err().to_string();
-        assert!(error.starts_with("failed find kustomization with name 'app' and namespace 'other'"), "{error}");
+        assert!(
+            error.starts_with("failed find kustomization with name 'app' and namespace 'other'"),
+            "{error}"
+        );
         assert!(local_source("GitRepository/a=b").is_err());
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn encrypted(object: &mut Value) {
         return;
     }
     let is_whole = object["sops"]["mac"].as_str().is_some_and(|mac| mac.starts_with("ENC["));
-    let plain = if object["type"] == DOCKER_CONFIG { json!({"mask": MASK}).to_string() } else { MASK.to_owned() };
+    let plain =
+        if object["type"] == DOCKER_CONFIG { json!({"mask": MASK}).to_string() } else { MASK.to_owned() };
     for (field, is_encoded) in [("data", true), ("stringData", false)] {
         let Some(values) = object.get_mut(field).and_then(Value::as_object_mut) else { continue };
         for value in values.values_mut() {

@@ -46,7 +46,10 @@ impl Report {
         for (sign, entries, what) in [('-', removed, "removed"), ('+', added, "added")] {
             if !entries.is_empty() {
                 let count = counted(entries.len(), "map entry", "map entries");
-                text.push_str(&format!("{sign} {count} {what}:\n{}", indented("  ", &Value::Object(entries))));
+                text.push_str(&format!(
+                    "{sign} {count} {what}:\n{}",
+                    indented("  ", &Value::Object(entries))
+                ));
             }
         }
         if !text.is_empty() {
@@ -100,7 +103,8 @@ impl Report {
         let added = after.iter().filter(|item| !before.contains(item)).cloned().collect::<Vec<_>>();
         if removed.is_empty() && added.is_empty() && before != after {
             let (a, b) = (Value::from(before), Value::from(after));
-            return self.block(path, &format!("⇆ order changed\n{}{}", indented("- ", &a), indented("+ ", &b)));
+            return self
+                .block(path, &format!("⇆ order changed\n{}{}", indented("- ", &a), indented("+ ", &b)));
         }
         self.entries(path, removed, added);
     }
@@ -171,7 +175,8 @@ fn multiline(before: &str, after: &str) -> String {
 
 fn counted(count: usize, one: &str, many: &str) -> String {
     const WORDS: [&str; 13] = [
-        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
     ];
     let word = WORDS.get(count).map_or_else(|| count.to_string(), ToString::to_string);
     format!("{word} {}", if count == 1 { one } else { many })

@@ -10,7 +10,9 @@ use serde_json::Value;
 use sluice_apis::kustomize::v1::{IgnoreRule, Kustomization};
 use sluice_apply::ignore::{IgnoreRules, Selector};
 use sluice_apply::inventory::{self, Entry};
-use sluice_apply::{Action, Applier, ApplyOptions, Cluster, ClusterCache, Difference, normalize, order, read};
+use sluice_apply::{
+    Action, Applier, ApplyOptions, Cluster, ClusterCache, Difference, normalize, order, read,
+};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -134,15 +136,15 @@ impl Comparison<'_> {
         })
     }
 
-    async fn differences(
-        &self,
-        built: &Built,
-    ) -> Result<Vec<Result<Difference, sluice_apply::ObjectError>>> {
+    async fn differences(&self, built: &Built) -> Result<Vec<Result<Difference, sluice_apply::ObjectError>>> {
         let mut objects = read::objects(built.objects.clone());
         normalize::normalize(&mut objects);
         let spec = &built.kustomization.spec;
-        let options =
-            ApplyOptions { force: spec.force, ignore: ignore_rules(&spec.ignore)?, ..ApplyOptions::default() };
+        let options = ApplyOptions {
+            force: spec.force,
+            ignore: ignore_rules(&spec.ignore)?,
+            ..ApplyOptions::default()
+        };
         Ok(Applier::new(self.cluster.clone(), options, Vec::new()).diff(objects).await)
     }
 
@@ -237,7 +239,9 @@ fn only_keys(secret: &mut Value) {
     if let Some(metadata) = secret.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.retain(|field, _| matches!(field.as_str(), "name" | "namespace"));
     }
-    for value in secret.get_mut("data").and_then(Value::as_object_mut).into_iter().flat_map(|map| map.values_mut()) {
+    for value in
+        secret.get_mut("data").and_then(Value::as_object_mut).into_iter().flat_map(|map| map.values_mut())
+    {
         *value = "*****".into();
     }
 }

@@ -62,7 +62,11 @@ async fn by_kind(client: &Client, namespace: &str, arguments: &Arguments) -> Res
         found.resource.kind == arguments.kind && found.resource.api_version == arguments.api_version
     });
     let found = found.ok_or_else(|| {
-        anyhow!("failed to find object: no matches for kind \"{}\" in version \"{}\"", arguments.kind, arguments.api_version)
+        anyhow!(
+            "failed to find object: no matches for kind \"{}\" in version \"{}\"",
+            arguments.kind,
+            arguments.api_version
+        )
     })?;
     get(client, namespace, &found.resource, found.is_namespaced, name).await
 }
@@ -75,8 +79,7 @@ async fn by_resource(client: &Client, namespace: &str, words: &[String]) -> Resu
         _ => bail!(usage),
     };
     let found = resources(client).await?.into_iter().find(|found| found.is_called(resource));
-    let found =
-        found.ok_or_else(|| anyhow!("the server doesn't have a resource type \"{resource}\""))?;
+    let found = found.ok_or_else(|| anyhow!("the server doesn't have a resource type \"{resource}\""))?;
     get(client, namespace, &found.resource, found.is_namespaced, name).await
 }
 
@@ -147,7 +150,9 @@ impl Tracer {
                 let kind = kube::core::GroupVersionKind::gvk(group_name, version, &reference.kind);
                 let resource = ApiResource::from_gvk(&kind);
                 let namespace = object.namespace().unwrap_or_default();
-                let owner = get(&self.client, &namespace, &resource, object.namespace().is_some(), &reference.name).await;
+                let owner =
+                    get(&self.client, &namespace, &resource, object.namespace().is_some(), &reference.name)
+                        .await;
                 if let Ok(owner) = owner
                     && let Some(found) = self.owner(&owner, group, left - 1).await
                 {
@@ -193,7 +198,8 @@ impl Tracer {
             let of = |name: &str| text(&source, &format!("/spec/sourceRef/{name}")).to_owned();
             report.line("Source", &format!("{}/{}/{}", of("kind"), of("namespace"), of("name")));
         } else {
-            report.optional("URL", some_text(&source, "/spec/url").unwrap_or(text(&source, "/spec/endpoint")));
+            report
+                .optional("URL", some_text(&source, "/spec/url").unwrap_or(text(&source, "/spec/endpoint")));
         }
         let reference = |name: &str| some_text(&source, &format!("/spec/ref/{name}")).map(ToOwned::to_owned);
         if let Some(tag) = reference("tag").or_else(|| reference("semver")) {
@@ -209,7 +215,10 @@ impl Tracer {
             ("Origin Revision", "org.opencontainers.image.revision"),
             ("Origin Source", "org.opencontainers.image.source"),
         ] {
-            report.optional(title, metadata.and_then(|m| m.get(key)).and_then(Value::as_str).unwrap_or_default());
+            report.optional(
+                title,
+                metadata.and_then(|m| m.get(key)).and_then(Value::as_str).unwrap_or_default(),
+            );
         }
         report.state(&source, true);
         Ok(())
