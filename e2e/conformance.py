@@ -9,7 +9,7 @@ import servers
 
 HERE = pathlib.Path(__file__).resolve().parent
 SUITES = servers.ROOT.parent / "shared" / "conformance"
-TRACES = "^(git-|ks-)"
+TRACES = "^(git-|ks-|oci-)"
 
 
 def available():
