@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 use sluice_apis::meta::Duration;
 
 use crate::commands::{
-    build, check, completion, create, delete, diff, events, export, get, helm, install, kustomize, reconcile, resume,
-    suspend, trace, tree, uninstall, version,
+    build, check, completion, create, delete, diff, events, export, get, helm, install, kustomize, reconcile,
+    resume, suspend, trace, tree, uninstall, version,
 };
 
 /// GitOps for Kubernetes, compatible with Flux.

@@ -59,9 +59,9 @@ impl Tokens {
 
     /// The controller's own service account.
     pub async fn own(self: &Arc<Self>) -> Result<Arc<dyn ServiceAccount>, String> {
-        let token = tokio::fs::read_to_string(OWN_TOKEN).await.map_err(|error| {
-            format!("failed to read service account token file {OWN_TOKEN}: {error}")
-        })?;
+        let token = tokio::fs::read_to_string(OWN_TOKEN)
+            .await
+            .map_err(|error| format!("failed to read service account token file {OWN_TOKEN}: {error}"))?;
         let (namespace, name) = service_account_of(token.trim())
             .map_err(|error| format!("failed to parse service account token: {error}"))?;
         Ok(self.account(&namespace, &name).await)
@@ -87,8 +87,7 @@ impl Tokens {
             .header("Content-Type", "application/json")
             .body(body.to_string().into_bytes())
             .map_err(|error| fail(error.to_string()))?;
-        let answer: Value =
-            self.client.request(request).await.map_err(|error| fail(api_message(&error)))?;
+        let answer: Value = self.client.request(request).await.map_err(|error| fail(api_message(&error)))?;
         let token = answer["status"]["token"]
             .as_str()
             .ok_or_else(|| fail("the API server gave none".to_owned()))?

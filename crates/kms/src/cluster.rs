@@ -45,10 +45,18 @@ impl Request {
         !self.address.is_empty() && !self.ca.is_empty()
     }
 
-    fn access(&self, address: &str, ca: &str, token: Zeroizing<String>, lifetime: Duration) -> Result<Access, String> {
+    fn access(
+        &self,
+        address: &str,
+        ca: &str,
+        token: Zeroizing<String>,
+        lifetime: Duration,
+    ) -> Result<Access, String> {
         let ca = match self.ca() {
             Some(ca) => Some(ca),
-            None => Some(STANDARD.decode(ca).map_err(|_| "the cluster's authority is not base64".to_owned())?),
+            None => {
+                Some(STANDARD.decode(ca).map_err(|_| "the cluster's authority is not base64".to_owned())?)
+            }
         };
         let address = if self.address.is_empty() { address } else { &self.address };
         Ok(Access { address: canonical_address(address)?, ca, token, lifetime })
@@ -96,7 +104,10 @@ pub async fn eks(identity: &Identity<aws::Credentials>, request: &Request) -> Re
         address = text(&answer["cluster"]["endpoint"]);
         ca = text(&answer["cluster"]["certificateAuthority"]["data"]);
     }
-    let url = format!("{}/?Action=GetCallerIdentity&Version=2011-06-15", aws::endpoint("sts", region).trim_end_matches('/'));
+    let url = format!(
+        "{}/?Action=GetCallerIdentity&Version=2011-06-15",
+        aws::endpoint("sts", region).trim_end_matches('/')
+    );
     let headers = [("x-k8s-aws-id", name)];
     let url = aws::presign(&url, &headers, 900, "sts", region, &credentials, Timestamp::now())
         .map_err(|error| format!("failed to presign GetCallerIdentity request: {error}"))?;
@@ -114,19 +125,36 @@ pub async fn aks(identity: &Identity<azure::Credentials>, request: &Request) -> 
         let cluster = request.cluster.trim_matches('/');
         let parts: Vec<String> = cluster.split('/').map(str::to_ascii_lowercase).collect();
         let shape: Vec<&str> = parts.iter().map(String::as_str).collect();
-        if !matches!(shape.as_slice(), ["subscriptions", _, "resourcegroups", _, "providers", "microsoft.containerservice", "managedclusters", _])
-        {
+        if !matches!(
+            shape.as_slice(),
+            [
+                "subscriptions",
+                _,
+                "resourcegroups",
+                _,
+                "providers",
+                "microsoft.containerservice",
+                "managedclusters",
+                _
+            ]
+        ) {
             return Err(format!("invalid AKS cluster ID: '{}'", request.cluster));
         }
-        let base = variable("AZURE_RESOURCE_MANAGER_HOST").unwrap_or_else(|| "https://management.azure.com".to_owned());
+        let base = variable("AZURE_RESOURCE_MANAGER_HOST")
+            .unwrap_or_else(|| "https://management.azure.com".to_owned());
         let manager = azure::token(identity, "https://management.azure.com/.default").await.map_err(fail)?;
         let fail = |error: String| format!("failed to list AKS cluster user credentials: {error}");
-        let url = format!("{}/{cluster}/listClusterUserCredential?api-version=2024-05-01", base.trim_end_matches('/'));
+        let url = format!(
+            "{}/{cluster}/listClusterUserCredential?api-version=2024-05-01",
+            base.trim_end_matches('/')
+        );
         let ask = client()?.post(url).bearer_auth(manager.as_str()).header("Content-Length", "0");
         let answer: Value = send_json(ask, azure::message).await.map_err(fail)?;
-        let kubeconfig = answer["kubeconfigs"][0]["value"].as_str().and_then(|text| STANDARD.decode(text).ok());
+        let kubeconfig =
+            answer["kubeconfigs"][0]["value"].as_str().and_then(|text| STANDARD.decode(text).ok());
         let kubeconfig = kubeconfig.ok_or_else(|| fail("the answer holds no kubeconfig".to_owned()))?;
-        let found = first_cluster(&kubeconfig).ok_or_else(|| fail("the kubeconfig names no cluster".to_owned()))?;
+        let found =
+            first_cluster(&kubeconfig).ok_or_else(|| fail("the kubeconfig names no cluster".to_owned()))?;
         (address, ca) = found;
     }
     request.access(&address, &ca, token, Duration::from_mins(50))

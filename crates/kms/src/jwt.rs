@@ -27,7 +27,8 @@ pub(crate) fn sign(header: &Value, claims: &Value, key: &str) -> Result<String, 
 
 /// Namespace and name of the service account whose token it is; the signature is another's business.
 pub fn service_account(token: &str) -> Result<(String, String), String> {
-    let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok());
+    let claims =
+        token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok());
     let claims: Value =
         claims.and_then(|claims| serde_json::from_slice(&claims).ok()).ok_or("it is not a JWT")?;
     let subject = claims["sub"].as_str().unwrap_or_default();

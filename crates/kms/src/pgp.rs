@@ -31,8 +31,7 @@ impl PgpKeys {
                 }
             }
             None => {
-                let keys =
-                    SignedSecretKey::from_bytes_many(data).map_err(|error| fail(error.to_string()))?;
+                let keys = SignedSecretKey::from_bytes_many(data).map_err(|error| fail(error.to_string()))?;
                 for key in keys {
                     found.push(key.map_err(|error| fail(error.to_string()))?);
                 }
@@ -67,9 +66,7 @@ impl PgpKeys {
             ..TheRing::default()
         };
         let (mut message, _) = message.decrypt_the_ring(ring, true).map_err(|error| {
-            fail(format!(
-                "{error} (no secret key is there for it, or the key is protected by a passphrase)"
-            ))
+            fail(format!("{error} (no secret key is there for it, or the key is protected by a passphrase)"))
         })?;
         let mut depth = 0;
         while message.is_compressed() {

@@ -52,16 +52,12 @@ impl VaultLogin {
             return Ok(token.clone());
         }
         let path = self.paths.get(address).filter(|path| !path.is_empty()).ok_or_else(|| {
-            format!(
-                "no Vault login path configured for address '{address}' in ConfigMap '{}'",
-                self.origin
-            )
+            format!("no Vault login path configured for address '{address}' in ConfigMap '{}'", self.origin)
         })?;
-        let jwt = self
-            .account
-            .token(&[address.to_owned()])
-            .await
-            .map_err(|error| format!("failed to issue Kubernetes token for Vault authentication: {error}"))?;
+        let jwt =
+            self.account.token(&[address.to_owned()]).await.map_err(|error| {
+                format!("failed to issue Kubernetes token for Vault authentication: {error}")
+            })?;
         let (namespace, name) = jwt::service_account(&jwt)
             .map_err(|error| format!("failed to derive Vault role for authentication: {error}"))?;
         let role = format!("{namespace}_{name}");
@@ -69,14 +65,12 @@ impl VaultLogin {
         let answer: Value = send_json(login, errors).await.map_err(|error| {
             format!("failed to authenticate with Vault '{address}' at login path '{path}' as role '{role}': {error}")
         })?;
-        let token = answer["auth"]["client_token"].as_str().filter(|token| !token.is_empty()).ok_or_else(
-            || format!("Vault '{address}' returned no token for login at '{path}' as role '{role}'"),
-        )?;
+        let token =
+            answer["auth"]["client_token"].as_str().filter(|token| !token.is_empty()).ok_or_else(|| {
+                format!("Vault '{address}' returned no token for login at '{path}' as role '{role}'")
+            })?;
         let token = Zeroizing::new(token.to_owned());
-        self.tokens
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(address.to_owned(), token.clone());
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(address.to_owned(), token.clone());
         Ok(token)
     }
 }
@@ -94,14 +88,13 @@ pub(crate) async fn decrypt(
         Vault::Login(login) => login.token(address).await?,
     };
     let path = format!("{}/decrypt/{key}", engine.trim_matches('/'));
-    let fail =
-        |error: String| format!("failed to decrypt sops data key from Vault transit backend '{path}': {error}");
+    let fail = |error: String| {
+        format!("failed to decrypt sops data key from Vault transit backend '{path}': {error}")
+    };
     let request = request(address, &path, Some(&token))?.json(&json!({"ciphertext": encrypted}));
     let answer: Value = send_json(request, errors).await.map_err(fail)?;
     let plain = answer["data"]["plaintext"].as_str().ok_or_else(|| fail("no decrypted data".to_owned()))?;
-    STANDARD
-        .decode(plain)
-        .map_err(|_| fail("cannot decode base64 plaintext into data key bytes".to_owned()))
+    STANDARD.decode(plain).map_err(|_| fail("cannot decode base64 plaintext into data key bytes".to_owned()))
 }
 
 fn request(address: &str, path: &str, token: Option<&str>) -> Result<reqwest::RequestBuilder, String> {
@@ -135,7 +128,8 @@ fn tls() -> Result<Tls, String> {
         (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
         _ => None,
     };
-    let skip = variable("VAULT_SKIP_VERIFY").is_some_and(|value| matches!(value.as_str(), "1" | "t" | "true"));
+    let skip =
+        variable("VAULT_SKIP_VERIFY").is_some_and(|value| matches!(value.as_str(), "1" | "t" | "true"));
     let ca = match file("VAULT_CACERT")? {
         Some(ca) => Some(ca),
         None => variable("VAULT_CAPATH").map(|path| read_directory(&path)).transpose()?,

@@ -56,7 +56,8 @@ impl Encrypted {
     fn decrypted(self, key: &DataKey) -> Result<Vec<Vec<Entry>>, Error> {
         let mut documents = self.documents;
         for entries in &mut documents {
-            Walk { key, metadata: &self.metadata, path: Vec::new(), comments: Vec::new() }.entries(entries)?;
+            Walk { key, metadata: &self.metadata, path: Vec::new(), comments: Vec::new() }
+                .entries(entries)?;
         }
         Ok(documents)
     }

@@ -63,7 +63,9 @@ pub enum Error {
     #[error("service account name {0:?} is not valid")]
     ServiceAccount(String),
     /// Neither a Secret nor a ConfigMap is named.
-    #[error("invalid .spec.kubeConfig, neither .spec.kubeConfig.configMapRef nor .spec.kubeConfig.secretRef is set")]
+    #[error(
+        "invalid .spec.kubeConfig, neither .spec.kubeConfig.configMapRef nor .spec.kubeConfig.secretRef is set"
+    )]
     Nothing,
     /// The ConfigMap can't be read.
     #[error("failed to get configmap {config_map}: {cause}")]
@@ -77,7 +79,9 @@ pub enum Error {
     #[error("{0}")]
     Cloud(String),
     /// A flag forbids to name service accounts.
-    #[error("failed to get access token for cluster: ObjectLevelWorkloadIdentity feature gate is not enabled")]
+    #[error(
+        "failed to get access token for cluster: ObjectLevelWorkloadIdentity feature gate is not enabled"
+    )]
     Gate,
     /// The API server does not answer.
     #[error("{0}")]
@@ -207,8 +211,7 @@ impl Clusters {
             .get(name)
             .await
             .map_err(|error| Error::ConfigMap { config_map, cause: api_message(&error) })?;
-        let mut description =
-            Description::read(&map.data.unwrap_or_default()).map_err(Error::Cloud)?;
+        let mut description = Description::read(&map.data.unwrap_or_default()).map_err(Error::Cloud)?;
         if description.service_account.is_some() && !self.policy.object_level_identity {
             return Err(Error::Gate);
         }

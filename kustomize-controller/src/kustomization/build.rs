@@ -50,7 +50,11 @@ impl Builder {
     /// A builder that uses all processors.
     pub fn new(metrics: Metrics) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { slots: Arc::new(Semaphore::new(processors)), fetching: Arc::new(Semaphore::new(FETCHING)), metrics }
+        Self {
+            slots: Arc::new(Semaphore::new(processors)),
+            fetching: Arc::new(Semaphore::new(FETCHING)),
+            metrics,
+        }
     }
 
     /// Runs a build or a part of one.
@@ -139,7 +143,8 @@ impl Kustomizer {
 
         let mut secrets = Vec::new();
         if let Some(keys) = &keys {
-            let decrypted = decrypt::objects(manifests, keys).await.map_err(|error| tree.decryption(&error))?;
+            let decrypted =
+                decrypt::objects(manifests, keys).await.map_err(|error| tree.decryption(&error))?;
             (manifests, secrets) = (decrypted.objects, decrypted.secrets);
         }
         let found = self.variables(object, &manifests).await.map_err(|failure| failure.hiding(&secrets))?;

@@ -91,10 +91,9 @@ impl Kustomizer {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let secret = secrets.get(name).await.map_err(|error| match error {
             kube::Error::Api(status) if status.code == 404 => Failure::build(status.message),
-            error => Failure::build(format!(
-                "cannot get {what} '{namespace}/{name}': {}",
-                api_message(&error)
-            )),
+            error => {
+                Failure::build(format!("cannot get {what} '{namespace}/{name}': {}", api_message(&error)))
+            }
         })?;
         let only_age = decryption.secret_ref.is_none();
         let mut keyring = Keyring::default();
@@ -103,7 +102,9 @@ impl Kustomizer {
                 continue;
             }
             keyring.import(&entry, &value.0).map_err(|error| {
-                Failure::build(format!("failed to import '{entry}' data from {what} '{namespace}/{name}': {error}"))
+                Failure::build(format!(
+                    "failed to import '{entry}' data from {what} '{namespace}/{name}': {error}"
+                ))
             })?;
         }
         Ok(keyring)

@@ -43,7 +43,8 @@ impl File {
     /// Reads an armored file.
     pub(super) fn parse(armored: &str) -> Result<Self, &'static str> {
         let no_file = "failed to read header: it is not an armored age file";
-        let inside = armored.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).ok_or(no_file)?;
+        let inside =
+            armored.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).ok_or(no_file)?;
         let joined: String = inside.split_ascii_whitespace().collect();
         let bytes = STANDARD.decode(joined).map_err(|_| no_file)?;
         Self::read(&bytes)
@@ -51,7 +52,8 @@ impl File {
 
     fn read(bytes: &[u8]) -> Result<Self, &'static str> {
         let bad = "failed to read header: it is malformed";
-        let mut rest = bytes.strip_prefix(VERSION).ok_or("failed to read header: it is of an unknown version")?;
+        let mut rest =
+            bytes.strip_prefix(VERSION).ok_or("failed to read header: it is of an unknown version")?;
         let mut stanzas = Vec::new();
         loop {
             let line = line(&mut rest).ok_or(bad)?;

@@ -93,7 +93,9 @@ impl AgeKeys {
             .iter()
             .find_map(|identity| file.stanzas.iter().find_map(|stanza| identity.open(stanza)))
             .ok_or_else(|| match self.identities.len() {
-                1 => fail("identity did not match any of the recipients: incorrect identity for recipient block"),
+                1 => fail(
+                    "identity did not match any of the recipients: incorrect identity for recipient block",
+                ),
                 _ => fail("no identity matched any of the recipients"),
             })?;
         file.verify(&key).map_err(fail)?;

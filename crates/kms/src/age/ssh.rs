@@ -89,5 +89,6 @@ fn rsa_key(pair: &RsaKeypair) -> Option<RsaPrivateKey> {
     let number = |number: &Mpint| number.as_positive_bytes().map(BigUint::from_bytes_be);
     let (public, private) = (pair.public(), pair.private());
     let primes = vec![number(private.p())?, number(private.q())?];
-    RsaPrivateKey::from_components(number(public.n())?, number(public.e())?, number(private.d())?, primes).ok()
+    RsaPrivateKey::from_components(number(public.n())?, number(public.e())?, number(private.d())?, primes)
+        .ok()
 }

@@ -64,7 +64,9 @@ pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
         aws_session_token: String,
     }
     // The parser's text could quote the file.
-    let bad = || "failed to unmarshal AWS credentials file: it is not YAML with the keys aws_access_key_id, aws_secret_access_key and aws_session_token".to_owned();
+    let bad = || {
+        "failed to unmarshal AWS credentials file: it is not YAML with the keys aws_access_key_id, aws_secret_access_key and aws_session_token".to_owned()
+    };
     let root = sluice_yaml::parse_first(&sluice_yaml::decode(text).map_err(|_| bad())?)
         .map_err(|_| bad())?
         .ok_or_else(bad)?;
@@ -74,10 +76,7 @@ pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
 }
 
 /// The credentials of an identity.
-pub(crate) async fn resolve(
-    identity: &Identity<Credentials>,
-    region: &str,
-) -> Result<Credentials, String> {
+pub(crate) async fn resolve(identity: &Identity<Credentials>, region: &str) -> Result<Credentials, String> {
     match identity {
         Identity::Given(credentials) => Ok(credentials.clone()),
         Identity::ServiceAccount(account) => of_service_account(account.as_ref(), region).await,
@@ -98,9 +97,13 @@ pub(crate) async fn resolve(
 
 async fn of_service_account(account: &dyn ServiceAccount, region: &str) -> Result<Credentials, String> {
     account.check()?;
-    let role = account.annotation(ROLE_ANNOTATION).filter(|role| role.starts_with("arn:aws")).ok_or_else(|| {
-        format!("invalid {ROLE_ANNOTATION} annotation on service account '{}': it must be the ARN of a role", account.name())
-    })?;
+    let role =
+        account.annotation(ROLE_ANNOTATION).filter(|role| role.starts_with("arn:aws")).ok_or_else(|| {
+            format!(
+                "invalid {ROLE_ANNOTATION} annotation on service account '{}': it must be the ARN of a role",
+                account.name()
+            )
+        })?;
     let token = account.token(&["sts.amazonaws.com".to_owned()]).await?;
     let name = account.name().replace('/', ".");
     web_identity(&role, &token, &format!("{name}.{region}"), region).await
@@ -132,8 +135,8 @@ async fn of_surroundings(region: &str) -> Result<Credentials, String> {
 }
 
 async fn of_machine() -> Result<Credentials, String> {
-    let base = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT")
-        .unwrap_or_else(|| "http://169.254.169.254".to_owned());
+    let base =
+        variable("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or_else(|| "http://169.254.169.254".to_owned());
     let base = base.trim_end_matches('/').to_owned();
     if variable("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Err("AWS_EC2_METADATA_DISABLED is set".to_owned());

@@ -88,7 +88,8 @@ pub(crate) async fn describe_cluster(
 
 /// What the services say in JSON.
 pub(crate) fn message(answer: &Value) -> Option<String> {
-    let kind = text_at(answer, &["__type"]).map(|kind| kind.rsplit('#').next().unwrap_or_default().to_owned());
+    let kind =
+        text_at(answer, &["__type"]).map(|kind| kind.rsplit('#').next().unwrap_or_default().to_owned());
     let text = text_at(answer, &["message"]).or_else(|| text_at(answer, &["Message"]));
     match (kind, text) {
         (Some(kind), Some(text)) => Some(format!("{kind}: {text}")),

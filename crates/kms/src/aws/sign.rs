@@ -44,7 +44,8 @@ impl<'a> Scope<'a> {
     }
 
     fn signature(&self, canonical: &str, secret: &str) -> String {
-        let text = format!("AWS4-HMAC-SHA256\n{}\n{}\n{}", self.time, self.text(), sha256(canonical.as_bytes()));
+        let text =
+            format!("AWS4-HMAC-SHA256\n{}\n{}\n{}", self.time, self.text(), sha256(canonical.as_bytes()));
         let first = format!("AWS4{secret}");
         let steps = [self.date(), self.region, self.service, "aws4_request", &text];
         let key = steps.iter().fold(first.into_bytes(), |key, step| mac(&key, step));
@@ -179,8 +180,7 @@ mod tests {
     /// The example "get-vanilla-query-order-key-case" of Amazon's published test suite.
     #[test]
     fn signatures_are_those_of_the_published_examples() {
-        let credentials =
-            Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None);
+        let credentials = Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None);
         let url = Url::parse("https://example.amazonaws.com/?Param2=value2&Param1=value1").unwrap();
         let request = Request { method: "GET", url: url.as_str(), headers: vec![], body: vec![] };
         let now: Timestamp = "2015-08-30T12:36:00Z".parse().unwrap();

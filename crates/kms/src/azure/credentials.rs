@@ -79,7 +79,9 @@ pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
             Some(secret(file.client_secret))
         } else if !file.client_certificate.is_empty() {
             if !file.client_certificate_password.is_empty() {
-                return Err(bad("clientCertificatePassword: protected keys are not supported: give a plain PEM"));
+                return Err(bad(
+                    "clientCertificatePassword: protected keys are not supported: give a plain PEM",
+                ));
             }
             let pem = Zeroizing::new(file.client_certificate);
             Some(Proof::Certificate(pem, file.client_certificate_send_chain))
@@ -163,9 +165,9 @@ async fn of_surroundings(scope: &str) -> Result<Token, String> {
 async fn of_service_account(account: &dyn ServiceAccount, scope: &str) -> Result<Token, String> {
     account.check()?;
     let annotation = |name: &str| {
-        account
-            .annotation(name)
-            .ok_or_else(|| format!("azure {name} is not set in the service account '{}' annotations", account.name()))
+        account.annotation(name).ok_or_else(|| {
+            format!("azure {name} is not set in the service account '{}' annotations", account.name())
+        })
     };
     let (tenant, client) = (annotation(TENANT_ID)?, annotation(CLIENT_ID)?);
     let token = account.token(&["api://AzureADTokenExchange".to_owned()]).await?;
@@ -173,8 +175,8 @@ async fn of_service_account(account: &dyn ServiceAccount, scope: &str) -> Result
 }
 
 async fn of_machine(scope: &str, client_id: Option<&str>) -> Result<Token, String> {
-    let base = variable("AZURE_POD_IDENTITY_AUTHORITY_HOST")
-        .unwrap_or_else(|| "http://169.254.169.254".to_owned());
+    let base =
+        variable("AZURE_POD_IDENTITY_AUTHORITY_HOST").unwrap_or_else(|| "http://169.254.169.254".to_owned());
     let resource = scope.strip_suffix("/.default").unwrap_or(scope);
     let mut query = vec![("api-version", "2018-02-01"), ("resource", resource)];
     if let Some(client_id) = client_id {

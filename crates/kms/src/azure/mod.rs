@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use url::Url;
 
-pub use credentials::{Credentials, static_credentials};
 pub(crate) use credentials::token;
+pub use credentials::{Credentials, static_credentials};
 
 use crate::http::{client, send_json, text_at};
 use crate::identity::Identity;
@@ -24,7 +24,9 @@ pub(crate) async fn decrypt(
     encrypted: &str,
 ) -> Result<Vec<u8>, String> {
     let shown = format!("{vault}/keys/{name}/{version}");
-    let fail = |error: String| format!("failed to decrypt sops data key with Azure Key Vault key '{shown}': {error}");
+    let fail = |error: String| {
+        format!("failed to decrypt sops data key with Azure Key Vault key '{shown}': {error}")
+    };
     let mut url = Url::parse(vault).map_err(|error| fail(format!("vault URL: {error}")))?;
     let scope = scope(&url);
     let token = token(identity, &scope)
@@ -40,7 +42,8 @@ pub(crate) async fn decrypt(
         .bearer_auth(token.as_str())
         .json(&json!({"alg": "RSA-OAEP-256", "value": encrypted.trim().trim_end_matches('=')}));
     let answer: Value = send_json(request, message).await.map_err(fail)?;
-    let plain = answer["value"].as_str().and_then(|text| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok());
+    let plain =
+        answer["value"].as_str().and_then(|text| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok());
     plain.ok_or_else(|| fail("the answer holds no plain text".to_owned()))
 }
 

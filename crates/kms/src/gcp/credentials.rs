@@ -204,7 +204,9 @@ struct Pool {
 
 async fn of_cluster() -> Result<Pool, String> {
     let mut values = Vec::new();
-    for path in ["project/project-id", "instance/attributes/cluster-location", "instance/attributes/cluster-name"] {
+    for path in
+        ["project/project-id", "instance/attributes/cluster-location", "instance/attributes/cluster-name"]
+    {
         let request = client()?.get(format!("{}/{path}", metadata())).header("Metadata-Flavor", "Google");
         let fail = |error: String| format!("failed to get GKE cluster metadata {path}: {error}");
         match send(request).await.map_err(fail)? {
@@ -214,8 +216,9 @@ async fn of_cluster() -> Result<Pool, String> {
     }
     let [project, location, name] = values.as_slice() else { return Err("no metadata".to_owned()) };
     let pool = format!("{project}.svc.id.goog");
-    let cluster =
-        format!("https://container.googleapis.com/v1/projects/{project}/locations/{location}/clusters/{name}");
+    let cluster = format!(
+        "https://container.googleapis.com/v1/projects/{project}/locations/{location}/clusters/{name}"
+    );
     Ok(Pool { audience: format!("identitynamespace:{pool}:{cluster}"), pool })
 }
 
@@ -249,16 +252,12 @@ async fn impersonate(token: Token, url: &str) -> Result<Token, String> {
 
 async fn exchange(url: &str, form: &[(&str, &str)]) -> Result<Token, String> {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let request =
-        client()?.post(url).header("Content-Type", "application/x-www-form-urlencoded").body(body);
+    let request = client()?.post(url).header("Content-Type", "application/x-www-form-urlencoded").body(body);
     read(&send_json(request, message).await?)
 }
 
 fn read(answer: &Value) -> Result<Token, String> {
     let text = answer["access_token"].as_str().ok_or("the answer holds no token")?;
     let seconds = answer["expires_in"].as_u64().unwrap_or(300).min(86_400);
-    Ok(Token {
-        text: Zeroizing::new(text.to_owned()),
-        ends: Instant::now() + Duration::from_secs(seconds),
-    })
+    Ok(Token { text: Zeroizing::new(text.to_owned()), ends: Instant::now() + Duration::from_secs(seconds) })
 }

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-pub use credentials::{Credentials, static_credentials};
 pub(crate) use credentials::token;
+pub use credentials::{Credentials, static_credentials};
 
 use crate::http::{client, send_json, text_at};
 use crate::identity::{Identity, variable};

@@ -133,7 +133,8 @@ async fn changed_files_are_told_apart() {
     let mut lines: Vec<&str> = text.lines().collect();
     let at = lines.iter().position(|line| line.starts_with("    number:")).unwrap();
     lines[at] = "    number: hunter2";
-    let error = decrypt_bytes(lines.join("\n").as_bytes(), Format::Yaml, &keys).await.unwrap_err().to_string();
+    let error =
+        decrypt_bytes(lines.join("\n").as_bytes(), Format::Yaml, &keys).await.unwrap_err().to_string();
     assert!(error.contains("Input string <redacted> does not match sops' data format"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
 }

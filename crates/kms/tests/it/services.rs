@@ -69,8 +69,7 @@ impl ServiceAccount for Account {
 
     fn token(&self, audiences: &[String]) -> futures::future::BoxFuture<'_, Result<String, String>> {
         let claims = serde_json::json!({"sub": "system:serviceaccount:apps:decryptor", "aud": audiences});
-        let payload =
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims.to_string());
+        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims.to_string());
         Box::pin(async move { Ok(format!("e30.{payload}.sig")) })
     }
 }

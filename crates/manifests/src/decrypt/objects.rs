@@ -19,10 +19,7 @@ pub struct Decrypted {
 }
 
 /// Decrypts the objects that SOPS encrypted, and the values of Secrets that are encrypted files. Others stay as they are.
-pub async fn objects(
-    manifests: Vec<Value>,
-    keys: &(impl KeyService + Sync),
-) -> Result<Decrypted, Error> {
+pub async fn objects(manifests: Vec<Value>, keys: &(impl KeyService + Sync)) -> Result<Decrypted, Error> {
     let decrypted = manifests.into_iter().map(|manifest| object(manifest, keys));
     let decrypted: Vec<(Value, bool)> = stream::iter(decrypted).buffered(CONCURRENT).try_collect().await?;
     let mut all = Decrypted::default();

@@ -234,7 +234,10 @@ mod tests {
             .with("/r/base/three.yaml", ENCRYPTED)
             .with("/r/more/kustomization.yaml", "secretGenerator:\n- name: b\n  files: [four.yml]\n")
             .with("/r/more/four.yml", ENCRYPTED);
-        assert_eq!(found(&files, &["../more"]).unwrap(), ["base/three.yaml", "d/one.enc", "d/patch.yaml", "more/four.yml"]);
+        assert_eq!(
+            found(&files, &["../more"]).unwrap(),
+            ["base/three.yaml", "d/one.enc", "d/patch.yaml", "more/four.yml"]
+        );
     }
 
     #[test]
@@ -258,9 +261,8 @@ mod tests {
             found(&files, &[]).unwrap_err(),
             "error decrypting sources: found multiple kustomization files"
         );
-        let files = Memory::new()
-            .with("/r/d/kustomization.yaml", "resources: [x]\n")
-            .with("/r/d/x/a.yaml", "a: b\n");
+        let files =
+            Memory::new().with("/r/d/kustomization.yaml", "resources: [x]\n").with("/r/d/x/a.yaml", "a: b\n");
         assert_eq!(found(&files, &[]).unwrap_err(), "error decrypting sources: no kustomization file found");
     }
 }

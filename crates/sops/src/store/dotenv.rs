@@ -23,9 +23,8 @@ pub(super) fn emit(entries: &[Entry]) -> Result<String, String> {
         match entry {
             Entry::Comment(comment) => out.push_str(&format!("#{}\n", comment.text)),
             Entry::Pair(key, value) => {
-                let text = plain_text(value).ok_or_else(|| {
-                    format!("cannot use complex value in dotenv file; offending key {key}")
-                })?;
+                let text = plain_text(value)
+                    .ok_or_else(|| format!("cannot use complex value in dotenv file; offending key {key}"))?;
                 out.push_str(&format!("{key}={}\n", text.replace('\n', "\\n")));
             }
         }

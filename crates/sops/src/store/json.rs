@@ -59,7 +59,9 @@ fn json_of(value: &Value) -> Json {
         Value::Bool(value) => Json::Bool(*value),
         Value::Int(value) => Json::from(*value),
         // A whole float is written, and read again, as an integer.
-        Value::Float(value) => json_float(*value).parse::<i64>().map_or_else(|_| Json::from(*value), Json::from),
+        Value::Float(value) => {
+            json_float(*value).parse::<i64>().map_or_else(|_| Json::from(*value), Json::from)
+        }
         Value::Time(text) | Value::Text(text) => Json::String(text.clone()),
         Value::Bytes(bytes) => Json::String(STANDARD.encode(bytes)),
         Value::List(items) => Json::Array(values(items).map(json_of).collect()),

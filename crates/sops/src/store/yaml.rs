@@ -14,19 +14,26 @@ pub(super) fn parse(text: &str) -> Result<Vec<Vec<Entry>>, String> {
     documents
         .iter()
         .map(|document| {
-            let mut entries = match &document.root.value {
-                sluice_yaml::Value::Mapping(_) => match value_of(&document.root)? {
-                    Value::Map(entries) => entries,
-                    _ => Vec::new(),
-                },
-                sluice_yaml::Value::Sequence(_) => {
-                    return Err("Error unmarshaling input YAML: YAML documents that are sequences are not supported".to_owned());
-                }
-                sluice_yaml::Value::Scalar(_) => match document.root.resolve(Version::V3) {
-                    Some(Resolved::Null) => Vec::new(),
-                    _ => return Err("Error unmarshaling input YAML: YAML documents that are values are not supported".to_owned()),
-                },
-            };
+            let mut entries =
+                match &document.root.value {
+                    sluice_yaml::Value::Mapping(_) => match value_of(&document.root)? {
+                        Value::Map(entries) => entries,
+                        _ => Vec::new(),
+                    },
+                    sluice_yaml::Value::Sequence(_) => {
+                        return Err(
+                        "Error unmarshaling input YAML: YAML documents that are sequences are not supported"
+                            .to_owned(),
+                    );
+                    }
+                    sluice_yaml::Value::Scalar(_) => match document.root.resolve(Version::V3) {
+                        Some(Resolved::Null) => Vec::new(),
+                        _ => return Err(
+                            "Error unmarshaling input YAML: YAML documents that are values are not supported"
+                                .to_owned(),
+                        ),
+                    },
+                };
             entries.extend(comments(&document.foot, false).map(Entry::Comment));
             Ok(entries)
         })

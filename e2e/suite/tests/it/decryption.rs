@@ -61,7 +61,8 @@ fn spec(secret: &str) -> Value {
 /// A value of a Secret.
 async fn value(secrets: &Api<DynamicObject>, name: &str, key: &str) -> Result<String> {
     let secret = secrets.get(name).await?;
-    let encoded = field(&secret, &format!("/data/{}", key.replace('/', "~1"))).as_str().context("no value")?;
+    let encoded =
+        field(&secret, &format!("/data/{}", key.replace('/', "~1"))).as_str().context("no value")?;
     Ok(String::from_utf8(STANDARD.decode(encoded)?)?)
 }
 
@@ -135,7 +136,10 @@ async fn what_is_missing_is_told() -> Result<()> {
         world.name()
     );
     ensure!(other.starts_with(&start), "{other}");
-    ensure!(other.contains("the file is encrypted for: age1") && other.contains("the keys tried are: age age1"), "{other}");
+    ensure!(
+        other.contains("the file is encrypted for: age1") && other.contains("the keys tried are: age age1"),
+        "{other}"
+    );
     let file = failed("file").await?;
     ensure!(file.starts_with("error decrypting sources: cannot get sops data key: "), "{file}");
     ensure!(file.contains("in the file generated/"), "{file}");

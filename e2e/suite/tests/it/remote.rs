@@ -137,7 +137,14 @@ async fn a_dead_cluster_delays_nobody() -> Result<()> {
     let text = message(&object, "Ready").to_owned();
     ensure!(text.contains("no answer within") || text.contains("did not answer the last"), "{text}");
     // After that it is left alone for a while: failing costs no time any more.
-    world.event("Kustomization", "dead-1", "error", "failed to build kube client: the cluster did not answer the last").await?;
+    world
+        .event(
+            "Kustomization",
+            "dead-1",
+            "error",
+            "failed to build kube client: the cluster did not answer the last",
+        )
+        .await?;
     drop(silent);
     Ok(())
 }
