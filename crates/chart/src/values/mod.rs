@@ -7,7 +7,9 @@ pub(crate) mod tables;
 
 pub use coalesce::coalesce;
 pub use dependencies::{is_compatible, process_dependencies};
-pub use strvals::{ReadFile, StrvalsError, parse_file, parse_json, parse_literal, parse_string, parse_typed};
+pub use strvals::{
+    MAX_INDEX, ReadFile, StrvalsError, parse_file, parse_json, parse_literal, parse_string, parse_typed,
+};
 
 use thiserror::Error;
 
