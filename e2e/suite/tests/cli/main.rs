@@ -1,5 +1,6 @@
 //! `sluice` against a real control plane, real controllers and a real Git server.
 
+mod compare;
 mod objects;
 mod program;
 mod setup;
