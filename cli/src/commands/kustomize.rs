@@ -11,7 +11,6 @@ use sluice_bases::{Network, Policy, Ssh};
 use sluice_kustomize::Build;
 use sluice_kustomize::cli;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use crate::context::Context;
 
