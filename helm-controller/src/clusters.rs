@@ -114,11 +114,6 @@ impl Clusters {
         own.or(Some(self.policy.default_service_account.as_str())).filter(|name| !name.is_empty())
     }
 
-    /// Whether a HelmRelease is released to the own cluster with the controller's own identity.
-    pub fn is_own_identity(&self, object: &HelmRelease) -> bool {
-        object.spec.kube_config.is_none() && self.service_account(object).is_none()
-    }
-
     /// Whether the service account is there to be impersonated; without one there is nothing to check.
     pub async fn can_impersonate(&self, object: &HelmRelease) -> Result<bool, kube::Error> {
         let Some(name) = self.service_account(object) else { return Ok(true) };

@@ -29,8 +29,8 @@ pub enum Error {
     /// No such algorithm.
     #[error("unable to configure snapshot digest algorithm: {0}")]
     Algorithm(#[from] sluice_archive::UnknownAlgorithm),
-    /// A feature that is not there.
-    #[error("the feature gate {0} is not supported by this version")]
+    /// A flag or feature gate that is not there yet.
+    #[error("{0} is not supported by this version")]
     Unsupported(&'static str),
 }
 
@@ -41,8 +41,13 @@ pub async fn run(args: Args) -> Result<(), Error> {
     if !args.default_kubeconfig_service_account.is_empty() && !object_level_identity {
         return Err(Error::Gate("--default-kubeconfig-service-account"));
     }
-    if gates.enabled("AllowDNSLookups") {
-        return Err(Error::Unsupported("AllowDNSLookups"));
+    for gate in ["AllowDNSLookups", "CorrectDrift", "DetectDrift"] {
+        if gates.enabled(gate) {
+            return Err(Error::Unsupported(gate));
+        }
+    }
+    if !args.override_manager.is_empty() {
+        return Err(Error::Unsupported("--override-manager"));
     }
     let manager = Manager::new("helm-controller", &args.common).await?;
     let setup = Setup {
@@ -57,7 +62,6 @@ pub async fn run(args: Args) -> Result<(), Error> {
             track_chart_digest: !gates.enabled("DisableChartDigestTracking"),
             helm_3_defaults: gates.enabled("UseHelm3Defaults"),
             cancel_waits: gates.enabled("CancelHealthCheckOnNewRevision"),
-            override_managers: args.override_manager.clone(),
             algorithm: args.snapshot_digest_algo.parse::<Algorithm>()?,
         },
         policy: Policy {

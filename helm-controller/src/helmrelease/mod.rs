@@ -63,8 +63,6 @@ pub struct Options {
     pub helm_3_defaults: bool,
     /// Whether something newer ends a wait.
     pub cancel_waits: bool,
-    /// Field managers whose fields are taken over before drift is looked for.
-    pub override_managers: Vec<String>,
     /// The algorithm of digests in the status.
     pub algorithm: Algorithm,
 }
