@@ -37,7 +37,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<()> {
         Command::Delete(arguments) => delete::run(arguments, context).await,
         Command::Tree(arguments) => context.within(tree::run(arguments, context)).await,
         Command::Events(arguments) => events::run(arguments, context).await,
-        Command::Build(arguments) => build::run(arguments, context).await,
+        Command::Build(arguments) => Box::pin(build::run(arguments, context)).await,
         Command::Diff(arguments) => Box::pin(diff::run(arguments, context)).await,
         Command::Trace(arguments) => context.within(trace::run(arguments, context)).await,
         Command::Kustomize(arguments) => kustomize::run(arguments, context).await,

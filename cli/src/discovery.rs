@@ -59,9 +59,10 @@ struct Version {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
-    resource: String,
-    #[serde(default)]
-    singular_resource: String,
+    #[serde(rename = "resource")]
+    plural: String,
+    #[serde(default, rename = "singularResource")]
+    singular: String,
     #[serde(default)]
     short_names: Vec<String>,
     #[serde(default)]
@@ -98,7 +99,7 @@ pub(crate) async fn resources(client: &Client) -> Result<Vec<Served>> {
 fn read(group: &str, version: &str, resource: Resource) -> Option<Served> {
     let kind = resource.response_kind?.kind;
     let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    let mut names = vec![resource.resource.clone(), resource.singular_resource, kind.to_ascii_lowercase()];
+    let mut names = vec![resource.plural.clone(), resource.singular, kind.to_ascii_lowercase()];
     names.extend(resource.short_names);
     Some(Served {
         resource: ApiResource {
@@ -106,7 +107,7 @@ fn read(group: &str, version: &str, resource: Resource) -> Option<Served> {
             version: version.to_owned(),
             api_version,
             kind,
-            plural: resource.resource,
+            plural: resource.plural,
         },
         is_namespaced: resource.scope == "Namespaced",
         names,
@@ -120,8 +121,8 @@ mod tests {
     #[test]
     fn kinds_answer_to_all_their_names() {
         let resource = Resource {
-            resource: "deployments".to_owned(),
-            singular_resource: "deployment".to_owned(),
+            plural: "deployments".to_owned(),
+            singular: "deployment".to_owned(),
             short_names: vec!["deploy".to_owned()],
             scope: "Namespaced".to_owned(),
             response_kind: Some(Kind { kind: "Deployment".to_owned() }),

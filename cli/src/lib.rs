@@ -57,7 +57,7 @@ pub fn run() -> ExitCode {
         .and_then(|runtime| {
             runtime.block_on(async {
                 let context = Context::new(cli.global, output);
-                commands::run(cli.command, &context).await
+                Box::pin(commands::run(cli.command, &context)).await
             })
         });
     match result {

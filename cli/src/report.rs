@@ -46,10 +46,7 @@ impl Report {
         for (sign, entries, what) in [('-', removed, "removed"), ('+', added, "added")] {
             if !entries.is_empty() {
                 let count = counted(entries.len(), "map entry", "map entries");
-                text.push_str(&format!(
-                    "{sign} {count} {what}:\n{}",
-                    indented("  ", &Value::Object(entries))
-                ));
+                let _ = write!(text, "{sign} {count} {what}:\n{}", indented("  ", &Value::Object(entries)));
             }
         }
         if !text.is_empty() {
@@ -114,7 +111,7 @@ impl Report {
         for (sign, entries, what) in [('-', removed, "removed"), ('+', added, "added")] {
             if !entries.is_empty() {
                 let count = counted(entries.len(), "list entry", "list entries");
-                text.push_str(&format!("{sign} {count} {what}:\n{}", indented("  ", &Value::from(entries))));
+                let _ = write!(text, "{sign} {count} {what}:\n{}", indented("  ", &Value::from(entries)));
             }
         }
         if !text.is_empty() {
@@ -163,7 +160,7 @@ fn multiline(before: &str, after: &str) -> String {
     let mut out = String::new();
     let mut add = |sign: &str, lines: Option<&[&str]>| {
         for line in lines.unwrap_or_default() {
-            out.push_str(&format!("{sign} {line}\n"));
+            let _ = writeln!(out, "{sign} {line}");
         }
     };
     add(" ", a.get(start.saturating_sub(1)..start));

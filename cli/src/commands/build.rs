@@ -41,11 +41,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     }
     let path = flags.path.clone();
     let builder = Builder { context, flags, offline: dry_run, may_be_missing: true };
-    let objects = context
-        .within(async {
-            let kustomization = builder.kustomization(&name).await?;
-            builder.build_all(kustomization, &path).await
-        })
-        .await?;
+    let build = Box::pin(async {
+        let kustomization = builder.kustomization(&name).await?;
+        builder.build_all(kustomization, &path).await
+    });
+    let objects = context.within(build).await?;
     context.output.data(&objects.iter().map(document).collect::<String>())
 }

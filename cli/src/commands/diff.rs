@@ -89,6 +89,13 @@ struct Found {
     errors: Vec<String>,
 }
 
+impl Found {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+}
+
 struct Comparison<'c> {
     builder: Builder<'c>,
     cluster: Cluster,
@@ -128,7 +135,7 @@ impl Comparison<'_> {
             }
             if built.kustomization.spec.prune && found.errors.is_empty() {
                 for subject in deleted(&built.kustomization, &now) {
-                    found.text.push_str(&format!("► {subject} deleted\n"));
+                    found.line(&format!("► {subject} deleted"));
                     found.changes = true;
                 }
             }
@@ -174,7 +181,8 @@ impl Comparison<'_> {
                 Ok(below) => {
                     if below.changes {
                         found.changes = true;
-                        found.text.push_str(&format!("📁 {subject} changed\n{}", below.text));
+                        found.line(&format!("📁 {subject} changed"));
+                        found.text.push_str(&below.text);
                     }
                     found.errors.extend(below.errors);
                 }
@@ -196,9 +204,9 @@ impl Comparison<'_> {
 fn show(difference: &Difference, objects: &[Value], found: &mut Found) {
     let subject = difference.change.id.subject();
     match difference.change.action {
-        Action::Skipped => found.text.push_str(&format!("► {subject} skipped\n")),
+        Action::Skipped => found.line(&format!("► {subject} skipped")),
         Action::Created => {
-            found.text.push_str(&format!("► {subject} created\n"));
+            found.line(&format!("► {subject} created"));
             found.changes = true;
         }
         Action::Configured => {
@@ -216,7 +224,7 @@ fn show(difference: &Difference, objects: &[Value], found: &mut Found) {
                 return;
             }
             found.changes = true;
-            found.text.push_str(&format!("► {subject} drifted\n"));
+            found.line(&format!("► {subject} drifted"));
             if let Some((live, merged)) = states {
                 found.text.push_str(&report::differences(&live, &merged));
             }

@@ -1,10 +1,10 @@
 //! `trace`: by which objects of Flux an object is managed, and how they are.
 
 use std::fmt::Write;
-use std::pin::Pin;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
+use futures::future::BoxFuture;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
@@ -135,7 +135,7 @@ impl Tracer {
         object: &'a DynamicObject,
         group: &'a str,
         left: usize,
-    ) -> Pin<Box<dyn Future<Output = Option<(String, String)>> + 'a>> {
+    ) -> BoxFuture<'a, Option<(String, String)>> {
         Box::pin(async move {
             let label = |name: &str| object.labels().get(&format!("{group}/{name}")).cloned();
             if let (Some(namespace), Some(name)) = (label("namespace"), label("name")) {

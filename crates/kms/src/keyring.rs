@@ -31,6 +31,7 @@ pub struct Keyring {
 
 impl Keyring {
     /// Takes an entry of a decryption Secret; its name says what it is. Entries of other names are left alone.
+    #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "as in Flux")]
     pub fn import(&mut self, name: &str, value: &[u8]) -> Result<(), ImportError> {
         let text = || std::str::from_utf8(value).map_err(|_| ImportError("it is not UTF-8 text".to_owned()));
         if name.ends_with(".asc") {

@@ -17,24 +17,21 @@ impl PgpKeys {
     pub(crate) fn import(&mut self, data: &[u8]) -> Result<(), String> {
         let fail = |error: String| format!("failed to import armored key data into GnuPG keyring: {error}");
         let mut found = Vec::new();
-        match std::str::from_utf8(data).ok().filter(|text| text.contains("-----BEGIN PGP")) {
-            Some(text) => {
-                // One entry may hold several blocks.
-                for block in text.split_inclusive("-----END PGP PRIVATE KEY BLOCK-----") {
-                    let Some(start) = block.find("-----BEGIN PGP PRIVATE KEY BLOCK-----") else { continue };
-                    let block = format!("{}\n", block.get(start..).unwrap_or_default());
-                    let (keys, _) =
-                        SignedSecretKey::from_string_many(&block).map_err(|error| fail(error.to_string()))?;
-                    for key in keys {
-                        found.push(key.map_err(|error| fail(error.to_string()))?);
-                    }
-                }
-            }
-            None => {
-                let keys = SignedSecretKey::from_bytes_many(data).map_err(|error| fail(error.to_string()))?;
+        if let Some(text) = std::str::from_utf8(data).ok().filter(|text| text.contains("-----BEGIN PGP")) {
+            // One entry may hold several blocks.
+            for block in text.split_inclusive("-----END PGP PRIVATE KEY BLOCK-----") {
+                let Some(start) = block.find("-----BEGIN PGP PRIVATE KEY BLOCK-----") else { continue };
+                let block = format!("{}\n", block.get(start..).unwrap_or_default());
+                let (keys, _) =
+                    SignedSecretKey::from_string_many(&block).map_err(|error| fail(error.to_string()))?;
                 for key in keys {
                     found.push(key.map_err(|error| fail(error.to_string()))?);
                 }
+            }
+        } else {
+            let keys = SignedSecretKey::from_bytes_many(data).map_err(|error| fail(error.to_string()))?;
+            for key in keys {
+                found.push(key.map_err(|error| fail(error.to_string()))?);
             }
         }
         if found.is_empty() {

@@ -110,7 +110,8 @@ mod tests {
             now += open.left;
             assert_eq!(breaker.check_at(now), Ok(()));
         }
-        let text = breaker.check_at(now - Duration::from_secs(3)).unwrap_err().to_string();
+        let text =
+            breaker.check_at(now.checked_sub(Duration::from_secs(3)).unwrap()).unwrap_err().to_string();
         assert!(text.ends_with("asked again in 3 s: refused"), "{text}");
         breaker.succeed();
         assert!(breaker.is_fresh());

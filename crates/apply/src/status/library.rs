@@ -271,7 +271,7 @@ mod tests {
         let object = json!({"status": {"phase": "Failed", "conditions": [
             {"type": "Promoted", "status": "False", "reason": "Failed", "message": "canary failed"}]}});
         assert_eq!(
-            super::status(&object, "flagger.app", "Canary").unwrap().message,
+            status(&object, "flagger.app", "Canary").unwrap().message,
             "phase Failed: Promoted: Failed: canary failed"
         );
     }

@@ -54,6 +54,6 @@ impl Identity {
             return None;
         }
         let salt = [share.as_bytes().as_slice(), self.public.as_bytes()].concat();
-        unwrap_key(&*derive(&salt, shared.as_bytes(), LABEL), &stanza.body)
+        unwrap_key(&derive(&salt, shared.as_bytes(), LABEL), &stanza.body)
     }
 }

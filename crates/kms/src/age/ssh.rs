@@ -17,7 +17,7 @@ const RSA_LABEL: &str = "age-encryption.org/v1/ssh-rsa";
 
 enum Secret {
     Ed25519(StaticSecret),
-    Rsa(RsaPrivateKey),
+    Rsa(Box<RsaPrivateKey>),
 }
 
 /// An SSH private key; it is wiped from memory when dropped.
@@ -44,7 +44,7 @@ impl Identity {
                 scalar.copy_from_slice(hash.as_ref().get(..32).ok_or(malformed)?);
                 Secret::Ed25519(StaticSecret::from(*scalar))
             }
-            KeypairData::Rsa(pair) => Secret::Rsa(rsa_key(pair).ok_or(malformed)?),
+            KeypairData::Rsa(pair) => Secret::Rsa(Box::new(rsa_key(pair).ok_or(malformed)?)),
             _ => return Err("the SSH key is neither ssh-ed25519 nor ssh-rsa"),
         };
         let public = key.public_key();
@@ -72,7 +72,7 @@ impl Identity {
                 let inner = secret.diffie_hellman(&share);
                 let shared = tweak.diffie_hellman(&PublicKey::from(*inner.as_bytes()));
                 let salt = [share.as_bytes().as_slice(), PublicKey::from(secret).as_bytes()].concat();
-                unwrap_key(&*derive(&salt, shared.as_bytes(), ED25519_LABEL), &stanza.body)
+                unwrap_key(&derive(&salt, shared.as_bytes(), ED25519_LABEL), &stanza.body)
             }
             (Secret::Rsa(secret), "ssh-rsa") => {
                 let padding = Oaep::new_with_label::<Sha256, _>(RSA_LABEL);

@@ -56,12 +56,12 @@ impl Credentials {
 pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
     #[derive(Deserialize)]
     struct File {
-        #[serde(default)]
-        aws_access_key_id: String,
-        #[serde(default)]
-        aws_secret_access_key: String,
-        #[serde(default)]
-        aws_session_token: String,
+        #[serde(default, rename = "aws_access_key_id")]
+        id: String,
+        #[serde(default, rename = "aws_secret_access_key")]
+        secret: String,
+        #[serde(default, rename = "aws_session_token")]
+        session: String,
     }
     // The parser's text could quote the file.
     let bad = || {
@@ -72,7 +72,7 @@ pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
         .ok_or_else(bad)?;
     let json = root.to_json(sluice_yaml::Version::V2).map_err(|_| bad())?;
     let file: File = serde_json::from_value(json).map_err(|_| bad())?;
-    Ok(Credentials::new(&file.aws_access_key_id, &file.aws_secret_access_key, Some(&file.aws_session_token)))
+    Ok(Credentials::new(&file.id, &file.secret, Some(&file.session)))
 }
 
 /// The credentials of an identity.

@@ -131,14 +131,13 @@ pub(crate) async fn token(
                 let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
                 known.as_ref().and_then(|tokens| tokens.get(scope)).cloned()
             };
-            match known.filter(|token| token.ends > Instant::now() + MARGIN) {
-                Some(token) => token,
-                None => {
-                    let token = of_surroundings(scope).await?;
-                    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-                    known.get_or_insert_default().insert(scope.to_owned(), token.clone());
-                    token
-                }
+            if let Some(token) = known.filter(|token| token.ends > Instant::now() + MARGIN) {
+                token
+            } else {
+                let token = of_surroundings(scope).await?;
+                let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+                known.get_or_insert_default().insert(scope.to_owned(), token.clone());
+                token
             }
         }
     };

@@ -103,13 +103,12 @@ pub(crate) async fn token(identity: &Identity<Credentials>) -> Result<Zeroizing<
         Identity::Surroundings => {
             static KNOWN: Mutex<Option<Token>> = Mutex::new(None);
             let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            match known.filter(|token| token.ends > Instant::now() + MARGIN) {
-                Some(token) => token,
-                None => {
-                    let token = of_surroundings().await?;
-                    *KNOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-                    token
-                }
+            if let Some(token) = known.filter(|token| token.ends > Instant::now() + MARGIN) {
+                token
+            } else {
+                let token = of_surroundings().await?;
+                *KNOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+                token
             }
         }
     };
@@ -175,15 +174,12 @@ async fn of_key(key: &Key) -> Result<Token, String> {
 async fn of_service_account(account: &dyn ServiceAccount) -> Result<Token, String> {
     account.check()?;
     let provider = account.annotation(PROVIDER);
-    let (audience, subject_audience) = match provider {
-        Some(provider) => {
-            let audience = format!("//iam.googleapis.com/{}", provider.trim_start_matches('/'));
-            (audience.clone(), audience)
-        }
-        None => {
-            let pool = of_cluster().await?;
-            (pool.audience, pool.pool)
-        }
+    let (audience, subject_audience) = if let Some(provider) = provider {
+        let audience = format!("//iam.googleapis.com/{}", provider.trim_start_matches('/'));
+        (audience.clone(), audience)
+    } else {
+        let pool = of_cluster().await?;
+        (pool.audience, pool.pool)
     };
     let subject = account.token(&[subject_audience]).await?;
     let kind = "urn:ietf:params:oauth:token-type:jwt";

@@ -25,7 +25,7 @@ pub enum Error {
         /// The file, relative to the source's root.
         file: String,
         /// Why.
-        source: sluice_sops::Error,
+        source: Box<sluice_sops::Error>,
     },
     /// An object, or a value of it, can't be decrypted.
     #[error("decryption failed for '{object}': {place}: {source}")]
@@ -35,7 +35,7 @@ pub enum Error {
         /// What of it.
         place: String,
         /// Why.
-        source: sluice_sops::Error,
+        source: Box<sluice_sops::Error>,
     },
 }
 
@@ -47,7 +47,7 @@ impl Error {
             Self::File { file, source } => (Some(format!("in the file {file}")), source),
             Self::Object { source, .. } => (None, source),
         };
-        let advice = match source {
+        let advice = match source.as_ref() {
             sluice_sops::Error::DataKey(error) => Some(error.advice()),
             _ => None,
         };

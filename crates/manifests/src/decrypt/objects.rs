@@ -44,7 +44,7 @@ async fn object(mut object: Value, keys: &impl KeyService) -> Result<(Value, boo
         let fail = |source| Error::Object {
             object: describe(&object),
             place: format!("failed to decrypt and format {subject} {kind} data"),
-            source,
+            source: Box::new(source),
         };
         let encrypted = Encrypted::from_object(&object).map_err(fail)?;
         let key = encrypted.metadata().data_key(keys).await.map_err(|error| fail(error.into()))?;
@@ -63,7 +63,7 @@ async fn object(mut object: Value, keys: &impl KeyService) -> Result<(Value, boo
         let fail = |source| Error::Object {
             object: described.clone(),
             place: format!("failed to decrypt and format {subject} Secret field '{name}'"),
-            source,
+            source: Box::new(source),
         };
         let encrypted = Encrypted::parse(&bytes, format).map_err(fail)?;
         let bytes = plain(encrypted, Format::of_path(name), keys).await.map_err(fail)?;

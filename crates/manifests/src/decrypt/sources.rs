@@ -53,7 +53,7 @@ pub async fn decrypt(
         let Source { path, shown, format, encrypted } = source;
         match plain(encrypted, format, keys).await {
             Ok(content) => Ok((path, content)),
-            Err(source) => Err(Error::File { file: shown, source }),
+            Err(source) => Err(Error::File { file: shown, source: Box::new(source) }),
         }
     });
     stream::iter(decrypted).buffered(CONCURRENT).try_collect().await
@@ -159,7 +159,7 @@ impl Search<'_> {
         }
         if format.is_encrypted(&text) {
             let encrypted = Encrypted::parse(&text, format)
-                .map_err(|source| Error::File { file: shown.clone(), source })?;
+                .map_err(|source| Error::File { file: shown.clone(), source: Box::new(source) })?;
             self.found.push(Source { path, shown, format, encrypted });
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Lines of `KEY=value`.
 
+use std::fmt::Write;
+
 use super::number::plain_text;
 use crate::tree::{Comment, Entry, Value};
 
@@ -21,11 +23,13 @@ pub(super) fn emit(entries: &[Entry]) -> Result<String, String> {
     let mut out = String::new();
     for entry in entries {
         match entry {
-            Entry::Comment(comment) => out.push_str(&format!("#{}\n", comment.text)),
+            Entry::Comment(comment) => {
+                let _ = writeln!(out, "#{}", comment.text);
+            }
             Entry::Pair(key, value) => {
                 let text = plain_text(value)
                     .ok_or_else(|| format!("cannot use complex value in dotenv file; offending key {key}"))?;
-                out.push_str(&format!("{key}={}\n", text.replace('\n', "\\n")));
+                let _ = writeln!(out, "{key}={}", text.replace('\n', "\\n"));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Sections with keys and values, as Go's `ini` package reads and writes them.
 
+use std::fmt::Write;
+
 use super::number::plain_text;
 use crate::tree::{Comment, Entry, Value};
 
@@ -169,13 +171,11 @@ fn value(text: &str, lines: &mut Lines<'_>, comment: &mut String) -> Result<Stri
 fn continued(begin: &str, lines: &mut Lines<'_>) -> String {
     let mut value = begin.to_owned();
     while let Some(next) = lines.next().map(str::trim).filter(|next| !next.is_empty()) {
-        match next.strip_suffix('\\') {
-            Some(more) => value.push_str(more),
-            None => {
-                value.push_str(next);
-                break;
-            }
-        }
+        let Some(more) = next.strip_suffix('\\') else {
+            value.push_str(next);
+            break;
+        };
+        value.push_str(more);
     }
     value
 }
@@ -197,7 +197,7 @@ pub(super) fn emit(documents: &[Vec<Entry>]) -> Result<String, String> {
             out.push_str(&comment_line(line));
         }
         if index > 0 || !section.name.eq_ignore_ascii_case(DEFAULT) {
-            out.push_str(&format!("[{}]\n", section.name));
+            let _ = writeln!(out, "[{}]", section.name);
         } else if section.keys.is_empty() {
             continue;
         }
@@ -207,7 +207,7 @@ pub(super) fn emit(documents: &[Vec<Entry>]) -> Result<String, String> {
             for line in key.comment.lines() {
                 out.push_str(&comment_line(line));
             }
-            out.push_str(&format!("{name:width$} = {}\n", quoted_value(&key.value)));
+            let _ = writeln!(out, "{name:width$} = {}", quoted_value(&key.value));
         }
         if index != last {
             out.push('\n');

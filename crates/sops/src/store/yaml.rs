@@ -302,7 +302,7 @@ impl Writer {
         };
         // A block was written two columns deep; how deep it stands is told only if its first line begins with spaces.
         let (header, lines) = block.split_once('\n').unwrap_or((block, ""));
-        let step = if below % STEP == 0 { STEP } else { 2 };
+        let step = if below.is_multiple_of(STEP) { STEP } else { 2 };
         self.out.push_str(" |");
         self.out.push_str(&header.replace('2', &step.to_string()));
         self.line_comment(inline);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{AT_ONCE, World, config_map, message};
 
 /// The API server of the suite, as if it were another one: its address, its authority in PEM.
-async fn api_server(world: &World) -> Result<(String, String)> {
+fn api_server(world: &World) -> Result<(String, String)> {
     let text = std::fs::read_to_string(world.kubeconfig())?;
     let config: Value = serde_json::to_value(kube::config::Kubeconfig::from_yaml(&text)?)?;
     let cluster = &config["clusters"][0]["cluster"];
@@ -38,7 +38,7 @@ async fn commit(world: &World) -> Result<()> {
 async fn a_cluster_can_trust_a_service_account() -> Result<()> {
     let world = World::alone("trust", &["--feature-gates=ObjectLevelWorkloadIdentity=true"]).await?;
     commit(&world).await?;
-    let (address, ca) = api_server(&world).await?;
+    let (address, ca) = api_server(&world)?;
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "deployer"}});
     world.create(account).await?;
     world
