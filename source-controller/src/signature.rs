@@ -74,7 +74,7 @@ pub(crate) async fn verifier(
     };
     match (wanted.provider, data) {
         (VerificationProvider::Cosign, Some(data)) => {
-            let keys = data.iter().filter(|(name, _)| name.ends_with(".pub"));
+            let keys = data.iter().filter(|(name, _)| has_extension(name, "pub"));
             // As in Flux, a key that is none is no match.
             let keys = keys.filter_map(|(name, pem)| match PublicKey::from_pem(pem) {
                 Ok(key) => Some(Trust::Key(key)),
@@ -110,7 +110,9 @@ pub(crate) async fn verifier(
                 .ok_or_else(|| format!("'{TRUST_POLICY}' not found in secret '{namespace}/{name}'"))?;
             let policy = TrustPolicy::from_json(policy).map_err(text)?;
             let mut authorities = Authorities::default();
-            for (key, pem) in data.iter().filter(|(key, _)| key.ends_with(".crt") || key.ends_with(".pem")) {
+            for (key, pem) in
+                data.iter().filter(|(key, _)| has_extension(key, "crt") || has_extension(key, "pem"))
+            {
                 authorities.add_pem(pem).map_err(|error| format!("'{key}': {error}"))?;
             }
             if authorities.is_empty() {
@@ -123,6 +125,11 @@ pub(crate) async fn verifier(
         }
         (VerificationProvider::Other(word), _) => Err(format!("unsupported verification provider: {word}")),
     }
+}
+
+/// Whether a key of a Secret is called like a file of that kind.
+fn has_extension(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, found)| found == extension)
 }
 
 fn text(error: impl Display) -> String {

@@ -82,7 +82,7 @@ impl HelmChartReconciler {
             }
         };
         let (load, options) = (self.load.clone(), options.clone());
-        let work = move || finish(found, version, archive, &options, &load);
+        let work = move || finish(&found, &version, archive, &options, &load);
         Ok(tokio::task::spawn_blocking(work)
             .await
             .unwrap_or_else(|error| Err(BuildError::new(Step::Package, error))))
@@ -114,18 +114,15 @@ impl HelmChartReconciler {
         let repository = access
             .http(object)
             .map_err(|error| Failure::stall(URL_INVALID, format!("invalid Helm repository URL: {error}")))?;
-        let index = match index {
-            Some(path) => IndexFile::Stored(path),
-            None => {
-                let fetch = Box::pin(self.fetch_index(&repository));
-                let fetched = self.lanes.ask(pass, &repository.url, fetch).await?;
-                IndexFile::Fetched(fetched.map_err(|error| {
-                    Failure::retry(
-                        sluice_apis::meta::reasons::FAILED,
-                        format!("failed to cache index: {error}"),
-                    )
-                })?)
-            }
+        let index = if let Some(path) = index {
+            IndexFile::Stored(path)
+        } else {
+            let fetch = Box::pin(self.fetch_index(&repository));
+            let fetched = self.lanes.ask(pass, &repository.url, fetch).await?;
+            let failed = |error: String| {
+                Failure::retry(sluice_apis::meta::reasons::FAILED, format!("failed to cache index: {error}"))
+            };
+            IndexFile::Fetched(fetched.map_err(failed)?)
         };
         Ok(ChartRepository::Index(IndexRepository { repository, index, max_chart }))
     }
@@ -198,15 +195,15 @@ pub(super) fn fallback() -> Url {
 
 /// Makes the build of an archive that was downloaded.
 fn finish(
-    found: Found,
-    version: String,
+    found: &Found,
+    version: &str,
     archive: Vec<u8>,
     options: &Options,
     load: &LoadOptions,
 ) -> Result<Build, BuildError> {
     let build = |values_files: Vec<String>, archive: Vec<u8>| Build {
         name: found.name.clone(),
-        version: version.clone(),
+        version: version.to_owned(),
         packaged: options.needs_packaging(),
         values_files,
         dependencies: 0,
@@ -223,7 +220,7 @@ fn finish(
     let mut chart = loaded
         .map_err(|error| BuildError::new(Step::Package, format!("failed to load downloaded chart: {error}")))?
         .chart;
-    chart.metadata.version.clone_from(&version);
+    version.clone_into(&mut chart.metadata.version);
     let merged = values::of_chart(&chart, &options.values_files, options.ignore_missing)?;
     let files = if merged.overwrite(&mut chart)? { merged.files } else { Vec::new() };
     let packed = chart

@@ -43,15 +43,15 @@ impl HelmChartReconciler {
         let (artifact, repository) = match &reference.kind {
             ChartSourceKind::HelmRepository => {
                 let object = found(&self.sources.helm, &key);
-                let object = object.map_err(|error| unavailable(pass, error))?;
+                let object = object.map_err(|error| unavailable(pass, &error))?;
                 (object.artifact().cloned(), Some(object))
             }
             ChartSourceKind::GitRepository => {
-                let object = found(&self.sources.git, &key).map_err(|error| unavailable(pass, error))?;
+                let object = found(&self.sources.git, &key).map_err(|error| unavailable(pass, &error))?;
                 (object.artifact().cloned(), None)
             }
             ChartSourceKind::Bucket => {
-                let object = found(&self.sources.buckets, &key).map_err(|error| unavailable(pass, error))?;
+                let object = found(&self.sources.buckets, &key).map_err(|error| unavailable(pass, &error))?;
                 (object.artifact().cloned(), None)
             }
             ChartSourceKind::Other(kind) => {
@@ -95,7 +95,7 @@ where
     store.get(key).ok_or_else(missing)
 }
 
-fn unavailable(pass: &mut Pass<HelmChart>, error: String) -> Failure {
+fn unavailable(pass: &mut Pass<HelmChart>, error: &str) -> Failure {
     let failure = Failure::retry(SOURCE_UNAVAILABLE, format!("failed to get source: {error}"));
     mark_true(&mut pass.object, FETCH_FAILED, failure.reason, &failure.message);
     failure

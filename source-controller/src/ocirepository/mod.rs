@@ -102,7 +102,7 @@ impl OciReconciler {
         // 7. Pull the layer.
         let pulled = Box::pin(self.pull(pass, &found)).await?;
         // 8. Store its content.
-        self.build(pass, found, pulled).await?;
+        self.build(pass, *found, pulled).await?;
         Ok(Success::Stored)
     }
 }

@@ -47,7 +47,9 @@ pub(super) async fn choose(
     let mut highest = Highest::new(&range, given(&reference.semver_filter).as_deref(), layer)?;
     let mut tags = client.tags();
     while let Some(page) = tags.next().await? {
-        page.iter().for_each(|tag| highest.consider(tag));
+        for tag in &page {
+            highest.consider(tag);
+        }
     }
     highest.tag().map(Version::Tag).ok_or(NoVersion::NoMatch(range))
 }

@@ -19,7 +19,7 @@ pub(super) enum Fetched {
     /// What is stored already, of this revision.
     Stored(String),
     /// Something to pull.
-    Found(Found),
+    Found(Box<Found>),
 }
 
 /// Something in the registry.
@@ -61,7 +61,7 @@ impl OciReconciler {
             delete(&mut pass.object, FETCH_FAILED);
             return Ok(Fetched::Stored(found.revision));
         }
-        Ok(Fetched::Found(found))
+        Ok(Fetched::Found(Box::new(found)))
     }
 }
 

@@ -146,7 +146,7 @@ fn whole(mut file: &File) -> Result<Source, IndexError> {
     let mut charts = BTreeMap::new();
     if let Some(entries) = node.get("entries").filter(|entries| !entries.is_null()) {
         let entries = entries.as_mapping().ok_or_else(|| invalid("'entries' is no mapping of charts"))?;
-        for entry in entries.iter() {
+        for entry in entries {
             let name = entry.name().unwrap_or_default().to_owned();
             if charts.insert(name.clone(), Place::Node(entry.value.clone())).is_some() {
                 return Err(invalid(format!("key {name:?} already set in map")));
@@ -163,10 +163,10 @@ fn head(node: &Node) -> Result<Head, IndexError> {
     let Some(fields) = node.as_mapping() else {
         return Err(invalid("the index is no mapping with the fields 'apiVersion' and 'entries'"));
     };
-    for field in fields.iter() {
+    for field in fields {
         let value = field.value.to_json(Yaml::V2).map_err(invalid)?;
         match field.name().unwrap_or_default() {
-            "apiVersion" => head.api_version = value.as_str().unwrap_or_default().to_owned(),
+            "apiVersion" => value.as_str().unwrap_or_default().clone_into(&mut head.api_version),
             "generated" => {
                 if let Some(text) = value.as_str() {
                     text.clone_into(&mut head.generated);
@@ -224,18 +224,15 @@ fn versions(file: &File, place: &Place, strict: bool) -> Result<Vec<Entry>, Inde
                 invalid(format!("entries that begin at line {}: {error}", piece.line))
             };
             let text = read_piece(file, *piece)?;
-            match items(&text) {
-                Some(items) => {
-                    for item in items {
-                        let node = sluice_yaml::parse_first(item).map_err(|error| located(&error))?;
-                        each(&node.unwrap_or_default(), &mut add).map_err(|error| located(&error))?;
-                    }
+            if let Some(items) = items(&text) {
+                for item in items {
+                    let node = sluice_yaml::parse_first(item).map_err(|error| located(&error))?;
+                    each(&node.unwrap_or_default(), &mut add).map_err(|error| located(&error))?;
                 }
-                None => {
-                    let node = sluice_yaml::parse_first(&text).map_err(|error| located(&error))?;
-                    for entry in node.iter().filter_map(Node::as_mapping).flat_map(|chart| chart.iter()) {
-                        each(&entry.value, &mut add).map_err(|error| located(&error))?;
-                    }
+            } else {
+                let node = sluice_yaml::parse_first(&text).map_err(|error| located(&error))?;
+                for entry in node.iter().filter_map(Node::as_mapping).flat_map(|chart| chart.iter()) {
+                    each(&entry.value, &mut add).map_err(|error| located(&error))?;
                 }
             }
         }

@@ -71,7 +71,7 @@ impl Entry {
         let invalid = |error: &dyn std::fmt::Display| IndexError::Invalid(error.to_string());
         let fields = node.as_mapping().ok_or_else(|| invalid(&"a version of a chart is no mapping"))?;
         let mut entry = Self { created: NO_TIME.to_owned(), ..Self::default() };
-        for field in fields.iter() {
+        for field in fields {
             let name = field.name().unwrap_or_default();
             let known =
                 OWN_FIELDS.iter().chain(&METADATA_FIELDS).any(|known| known.eq_ignore_ascii_case(name));
