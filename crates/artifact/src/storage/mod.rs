@@ -99,6 +99,12 @@ impl Storage {
         self.verified.check(&path, &artifact.digest)
     }
 
+    /// Opens the artifact's file.
+    pub fn read(&self, artifact: &Artifact) -> Result<fs::File, StorageError> {
+        let path = self.locate(&artifact.path)?;
+        fs::File::open(&path).map_err(|source| StorageError::Io { path, source })
+    }
+
     /// Makes the directory of an artifact.
     pub fn make_dir(&self, path: &ArtifactPath) -> Result<(), StorageError> {
         let dir = self.config.path.join(path.dir());
