@@ -12,7 +12,9 @@ fn main() -> ExitCode {
     let called = env::args_os().collect::<Vec<_>>();
     let as_argument = called.get(1..).unwrap_or_default().to_vec();
     run(called).or_else(|| run(as_argument)).unwrap_or_else(|| {
-        eprintln!("usage: sluice-controllers source-controller|kustomize-controller|notification-controller [FLAGS]");
+        eprintln!(
+            "usage: sluice-controllers source-controller|source-watcher|kustomize-controller|helm-controller|notification-controller [FLAGS]"
+        );
         ExitCode::from(2)
     })
 }
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
 /// Runs the controller that the first of `args` names.
 fn run(args: Vec<OsString>) -> Option<ExitCode> {
     match Path::new(args.first()?).file_name()?.to_str()? {
+        "helm-controller" => Some(sluice_runtime::main(args, helm_controller::run)),
         "kustomize-controller" => Some(sluice_runtime::main(args, kustomize_controller::run)),
         "notification-controller" => Some(sluice_runtime::main(args, notification_controller::run)),
         "source-controller" => Some(sluice_runtime::main(args, source_controller::run)),

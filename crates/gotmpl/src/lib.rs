@@ -11,6 +11,27 @@
 //!
 //! Output, error texts, printing and typing follow Go 1.26.
 
+#![allow(
+    clippy::unnecessary_wraps,
+    clippy::needless_pass_by_value,
+    reason = "the functions of one table have one signature"
+)]
+#![allow(clippy::float_cmp, reason = "Go compares floats exactly")]
+#![allow(
+    clippy::unnecessary_box_returns,
+    reason = "errors are large, and results that hold them are everywhere"
+)]
+#![allow(clippy::naive_bytecount, clippy::format_push_string, reason = "the texts are short")]
+#![allow(
+    clippy::single_match_else,
+    clippy::similar_names,
+    clippy::many_single_char_names,
+    clippy::items_after_statements,
+    clippy::return_self_not_must_use,
+    clippy::type_complexity,
+    reason = "the code reads best so"
+)]
+
 mod error;
 mod exec;
 pub mod format;

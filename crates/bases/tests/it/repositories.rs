@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Bytes, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{Response, StatusCode};
+use axum::http::Response;
 
 use crate::built;
 
@@ -45,7 +45,7 @@ fn repository(root: &Path) {
 }
 
 /// Runs git's own CGI program for a request.
-async fn backend(State(root): State<Arc<PathBuf>>, request: Request) -> Response<Vec<u8>> {
+async fn backend(State(root): State<Arc<PathBuf>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body: Bytes = to_bytes(body, 1 << 20).await.unwrap_or_default();
     let header =
@@ -84,11 +84,7 @@ async fn backend(State(root): State<Arc<PathBuf>>, request: Request) -> Response
         }
     }
     let body = output.get(end + 4..).unwrap_or_default().to_vec();
-    response.body(body).unwrap_or_else(|_| {
-        let mut failed = Response::new(Vec::new());
-        *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        failed
-    })
+    response.body(Body::from(body)).unwrap()
 }
 
 async fn server(root: &Path) -> String {

@@ -4,6 +4,7 @@ mod charts;
 mod corpus;
 mod flux;
 mod formats;
+mod known;
 mod release;
 mod sprig;
 mod values;

@@ -67,7 +67,7 @@ impl<'a> Printer<'a> {
             Value::Str(text) => self.string(value, text, verb),
             Value::List(_) | Value::Map(_) | Value::Object(_) if depth > MAX_DEPTH => self.write("..."),
             Value::List(list) => {
-                stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.list(list, verb, depth))
+                stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.list(list, verb, depth));
             }
             Value::Map(map) => stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.map(map, verb, depth)),
             Value::Object(object) => self.object(value, object, verb, depth),

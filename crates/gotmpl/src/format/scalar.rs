@@ -207,7 +207,7 @@ fn keep_zeros(text: &mut Vec<u8>, verb: u8, precision: Option<usize>) {
     let is_hexadecimal = matches!(verb, b'x' | b'X');
     let is_exponent =
         |byte: &u8| matches!(byte, b'p' | b'P') || (!is_hexadecimal && matches!(byte, b'e' | b'E'));
-    let end = text.iter().position(|byte| is_exponent(byte)).unwrap_or(text.len());
+    let end = text.iter().position(is_exponent).unwrap_or(text.len());
     let tail = text.split_off(end);
     let mut point = false;
     let mut significant = false;

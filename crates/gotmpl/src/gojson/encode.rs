@@ -85,11 +85,9 @@ impl Encoder {
         self.out.push(open);
         self.depth += 1;
         let watched = self.depth > DETECT_CYCLES_AFTER;
-        if watched {
-            if !self.on_way.insert(address) {
-                let name = value.type_name();
-                return Err(format!("json: unsupported value: encountered a cycle via {name}"));
-            }
+        if watched && !self.on_way.insert(address) {
+            let name = value.type_name();
+            return Err(format!("json: unsupported value: encountered a cycle via {name}"));
         }
         for index in 0..count {
             if self.out.len() > MAX_TEXT {

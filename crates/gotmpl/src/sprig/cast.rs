@@ -5,7 +5,7 @@ use crate::value::{IntKind, Value};
 
 /// A Go conversion from float to integer on amd64: out of range gives the smallest integer.
 pub(super) fn float_to_int(value: f64) -> i64 {
-    if value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
         value as i64
     } else {
         i64::MIN

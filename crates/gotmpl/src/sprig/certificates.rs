@@ -9,7 +9,7 @@ use super::pki::{Algorithm, Issuer, Key, Request, parse_certificate, pem};
 use super::print::strval;
 use crate::function::{Call, FuncError, Function};
 use crate::gotime::{Duration, Time};
-use crate::value::{Named, Object, Str, Type, Value};
+use crate::value::{List, Named, Object, Str, Type, Value};
 
 const TEXT: Type = Type::String;
 const LIST: Type = Type::ANYS;
@@ -124,7 +124,7 @@ fn issue(request: &Request, key: &Key, issuer: &Issuer<'_>) -> Outcome {
 
 /// The name is the first argument, the number of days the one at `days`.
 fn request(args: &[Value], addresses: &Value, names: &Value, days: usize) -> Result<Request, FuncError> {
-    let items = |value: &Value| value.as_list().map(|list| list.to_vec()).unwrap_or_default();
+    let items = |value: &Value| value.as_list().map(List::to_vec).unwrap_or_default();
     let addresses = items(addresses).iter().map(address).collect::<Result<_, _>>()?;
     let names = items(names)
         .iter()

@@ -101,7 +101,7 @@ pub(super) fn is_punct(c: char) -> bool {
     )
 }
 
-/// `unicode.IsSpace`, which is Unicode's White_Space.
+/// `unicode.IsSpace`, which is Unicode's `White_Space`.
 pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace()
 }

@@ -42,7 +42,7 @@ pub(super) fn js(text: &[u8]) -> Vec<u8> {
             '\'' => out.extend_from_slice(b"\\'"),
             '"' => out.extend_from_slice(b"\\\""),
             '<' | '>' | '&' | '=' | '\0'..='\x1f' => {
-                out.extend(format!("\\u{:04X}", u32::from(rune)).bytes())
+                out.extend(format!("\\u{:04X}", u32::from(rune)).bytes());
             }
             rune if rune.is_ascii() || is_print(rune) => {
                 // A byte that is not UTF-8 stays as it is: its replacement is printable.

@@ -4,7 +4,7 @@ use rand::RngCore as _;
 use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::pkcs8::{ObjectIdentifier, PrivateKeyInfo};
-use rsa::{RsaPrivateKey, traits::PublicKeyParts};
+use rsa::{BigUint, RsaPrivateKey, traits::PublicKeyParts};
 use sec1::{EcParameters, EcPrivateKey};
 use sha2::{Digest, Sha256};
 use x509_cert::der::asn1::{BitString, Null, OctetStringRef, UintRef};
@@ -250,7 +250,7 @@ fn generate_dsa() -> Result<Vec<u8>, x509_cert::der::Error> {
     let key = dsa::SigningKey::generate(&mut Random, components);
     let public = key.verifying_key();
     let components = public.components();
-    let [p, q, g] = [components.p(), components.q(), components.g()].map(|number| number.to_bytes_be());
+    let [p, q, g] = [components.p(), components.q(), components.g()].map(BigUint::to_bytes_be);
     let (y, x) = (public.y().to_bytes_be(), key.x().to_bytes_be());
     [&[0], p.as_slice(), &q, &g, &y, &x]
         .into_iter()
