@@ -22,6 +22,7 @@ macro_rules! bases {
 
 /// The files of `config/` that an installation is built from.
 const FILES: &[(&str, &str)] = bases![
+    "crd/helm.toolkit.fluxcd.io_helmreleases.yaml",
     "crd/kustomization.yaml",
     "crd/kustomize.toolkit.fluxcd.io_kustomizations.yaml",
     "crd/notification.toolkit.fluxcd.io_alerts.yaml",
@@ -36,6 +37,9 @@ const FILES: &[(&str, &str)] = bases![
     "default/kustomization.yaml",
     "default/namespace.yaml",
     "default/rbac/kustomization.yaml",
+    "manager/helm-controller/account.yaml",
+    "manager/helm-controller/deployment.yaml",
+    "manager/helm-controller/kustomization.yaml",
     "manager/kustomize-controller/account.yaml",
     "manager/kustomize-controller/deployment.yaml",
     "manager/kustomize-controller/kustomization.yaml",
@@ -72,6 +76,7 @@ struct Component {
 const COMPONENTS: &[Component] = &[
     Component { name: "source-controller", group: "source.toolkit.fluxcd.io" },
     Component { name: "kustomize-controller", group: "kustomize.toolkit.fluxcd.io" },
+    Component { name: "helm-controller", group: "helm.toolkit.fluxcd.io" },
     Component { name: NOTIFICATION, group: "notification.toolkit.fluxcd.io" },
 ];
 
@@ -242,8 +247,10 @@ mod tests {
         }
         // Definitions of kinds whose controllers are not installed are there for those who bring the controllers.
         found.retain(|path| !path.starts_with("crd/") || FILES.iter().any(|(file, _)| file == path));
-        // Dashboards and alerts are for those who have something to show them.
-        found.retain(|path| !path.starts_with("monitoring/"));
+        // Dashboards and alerts are for those who have something to show them, source-watcher for those who compose
+        // artifacts.
+        let optional = ["monitoring/", "manager/source-watcher/"];
+        found.retain(|path| !optional.iter().any(|folder| path.starts_with(folder)));
         found.sort();
         assert_eq!(found, FILES.iter().map(|(path, _)| *path).collect::<Vec<_>>());
     }

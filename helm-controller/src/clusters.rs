@@ -8,8 +8,8 @@ use http::{HeaderName, HeaderValue, Request};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
-use sluice_apis::k8s::{Secret, ServiceAccount};
 use sluice_apis::helm::v2::HelmRelease;
+use sluice_apis::k8s::{Secret, ServiceAccount};
 use sluice_apis::meta::SecretKeyReference;
 use sluice_apply::{Cluster, ClusterCache};
 use tower::service_fn;
@@ -135,14 +135,11 @@ impl Clusters {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
         let name = format!("{namespace}/{}", reference.name);
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let secret = secrets
-            .get(&reference.name)
-            .await
-            .map_err(|error| Error::Secret {
-                secret: name.clone(),
-                cause: api_message(&error),
-                is_missing: matches!(&error, kube::Error::Api(status) if status.is_not_found()),
-            })?;
+        let secret = secrets.get(&reference.name).await.map_err(|error| Error::Secret {
+            secret: name.clone(),
+            cause: api_message(&error),
+            is_missing: matches!(&error, kube::Error::Api(status) if status.is_not_found()),
+        })?;
         let text = kubeconfig_text(&secret, reference.key.as_deref(), &name)?;
         let digest = blake3::hash(text.as_bytes());
         if let Some(known) = self.lock().get(&digest) {

@@ -98,8 +98,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
 
 /// Serves artifacts while this process leads: only the leader has them.
 fn file_server(args: &StorageArgs, storage: &Arc<Storage>) -> Result<Task, Error> {
-    let address =
-        parse_listen_addr("storage-addr", &args.storage_addr).map_err(RuntimeError::from)?;
+    let address = parse_listen_addr("storage-addr", &args.storage_addr).map_err(RuntimeError::from)?;
     let storage = Arc::clone(storage);
     Ok(Task::new("artifact server", move |cancel| async move {
         let Some(address) = address else { return Ok(()) };

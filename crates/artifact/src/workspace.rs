@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 /// Locked by the living process that owns the directory.
 const LOCK: &str = "lock";
+/// The lock until it is held.
+const UNNAMED_LOCK: &str = ".lock.new";
 
 /// A directory that only this process uses, removed when dropped.
 #[derive(Debug)]
@@ -25,8 +27,11 @@ impl Workspace {
         fs::create_dir_all(parent)?;
         remove_abandoned(parent, prefix)?;
         let dir = TempDir::with_prefix_in(prefix, parent)?;
-        let lock = File::create(dir.path().join(LOCK))?;
+        // Locked before it has its name: a process that starts at the same time must not find it unlocked.
+        let unnamed = dir.path().join(UNNAMED_LOCK);
+        let lock = File::create(&unnamed)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        fs::rename(unnamed, dir.path().join(LOCK))?;
         Ok(Self { dir, _lock: lock })
     }
 

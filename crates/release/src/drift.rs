@@ -108,9 +108,8 @@ async fn compare(
     ignore: &IgnoreRules,
     disabled: &str,
 ) -> Result<Difference, ClusterError> {
-    let is_exempt = |object: &Object| {
-        object.label(disabled) == "disabled" || object.annotation(disabled) == "disabled"
-    };
+    let is_exempt =
+        |object: &Object| object.label(disabled) == "disabled" || object.annotation(disabled) == "disabled";
     if is_exempt(&target.object) {
         return Ok(Difference::Excluded);
     }
@@ -186,7 +185,9 @@ pub async fn correct(cluster: &Cluster, drift: Drift) -> Correction {
         let subject = target.object.subject();
         match requests.create(target).await {
             Ok(_) => correction.corrected.push(format!("{subject} created")),
-            Err(error) => correction.errors.push(format!("{subject} creation failure: {}", masked(target, &error))),
+            Err(error) => {
+                correction.errors.push(format!("{subject} creation failure: {}", masked(target, &error)))
+            }
         }
     }
     for (target, difference) in &entries {
@@ -210,7 +211,8 @@ fn masked(target: &Target, error: &ClusterError) -> String {
     if !target.object.is_secret() {
         return text;
     }
-    text.rsplit_once(':').map_or_else(|| "the API server refused it".to_owned(), |(_, end)| end.trim().to_owned())
+    text.rsplit_once(':')
+        .map_or_else(|| "the API server refused it".to_owned(), |(_, end)| end.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -220,7 +222,8 @@ mod tests {
     #[test]
     fn only_wanted_metadata_and_all_of_the_body_count() {
         let live = json!({"metadata": {"name": "a", "labels": {"x": "1", "other": "y"}}, "data": {"a": "1", "b": "2"}, "status": {"z": 1}});
-        let wanted = json!({"metadata": {"name": "a", "labels": {"x": "2"}}, "data": {"a": "3"}, "status": {}});
+        let wanted =
+            json!({"metadata": {"name": "a", "labels": {"x": "2"}}, "data": {"a": "3"}, "status": {}});
         assert_eq!(
             metadata_patch(&live, &wanted),
             [json!({"op": "replace", "path": "/metadata/labels/x", "value": "2"})]

@@ -167,9 +167,8 @@ mod tests {
 
     #[test]
     fn mistakes_name_the_entry() {
-        let message = |checks: &[CustomHealthCheck]| {
-            readers(checks).err().map(|e| e.to_string()).unwrap_or_default()
-        };
+        let message =
+            |checks: &[CustomHealthCheck]| readers(checks).err().map(|e| e.to_string()).unwrap_or_default();
         assert_eq!(
             message(&[check("Widget", "true"), check("Widget", "true")]),
             "duplicate custom health check for GroupKind Widget.example.com at healthchecks[1]"

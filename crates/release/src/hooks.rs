@@ -123,10 +123,15 @@ async fn delete_by_policy(
     if hook.kind == "CustomResourceDefinition" || !hook.delete_policies.iter().any(|of| of == policy) {
         return Ok(());
     }
-    let targets = objects::build(context.cluster(), &hook.manifest, &release.namespace).await.map_err(|error| {
-        Failure::new(format!("unable to build kubernetes object for deleting hook {}: {error}", hook.path))
-    })?;
-    let errors = objects::delete_all(&context.requests, &targets, Propagation::Background, &context.log).await;
+    let targets =
+        objects::build(context.cluster(), &hook.manifest, &release.namespace).await.map_err(|error| {
+            Failure::new(format!(
+                "unable to build kubernetes object for deleting hook {}: {error}",
+                hook.path
+            ))
+        })?;
+    let errors =
+        objects::delete_all(&context.requests, &targets, Propagation::Background, &context.log).await;
     if !errors.is_empty() {
         return Err(Failure::new(errors.join("; ")));
     }

@@ -35,16 +35,22 @@ fn judge(object: &Object, jobs: bool) -> Status {
             let allowed = wanted - unavailable(&spec["strategy"], wanted);
             let old = number(status, "replicas") - number(status, "updatedReplicas");
             let updated = number(status, "readyReplicas") - old.max(0);
-            ready(is_observed(value) && updated >= allowed, format!("{updated} of {allowed} replicas are ready"))
+            ready(
+                is_observed(value) && updated >= allowed,
+                format!("{updated} of {allowed} replicas are ready"),
+            )
         }
         ("", "PersistentVolumeClaim") => {
             ready(status["phase"] == "Bound", "the claim is not bound".to_owned())
         }
         ("", "Service") => service(spec, status),
-        ("apps", "DaemonSet") if spec["updateStrategy"]["type"] != "RollingUpdate" => Status::current("not rolled out"),
+        ("apps", "DaemonSet") if spec["updateStrategy"]["type"] != "RollingUpdate" => {
+            Status::current("not rolled out")
+        }
         ("apps", "DaemonSet") => {
             let wanted = number(status, "desiredNumberScheduled");
-            let allowed = wanted - percent(&spec["updateStrategy"]["rollingUpdate"]["maxUnavailable"], wanted);
+            let allowed =
+                wanted - percent(&spec["updateStrategy"]["rollingUpdate"]["maxUnavailable"], wanted);
             let is_updated = number(status, "updatedNumberScheduled") == wanted;
             let available = number(status, "numberReady");
             ready(
@@ -73,7 +79,10 @@ fn judge(object: &Object, jobs: bool) -> Status {
         ("", "ReplicationController") | ("apps", "ReplicaSet") => {
             let wanted = spec["replicas"].as_i64().unwrap_or(1);
             let available = number(status, "readyReplicas");
-            ready(is_observed(value) && available >= wanted, format!("{available} of {wanted} replicas are ready"))
+            ready(
+                is_observed(value) && available >= wanted,
+                format!("{available} of {wanted} replicas are ready"),
+            )
         }
         _ => Status::current("it is there"),
     }
@@ -100,7 +109,9 @@ fn service(spec: &Json, status: &Json) -> Status {
         _ if spec["clusterIP"].as_str().unwrap_or_default().is_empty() => {
             Status::in_progress("the service has no address")
         }
-        Some("LoadBalancer") if !is_set(&spec["externalIPs"]) && !is_set(&status["loadBalancer"]["ingress"]) => {
+        Some("LoadBalancer")
+            if !is_set(&spec["externalIPs"]) && !is_set(&status["loadBalancer"]["ingress"]) =>
+        {
             Status::in_progress("the load balancer has no address")
         }
         _ => Status::current("it has an address"),
@@ -163,17 +174,59 @@ mod tests {
     #[test]
     fn objects_are_judged_as_helm_3_judges_them() {
         let rows = [
-            ("v1", "Pod", json!({}), json!({"conditions": [{"type": "Ready", "status": "True"}]}), State::Current),
+            (
+                "v1",
+                "Pod",
+                json!({}),
+                json!({"conditions": [{"type": "Ready", "status": "True"}]}),
+                State::Current,
+            ),
             ("v1", "Pod", json!({}), json!({"phase": "Running"}), State::InProgress),
-            ("apps/v1", "Deployment", json!({"replicas": 2, "strategy": {"rollingUpdate": {"maxUnavailable": "50%"}}}), json!({"replicas": 2, "updatedReplicas": 2, "readyReplicas": 1}), State::Current),
-            ("apps/v1", "Deployment", json!({"replicas": 2}), json!({"replicas": 3, "updatedReplicas": 1, "readyReplicas": 3}), State::InProgress),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"replicas": 2, "strategy": {"rollingUpdate": {"maxUnavailable": "50%"}}}),
+                json!({"replicas": 2, "updatedReplicas": 2, "readyReplicas": 1}),
+                State::Current,
+            ),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"replicas": 2}),
+                json!({"replicas": 3, "updatedReplicas": 1, "readyReplicas": 3}),
+                State::InProgress,
+            ),
             ("apps/v1", "Deployment", json!({"paused": true}), json!({}), State::Current),
             ("v1", "PersistentVolumeClaim", json!({}), json!({"phase": "Pending"}), State::InProgress),
-            ("v1", "Service", json!({"type": "LoadBalancer", "clusterIP": "10.0.0.1"}), json!({}), State::InProgress),
+            (
+                "v1",
+                "Service",
+                json!({"type": "LoadBalancer", "clusterIP": "10.0.0.1"}),
+                json!({}),
+                State::InProgress,
+            ),
             ("v1", "Service", json!({"type": "ExternalName"}), json!({}), State::Current),
-            ("apps/v1", "DaemonSet", json!({"updateStrategy": {"type": "RollingUpdate"}}), json!({"desiredNumberScheduled": 1, "updatedNumberScheduled": 1}), State::InProgress),
-            ("apps/v1", "DaemonSet", json!({"updateStrategy": {"type": "OnDelete"}}), json!({}), State::Current),
-            ("apps/v1", "StatefulSet", json!({"replicas": 1, "updateStrategy": {"type": "RollingUpdate"}}), json!({"updatedReplicas": 1, "readyReplicas": 1, "currentRevision": "a", "updateRevision": "a"}), State::Current),
+            (
+                "apps/v1",
+                "DaemonSet",
+                json!({"updateStrategy": {"type": "RollingUpdate"}}),
+                json!({"desiredNumberScheduled": 1, "updatedNumberScheduled": 1}),
+                State::InProgress,
+            ),
+            (
+                "apps/v1",
+                "DaemonSet",
+                json!({"updateStrategy": {"type": "OnDelete"}}),
+                json!({}),
+                State::Current,
+            ),
+            (
+                "apps/v1",
+                "StatefulSet",
+                json!({"replicas": 1, "updateStrategy": {"type": "RollingUpdate"}}),
+                json!({"updatedReplicas": 1, "readyReplicas": 1, "currentRevision": "a", "updateRevision": "a"}),
+                State::Current,
+            ),
             ("apps/v1", "ReplicaSet", json!({"replicas": 1}), json!({}), State::InProgress),
             ("batch/v1", "Job", json!({"backoffLimit": 0}), json!({"failed": 1}), State::Failed),
             ("batch/v1", "Job", json!({}), json!({"succeeded": 1}), State::Current),

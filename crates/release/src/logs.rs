@@ -1,7 +1,7 @@
 //! The last lines that a hook's pods logged, for the failure to tell.
 
-use kube::api::{ListParams, LogParams};
 use kube::Api;
+use kube::api::{ListParams, LogParams};
 use sluice_apis::k8s::Pod;
 
 use crate::action::Context;
@@ -30,8 +30,11 @@ pub async fn of_hook(context: &Context<'_>, hook: &Hook, namespace: &str, policy
     for pod in pods.items {
         let Some(name) = pod.metadata.name else { continue };
         for container in pod.spec.map(|spec| spec.containers).unwrap_or_default() {
-            let params =
-                LogParams { container: Some(container.name.clone()), tail_lines: Some(LINES), ..LogParams::default() };
+            let params = LogParams {
+                container: Some(container.name.clone()),
+                tail_lines: Some(LINES),
+                ..LogParams::default()
+            };
             if let Ok(log) = api.logs(&name, &params).await
                 && !log.trim().is_empty()
             {
@@ -48,4 +51,3 @@ fn namespace_of(hook: &Hook) -> Option<String> {
     let value = crate::objects::first_document(&hook.manifest)?;
     value["metadata"]["namespace"].as_str().map(ToOwned::to_owned)
 }
-

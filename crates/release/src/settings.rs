@@ -29,10 +29,10 @@ pub fn of(object: &HelmRelease, helm_3_defaults: bool) -> Settings {
             images: kustomize.images.iter().map(image).collect(),
         }
     };
-    let common = spec.common_metadata.as_ref().map(|common| Common {
-        labels: common.labels.clone(),
-        annotations: common.annotations.clone(),
-    });
+    let common = spec
+        .common_metadata
+        .as_ref()
+        .map(|common| Common { labels: common.labels.clone(), annotations: common.annotations.clone() });
     Settings {
         renderers: spec.post_renderers.iter().map(renderer).collect(),
         common: common.unwrap_or_default(),

@@ -132,11 +132,8 @@ impl Storage {
             Err(kube::Error::Api(status)) if status.is_not_found() => return Err(StorageError::NotFound),
             Err(error) => return Err(StorageError::api("get: failed to get release", error)),
         };
-        let release = decode(&secret).map_err(|source| StorageError::Encode {
-            what: "get",
-            name: key,
-            source,
-        })?;
+        let release =
+            decode(&secret).map_err(|source| StorageError::Encode { what: "get", name: key, source })?;
         let mut labels = labels(&secret);
         labels.retain(|label, _| !SYSTEM_LABELS.contains(&label.as_str()));
         Ok(Release { labels, ..release })

@@ -98,7 +98,13 @@ fn merge(old: Option<&Json>, new: &Json, live: Option<&Json>, schema: Option<Typ
     }
 }
 
-fn merge_list(old: Option<&Vec<Json>>, new: &[Json], live: &[Json], key: &str, items: Option<Type<'_>>) -> Json {
+fn merge_list(
+    old: Option<&Vec<Json>>,
+    new: &[Json],
+    live: &[Json],
+    key: &str,
+    items: Option<Type<'_>>,
+) -> Json {
     let find = |list: &[Json], id: &Json| list.iter().find(|item| &item[key] == id).cloned();
     let mut merged: Vec<Json> = Vec::new();
     for item in new {
@@ -146,9 +152,15 @@ mod tests {
 
     #[test]
     fn known_kinds_are_merged_with_what_is_live() {
-        let old = deployment(json!([{"name": "a", "image": "x:1", "args": ["1"]}, {"name": "gone", "image": "y"}]), Some(2));
+        let old = deployment(
+            json!([{"name": "a", "image": "x:1", "args": ["1"]}, {"name": "gone", "image": "y"}]),
+            Some(2),
+        );
         let new = deployment(json!([{"name": "a", "image": "x:2"}]), None);
-        let live = deployment(json!([{"name": "a", "image": "edited", "args": ["1"], "tty": true}, {"name": "gone", "image": "y"}, {"name": "injected", "image": "z"}]), Some(5));
+        let live = deployment(
+            json!([{"name": "a", "image": "edited", "args": ["1"], "tty": true}, {"name": "gone", "image": "y"}, {"name": "injected", "image": "z"}]),
+            Some(5),
+        );
         let Change::Put(merged) = change(&old, &new, &live, Baseline::BySchema) else { panic!() };
         assert_eq!(
             merged.as_value()["spec"],
@@ -160,7 +172,8 @@ mod tests {
 
     #[test]
     fn unknown_kinds_get_what_changed_between_the_manifests() {
-        let kind = |spec: Json| object(json!({"apiVersion": "example.com/v1", "kind": "Thing", "spec": spec}));
+        let kind =
+            |spec: Json| object(json!({"apiVersion": "example.com/v1", "kind": "Thing", "spec": spec}));
         let (old, new) = (kind(json!({"a": 1, "b": {"c": 1}, "d": 1})), kind(json!({"a": 1, "b": {"c": 2}})));
         let live = kind(json!({"a": 9, "b": {"c": 9}}));
         assert_eq!(

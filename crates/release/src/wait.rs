@@ -10,8 +10,8 @@ use sluice_apply::wait::{WaitOptions, Waiter, jobs_with_ttl};
 use sluice_apply::{Cluster, Object, ObjectId, prune};
 
 use crate::Failure;
-use crate::objects::Target;
 use crate::legacy::HelmThreeReader;
+use crate::objects::Target;
 
 /// Whoever works for an action lends it time to wait: nothing of theirs should be held meanwhile.
 pub trait Park: Send + Sync {
@@ -73,7 +73,11 @@ impl Waiting<'_> {
     /// Waits until hooks are done: Jobs and Pods have to end, all else is done when it is there.
     pub async fn done(&self, targets: &[Target], timeout: Duration) -> Result<(), Failure> {
         let mut readers = self.readers.clone();
-        readers.extend([Arc::new(JobReader) as Arc<dyn StatusReader>, Arc::new(PodReader), Arc::new(AnyReader)]);
+        readers.extend([
+            Arc::new(JobReader) as Arc<dyn StatusReader>,
+            Arc::new(PodReader),
+            Arc::new(AnyReader),
+        ]);
         self.wait(targets, readers, timeout, false).await
     }
 
@@ -107,12 +111,14 @@ impl Waiting<'_> {
                 && object.api_version() == "apps/v1"
                 && object.as_value()["spec"]["paused"] == true
         };
-        let awaited: Vec<&Object> = targets.iter().map(|target| &target.object).filter(|o| !is_paused(o)).collect();
+        let awaited: Vec<&Object> =
+            targets.iter().map(|target| &target.object).filter(|o| !is_paused(o)).collect();
         let ids: Vec<ObjectId> = awaited.iter().map(|object| object.id()).collect();
         if ids.is_empty() {
             return Ok(());
         }
-        let jobs: Vec<Object> = awaited.into_iter().filter(|object| object.kind() == "Job").cloned().collect();
+        let jobs: Vec<Object> =
+            awaited.into_iter().filter(|object| object.kind() == "Job").cloned().collect();
         let options = WaitOptions { timeout, fail_fast: true, jobs_with_ttl: jobs_with_ttl(&jobs) };
         let waiter = Waiter::new(self.cluster.clone(), readers);
         let mut outcome = Ok(());

@@ -25,7 +25,11 @@ pub enum Failure {
 }
 
 /// Downloads and loads a chart.
-pub async fn load_chart(fetcher: &Fetcher, artifact: &Artifact, look_again: Duration) -> Result<Chart, Failure> {
+pub async fn load_chart(
+    fetcher: &Fetcher,
+    artifact: &Artifact,
+    look_again: Duration,
+) -> Result<Chart, Failure> {
     let bytes = fetcher.archive(artifact, MAX_ARCHIVE_BYTES).await.map_err(|error| match error {
         FetchError::NotFound => Failure::NotFound(format!(
             "Source not ready: artifact not found. Retrying in {}",
@@ -76,7 +80,8 @@ pub fn version(
     let invalid = || format!("invalid artifact revision {digest}");
     let (_, hex) = digest.split_once(':').filter(|(_, hex)| !hex.contains(':')).ok_or_else(invalid)?;
     let short = hex.get(..DIGITS).ok_or_else(invalid)?;
-    let pre = if parsed.prerelease().is_empty() { String::new() } else { format!("-{}", parsed.prerelease()) };
+    let pre =
+        if parsed.prerelease().is_empty() { String::new() } else { format!("-{}", parsed.prerelease()) };
     let version = if track {
         format!("{}.{}.{}{pre}+{short}", parsed.major(), parsed.minor(), parsed.patch())
     } else {
@@ -106,8 +111,14 @@ mod tests {
     fn the_digest_becomes_build_metadata() {
         let digest = "sha256:0123456789abcdef";
         let with = |version: &str, digest: &str| Ok((version.to_owned(), Some(digest.to_owned())));
-        assert_eq!(of("OCIRepository", &format!("1.2.3@{digest}"), "1.2.3"), with("1.2.3+0123456789ab", digest));
-        assert_eq!(of("OCIRepository", &format!("1.2.3_x@{digest}"), "1.2.3+x"), with("1.2.3+0123456789ab", digest));
+        assert_eq!(
+            of("OCIRepository", &format!("1.2.3@{digest}"), "1.2.3"),
+            with("1.2.3+0123456789ab", digest)
+        );
+        assert_eq!(
+            of("OCIRepository", &format!("1.2.3_x@{digest}"), "1.2.3+x"),
+            with("1.2.3+0123456789ab", digest)
+        );
         let latest = format!("latest@{digest}");
         assert_eq!(of("OCIRepository", &latest, "1.2.3-rc.1"), with("1.2.3-rc.1+0123456789ab", &latest));
         assert_eq!(

@@ -52,11 +52,8 @@ pub async fn reconcile(pass: &mut HelmReleasePass, client: &Client) -> Result<()
             };
             let source = &chart["spec"]["sourceRef"];
             let text = |field: &str| source[field].as_str().unwrap_or_default().to_owned();
-            let message = format!(
-                "{action} {subject} with SourceRef '{}/{namespace}/{}'",
-                text("kind"),
-                text("name")
-            );
+            let message =
+                format!("{action} {subject} with SourceRef '{}/{namespace}/{}'", text("kind"), text("name"));
             pass.event(EventType::Trace, reason, &message, &BTreeMap::new());
         }
     }
@@ -77,7 +74,9 @@ pub async fn delete(pass: &mut HelmReleasePass, client: &Client) -> Result<(), S
                 pass.event(EventType::Trace, "HelmChartDeleted", &message, &BTreeMap::new());
             }
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
-            Err(error) => return Err(format!("failed to delete HelmChart '{recorded}': {}", message(&error))),
+            Err(error) => {
+                return Err(format!("failed to delete HelmChart '{recorded}': {}", message(&error)));
+            }
         }
     }
     status_mut(&mut pass.object).helm_chart = None;

@@ -271,7 +271,8 @@ fn replace_remediated(object: &mut HelmRelease) {
 /// How the success of an install or upgrade reads.
 pub fn succeeded(object: &mut HelmRelease, action: &str) -> String {
     let latest = history::latest(&mut status::status_mut(object).history);
-    let (release, chart) = latest.map(|s| (history::full_name(s), history::chart_name(s))).unwrap_or_default();
+    let (release, chart) =
+        latest.map(|s| (history::full_name(s), history::chart_name(s))).unwrap_or_default();
     format!("Helm {action} succeeded for release {release} with chart {chart}")
 }
 

@@ -33,12 +33,17 @@ const NONE: &str = "{}";
 
 #[test]
 fn each_state_has_its_action() {
-    let retries = r#"{"install": {"remediation": {"retries": 1}}, "upgrade": {"remediation": {"retries": 1}}}"#;
+    let retries =
+        r#"{"install": {"remediation": {"retries": 1}}, "upgrade": {"remediation": {"retries": 1}}}"#;
     let retry = r#"{"install": {"strategy": {"name": "RetryOnFailure"}}, "upgrade": {"strategy": {"name": "RetryOnFailure"}}}"#;
     let uninstall = r#"{"upgrade": {"remediation": {"retries": 1, "strategy": "uninstall"}}}"#;
     let last = r#"{"upgrade": {"remediation": {"remediateLastFailure": true}}}"#;
-    let installed = |failures: i64| format!(r#"{{"lastAttemptedReleaseAction": "install", "installFailures": {failures}}}"#);
-    let upgraded = |failures: i64| format!(r#"{{"lastAttemptedReleaseAction": "upgrade", "upgradeFailures": {failures}}}"#);
+    let installed = |failures: i64| {
+        format!(r#"{{"lastAttemptedReleaseAction": "install", "installFailures": {failures}}}"#)
+    };
+    let upgraded = |failures: i64| {
+        format!(r#"{{"lastAttemptedReleaseAction": "upgrade", "upgradeFailures": {failures}}}"#)
+    };
     let one = &[(1, "deployed")][..];
     let two = &[(2, "failed"), (1, "superseded")][..];
     let run = Next::Run;

@@ -46,7 +46,9 @@ impl Releaser {
                 Ok(true) => {}
                 Ok(false) => {
                     // Nobody is left who may uninstall it; keeping the object would not change that.
-                    tracing::error!("skipping Helm release uninstallation: the service account does not exist");
+                    tracing::error!(
+                        "skipping Helm release uninstallation: the service account does not exist"
+                    );
                     return Ok(());
                 }
                 Err(error) => {

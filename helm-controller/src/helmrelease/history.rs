@@ -42,7 +42,8 @@ fn sort(history: &mut [ReleaseSnapshot]) {
 }
 
 fn is_good(snapshot: &ReleaseSnapshot, ignore_tests: bool) -> bool {
-    matches!(snapshot.status.as_str(), "deployed" | "superseded") && (ignore_tests || !has_failed_test(snapshot))
+    matches!(snapshot.status.as_str(), "deployed" | "superseded")
+        && (ignore_tests || !has_failed_test(snapshot))
 }
 
 /// Whether a test failed.

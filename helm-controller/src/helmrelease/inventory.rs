@@ -57,7 +57,8 @@ async fn entries(
     }
     for crd in crds {
         let text = String::from_utf8_lossy(&crd.file.data);
-        let values = parse(&text).map_err(|error| format!("failed to parse CRD {}: {error}", crd.file.name))?;
+        let values =
+            parse(&text).map_err(|error| format!("failed to parse CRD {}: {error}", crd.file.name))?;
         entries.extend(values.into_iter().filter_map(|value| Object::new(value).ok()).map(|o| entry(&o)));
     }
     Ok((entries, warnings))

@@ -165,7 +165,12 @@ impl Releaser {
             Ok(()) => {}
             Err(dependencies::NotReady::Invalid(error)) => return stall_on_expression(pass, &error),
             Err(dependencies::NotReady::Wait(message)) => {
-                conditions::mark_false(&mut pass.object, READY, reasons::DEPENDENCY_NOT_READY, message.clone());
+                conditions::mark_false(
+                    &mut pass.object,
+                    READY,
+                    reasons::DEPENDENCY_NOT_READY,
+                    message.clone(),
+                );
                 pass.event(EventType::Normal, reasons::DEPENDENCY_NOT_READY, &message, &BTreeMap::new());
                 return unobserved(Action::After(self.options.look_again));
             }
@@ -244,7 +249,9 @@ impl Releaser {
         let config_digest = digest::of_values(self.options.algorithm, &values).to_string();
         let subject = Subject { cluster, chart, values, config_digest, readers };
         if let Some(moved) = moved(&mut pass.object, &subject.chart.metadata.name) {
-            tracing::info!("release target configuration changed ({moved}): running uninstall for current release");
+            tracing::info!(
+                "release target configuration changed ({moved}): running uninstall for current release"
+            );
             return self.leave(pass, &subject).await;
         }
 
@@ -277,8 +284,7 @@ impl Releaser {
     /// Uninstalls the release from where it was; the next pass installs it where it is to be.
     async fn leave(&self, pass: &mut HelmReleasePass, subject: &Subject) -> Outcome {
         let namespace = pass.object.status.as_ref().and_then(|status| status.storage_namespace.clone());
-        let storage =
-            self.storage(subject, &namespace.unwrap_or_default(), spec::max_history(&pass.object));
+        let storage = self.storage(subject, &namespace.unwrap_or_default(), spec::max_history(&pass.object));
         if let Err(error) = self.uninstall(pass, subject, &storage).await {
             return failed(error);
         }
@@ -364,8 +370,9 @@ fn deny(pass: &mut HelmReleasePass, why: &str) -> Outcome {
 
 /// What about the release has moved since it was made; it can't be moved by an upgrade.
 fn moved(object: &mut HelmRelease, chart: &str) -> Option<&'static str> {
-    let reinstalls = object.spec.upgrade.as_ref().and_then(|upgrade| upgrade.chart_name_change_strategy.as_ref())
-        != Some(&ChartNameChangeStrategy::InPlaceUpdate);
+    let reinstalls =
+        object.spec.upgrade.as_ref().and_then(|upgrade| upgrade.chart_name_change_strategy.as_ref())
+            != Some(&ChartNameChangeStrategy::InPlaceUpdate);
     let recorded = object.status.as_ref().and_then(|status| status.storage_namespace.clone())?;
     let latest = history::latest(&mut status::status_mut(object).history)?.clone();
     if spec::storage_namespace(object) != recorded {

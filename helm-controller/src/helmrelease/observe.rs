@@ -16,7 +16,12 @@ use super::status::status_mut;
 pub const API_VERSION: &str = "v2";
 
 /// A snapshot of a release.
-fn snapshot(release: &Release, action: Option<String>, oci_digest: Option<String>, algorithm: Algorithm) -> ReleaseSnapshot {
+fn snapshot(
+    release: &Release,
+    action: Option<String>,
+    oci_digest: Option<String>,
+    algorithm: Algorithm,
+) -> ReleaseSnapshot {
     let observation = release.observation(oci_digest.as_deref());
     let app_version = Some(release.chart.app_version().to_owned()).filter(|version| !version.is_empty());
     let time = |text: &str| Time(record::time(text));
@@ -125,7 +130,12 @@ fn find<'a>(history: &'a mut [ReleaseSnapshot], release: &Release) -> Option<&'a
 }
 
 /// Updates the snapshot of a release, if there is one. Without an action it keeps its own.
-fn update(history: &mut [ReleaseSnapshot], release: &Release, action: Option<&str>, algorithm: Algorithm) -> bool {
+fn update(
+    history: &mut [ReleaseSnapshot],
+    release: &Release,
+    action: Option<&str>,
+    algorithm: Algorithm,
+) -> bool {
     let Some(known) = find(history, release) else { return false };
     let action = action.map(ToOwned::to_owned).or_else(|| known.action.clone());
     let updated = snapshot(release, action, known.oci_digest.clone(), algorithm);
@@ -148,7 +158,8 @@ mod tests {
     }
 
     fn revision(version: i64, status: &str) -> Release {
-        let mut release = Release { name: "a".to_owned(), namespace: "ns".to_owned(), version, ..Release::default() };
+        let mut release =
+            Release { name: "a".to_owned(), namespace: "ns".to_owned(), version, ..Release::default() };
         release.set_status(status, "");
         release
     }
@@ -162,7 +173,12 @@ mod tests {
     fn what_is_written_becomes_history() {
         let algorithm = Algorithm::Sha256;
         let mut object = object();
-        release(&mut object, &[revision(1, "pending-install"), revision(1, "deployed")], "install", algorithm);
+        release(
+            &mut object,
+            &[revision(1, "pending-install"), revision(1, "deployed")],
+            "install",
+            algorithm,
+        );
         assert_eq!(rows(&object), [(1, "deployed", Some("install"))]);
         let written = [revision(2, "pending-upgrade"), revision(1, "superseded"), revision(2, "deployed")];
         release(&mut object, &written, "upgrade", algorithm);
@@ -171,7 +187,11 @@ mod tests {
         assert_eq!(newest.oci_digest.as_deref(), Some("sha256:new"));
         assert_eq!(is_same(newest, &revision(2, "deployed")), Some(true));
         assert_eq!(is_same(newest, &revision(2, "failed")), Some(false));
-        rollback(&mut object, &[revision(3, "pending-rollback"), revision(2, "superseded"), revision(3, "deployed")], algorithm);
+        rollback(
+            &mut object,
+            &[revision(3, "pending-rollback"), revision(2, "superseded"), revision(3, "deployed")],
+            algorithm,
+        );
         assert_eq!(rows(&object)[0], (3, "deployed", Some("rollback")));
         assert_eq!(rows(&object)[1], (2, "superseded", Some("rollback")));
         unlock(&mut object, &[revision(3, "failed")], algorithm);

@@ -50,7 +50,12 @@ pub enum End {
 
 impl Releaser {
     /// Takes steps until nothing is left to do, or a step of a kind would be taken twice.
-    pub(super) async fn release(&self, pass: &mut HelmReleasePass, subject: &Subject, storage: &Storage) -> End {
+    pub(super) async fn release(
+        &self,
+        pass: &mut HelmReleasePass,
+        subject: &Subject,
+        storage: &Storage,
+    ) -> End {
         let rules = self.rules();
         let mut taken: Vec<Kind> = Vec::new();
         loop {
@@ -73,7 +78,9 @@ impl Releaser {
                 Decision::DependsOn(target) => match rollback_target(storage, target.as_ref()).await {
                     Ok(target) => decide::rollback(target),
                     Err(error) => {
-                        return End::Error(format!("cannot verify previous release to roll back to: {error}"));
+                        return End::Error(format!(
+                            "cannot verify previous release to roll back to: {error}"
+                        ));
                     }
                 },
             };
@@ -124,7 +131,8 @@ impl Releaser {
     fn pause(&self, object: &mut HelmRelease, pause: Pause) -> End {
         match pause {
             Pause::Retry => {
-                let interval = remediation::active_retry(object, self.options.retry_by_default).unwrap_or_default();
+                let interval =
+                    remediation::active_retry(object, self.options.retry_by_default).unwrap_or_default();
                 let message = format!("retrying after {}", format_duration(interval));
                 conditions::mark_reconciling(object, reasons::PROGRESSING_WITH_RETRY, message);
                 End::Retry
@@ -152,7 +160,9 @@ impl Releaser {
         let name = spec::short_release_name(object);
         let last = match storage.last(&name).await {
             Err(StorageError::NotFound) => return Ok((State::Absent, None)),
-            result => result.map_err(|error| format!("failed to retrieve last release from storage: {error}"))?,
+            result => {
+                result.map_err(|error| format!("failed to retrieve last release from storage: {error}"))?
+            }
         };
         let state = self.state_of(object, subject, &last)?;
         if state != State::InSync || !spec::detects_drift(object) {
@@ -227,14 +237,17 @@ impl Releaser {
         let spec = &object.spec;
         let Some(status) = &object.status else { return false };
         let algorithm = self.options.algorithm;
-        let renderers = status::settings_digest(algorithm, &spec.post_renderers, spec.post_renderers.is_empty());
+        let renderers =
+            status::settings_digest(algorithm, &spec.post_renderers, spec.post_renderers.is_empty());
         let common = spec.common_metadata.as_ref();
         let metadata = status::settings_digest(algorithm, &common, common.is_none());
-        renderers != status.observed_post_renderers_digest || metadata != status.observed_common_metadata_digest
+        renderers != status.observed_post_renderers_digest
+            || metadata != status.observed_common_metadata_digest
     }
 
     async fn drift(&self, object: &HelmRelease, subject: &Subject, last: &Release) -> Result<Drift, String> {
-        let rules = object.spec.drift_detection.as_ref().map(|drift| drift.ignore.as_slice()).unwrap_or_default();
+        let rules =
+            object.spec.drift_detection.as_ref().map(|drift| drift.ignore.as_slice()).unwrap_or_default();
         let failed = |error: &dyn std::fmt::Display| format!("unable to determine cluster state: {error}");
         let (whole, parts): (Vec<_>, Vec<_>) =
             rules.iter().cloned().partition(|rule| rule.paths.iter().any(String::is_empty));
@@ -244,9 +257,15 @@ impl Releaser {
             whole.into_iter().map(|rule| IgnoreRule { paths: vec!["/kind".to_owned()], ..rule }).collect();
         let whole = ignore_rules(&whole).map_err(|error| failed(&error))?;
         let excluded = |object: &sluice_apply::Object| !whole.paths_for(object).is_empty();
-        sluice_release::detect(&subject.cluster, last, &ignore, excluded, sluice_apis::helm::DRIFT_DETECTION_KEY)
-            .await
-            .map_err(|error| failed(&error))
+        sluice_release::detect(
+            &subject.cluster,
+            last,
+            &ignore,
+            excluded,
+            sluice_apis::helm::DRIFT_DETECTION_KEY,
+        )
+        .await
+        .map_err(|error| failed(&error))
     }
 }
 
@@ -269,7 +288,10 @@ fn stalled(object: &mut HelmRelease) -> End {
 }
 
 /// Whether the release to go back to is still in storage as it was.
-async fn rollback_target(storage: &Storage, target: Option<&ReleaseSnapshot>) -> Result<Target, StorageError> {
+async fn rollback_target(
+    storage: &Storage,
+    target: Option<&ReleaseSnapshot>,
+) -> Result<Target, StorageError> {
     let Some(snapshot) = target else { return Ok(Target::Missing) };
     match storage.get(&snapshot.name, snapshot.version).await {
         Ok(release) if observe::is_same(snapshot, &release) == Some(true) => Ok(Target::Good),

@@ -24,7 +24,8 @@ pub struct Remediation {
 impl Remediation {
     /// That of an install: it is uninstalled.
     pub fn of_install(object: &HelmRelease) -> Self {
-        let spec = object.spec.install.as_ref().and_then(|install| install.remediation.clone()).unwrap_or_default();
+        let spec =
+            object.spec.install.as_ref().and_then(|install| install.remediation.clone()).unwrap_or_default();
         Self {
             action: ReleaseAction::Install,
             retries: spec.retries.unwrap_or_default(),
@@ -36,7 +37,8 @@ impl Remediation {
 
     /// That of an upgrade.
     pub fn of_upgrade(object: &HelmRelease) -> Self {
-        let spec = object.spec.upgrade.as_ref().and_then(|upgrade| upgrade.remediation.clone()).unwrap_or_default();
+        let spec =
+            object.spec.upgrade.as_ref().and_then(|upgrade| upgrade.remediation.clone()).unwrap_or_default();
         let retries = spec.retries.unwrap_or_default();
         Self {
             action: ReleaseAction::Upgrade,
@@ -135,7 +137,12 @@ mod tests {
 
     #[test]
     fn an_upgrade_with_retries_remedies_its_last_failure_an_install_does_not() {
-        let with = |retries: i64| object(json!({"install": {"remediation": {"retries": retries}}, "upgrade": {"remediation": {"retries": retries}}}), "upgrade");
+        let with = |retries: i64| {
+            object(
+                json!({"install": {"remediation": {"retries": retries}}, "upgrade": {"remediation": {"retries": retries}}}),
+                "upgrade",
+            )
+        };
         assert!(Remediation::of_upgrade(&with(1)).remediates_last_failure);
         assert!(!Remediation::of_upgrade(&with(0)).remediates_last_failure);
         assert!(!Remediation::of_install(&with(1)).remediates_last_failure);
@@ -143,7 +150,9 @@ mod tests {
 
     #[test]
     fn retries_are_exhausted_when_it_failed_more_often() {
-        for (retries, failures, expected) in [(0, 0, false), (0, 1, true), (1, 1, false), (1, 2, true), (-1, 99, false)] {
+        for (retries, failures, expected) in
+            [(0, 0, false), (0, 1, true), (1, 1, false), (1, 2, true), (-1, 99, false)]
+        {
             let mut object = object(json!({"upgrade": {"remediation": {"retries": retries}}}), "upgrade");
             let remediation = Remediation::active(&object).unwrap();
             let status = object.status.as_mut().unwrap();

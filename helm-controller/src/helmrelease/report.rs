@@ -9,7 +9,12 @@ use sluice_release::Log;
 use super::release::Subject;
 
 /// What an event is about: a chart and values.
-pub fn metadata(revision: &str, token: &str, app_version: Option<&str>, oci: Option<&str>) -> BTreeMap<String, String> {
+pub fn metadata(
+    revision: &str,
+    token: &str,
+    app_version: Option<&str>,
+    oci: Option<&str>,
+) -> BTreeMap<String, String> {
     let rows = [
         (REVISION_KEY, Some(revision)),
         (TOKEN_KEY, Some(token)),
@@ -17,7 +22,9 @@ pub fn metadata(revision: &str, token: &str, app_version: Option<&str>, oci: Opt
         (OCI_DIGEST_KEY, oci),
     ];
     rows.into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value.filter(|value| !value.is_empty())?.to_owned())))
+        .filter_map(|(key, value)| {
+            Some((key.to_owned(), value.filter(|value| !value.is_empty())?.to_owned()))
+        })
         .collect()
 }
 
@@ -33,10 +40,13 @@ pub fn about(snapshot: &ReleaseSnapshot) -> BTreeMap<String, String> {
 
 /// About a snapshot that is gone back to, with the values that were wanted.
 pub fn about_target(snapshot: &ReleaseSnapshot, token: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([(TOKEN_KEY.to_owned(), token.to_owned())]).into_iter().fold(about(snapshot), |mut all, (k, v)| {
-        all.insert(k, v);
-        all
-    })
+    BTreeMap::from([(TOKEN_KEY.to_owned(), token.to_owned())]).into_iter().fold(
+        about(snapshot),
+        |mut all, (k, v)| {
+            all.insert(k, v);
+            all
+        },
+    )
 }
 
 /// About what is being released.

@@ -59,7 +59,10 @@ mod tests {
         assert!(!take_force(&mut fires));
         assert!(!take_reset(&mut fires));
         assert!(!take_force(&mut object(both, json!({"lastHandledReconcileAt": "1"}))));
-        let mut alone = object(json!({"reconcile.fluxcd.io/forceAt": "1", "reconcile.fluxcd.io/requestedAt": "2"}), json!({}));
+        let mut alone = object(
+            json!({"reconcile.fluxcd.io/forceAt": "1", "reconcile.fluxcd.io/requestedAt": "2"}),
+            json!({}),
+        );
         assert!(!take_force(&mut alone));
         assert_eq!(alone.status.unwrap().last_handled_force_at.as_deref(), Some("1"));
     }

@@ -130,8 +130,11 @@ pub fn check_access(object: &HelmRelease, source: &SourceKey, access: Access) ->
             source.kind, source.key
         ));
     }
-    let is_external =
-        object.spec.chart_ref.as_ref().is_some_and(|reference| reference.kind == ChartReferenceKind::ExternalArtifact);
+    let is_external = object
+        .spec
+        .chart_ref
+        .as_ref()
+        .is_some_and(|reference| reference.kind == ChartReferenceKind::ExternalArtifact);
     if is_external && !access.external_artifacts {
         return Err(format!(
             "can't access '{}/{}', ExternalArtifact feature gate is disabled",
@@ -181,7 +184,9 @@ mod tests {
 
     #[test]
     fn the_chart_comes_from_the_reference_or_from_the_template() {
-        let template = object(json!({"chart": {"spec": {"chart": "c", "sourceRef": {"kind": "HelmRepository", "name": "r", "namespace": "other"}}}}));
+        let template = object(
+            json!({"chart": {"spec": {"chart": "c", "sourceRef": {"kind": "HelmRepository", "name": "r", "namespace": "other"}}}}),
+        );
         let key = SourceKey::of(&template).unwrap();
         assert_eq!((key.kind.as_str(), key.key.to_string().as_str()), ("HelmChart", "other/ns-app"));
         let denied = Access { same_namespace_only: true, external_artifacts: false };
@@ -201,14 +206,20 @@ mod tests {
         let stalled = json!([{"type": "Stalled", "status": "True", "reason": "x", "message": "bad", "lastTransitionTime": "2024-01-01T00:00:00Z"}]);
         let failed = json!([{"type": "Ready", "status": "False", "reason": "x", "message": "no such chart", "lastTransitionTime": "2024-01-01T00:00:00Z"}]);
         for (found, expected) in [
-            (found(2, json!({"observedGeneration": 1, "artifact": with})), Err("latest generation of object has not been reconciled")),
+            (
+                found(2, json!({"observedGeneration": 1, "artifact": with})),
+                Err("latest generation of object has not been reconciled"),
+            ),
             (found(2, json!({"observedGeneration": 1, "conditions": failed})), Err("no such chart")),
             (found(1, json!({"observedGeneration": 1, "conditions": stalled})), Err("bad")),
             (found(1, json!({"observedGeneration": 1})), Err("does not have an artifact")),
             (found(1, json!({"observedGeneration": 1, "artifact": with})), Ok("1.0.0")),
         ] {
             let got = artifact(&key, &found).map(|artifact| artifact.revision);
-            assert_eq!(got, expected.map(str::to_owned).map_err(|why| format!("HelmChart 'ns/c' is not ready: {why}")));
+            assert_eq!(
+                got,
+                expected.map(str::to_owned).map_err(|why| format!("HelmChart 'ns/c' is not ready: {why}"))
+            );
         }
     }
 

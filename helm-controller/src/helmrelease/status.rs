@@ -3,9 +3,7 @@
 use std::cmp::Reverse;
 
 use sluice_apis::conditions::{self, ConditionStatus, ConditionedObject};
-use sluice_apis::helm::condition_types::{
-    READY, RECONCILING, RELEASED, REMEDIATED, STALLED, TEST_SUCCESS,
-};
+use sluice_apis::helm::condition_types::{READY, RECONCILING, RELEASED, REMEDIATED, STALLED, TEST_SUCCESS};
 use sluice_apis::helm::reasons;
 use sluice_apis::helm::v2::{HelmRelease, HelmReleaseStatus};
 use sluice_apis::k8s::Condition;
@@ -49,7 +47,8 @@ pub fn summarize(object: &mut HelmRelease, algorithm: Algorithm) {
     }
     let order: &[&str] =
         if counts_tests { &[REMEDIATED, TEST_SUCCESS, RELEASED] } else { &[REMEDIATED, RELEASED] };
-    let telling = order.iter().enumerate().filter_map(|(place, type_)| Some((place, conditions::get(object, type_)?)));
+    let telling =
+        order.iter().enumerate().filter_map(|(place, type_)| Some((place, conditions::get(object, type_)?)));
     let telling = telling.min_by_key(|(place, condition)| (Reverse(condition.observed_generation), *place));
     if let Some((_, condition)) = telling {
         let Condition { type_, status, reason, message, .. } = condition.clone();
@@ -65,7 +64,8 @@ pub fn summarize(object: &mut HelmRelease, algorithm: Algorithm) {
         }
         conditions::set(object, READY, ready, &reason, message);
     }
-    let post_renderers = settings_digest(algorithm, &object.spec.post_renderers, object.spec.post_renderers.is_empty());
+    let post_renderers =
+        settings_digest(algorithm, &object.spec.post_renderers, object.spec.post_renderers.is_empty());
     let common = object.spec.common_metadata.as_ref();
     let common_metadata = settings_digest(algorithm, &common, common.is_none());
     let status = status_mut(object);
@@ -131,9 +131,19 @@ mod tests {
         let ignored = json!({"test": {"enable": true, "ignoreFailures": true}});
         for (spec, conditions, ready, reason) in [
             (json!({}), vec![("Released", "True", 2)], "True", "ReleasedReason"),
-            (json!({}), vec![("Released", "False", 2), ("Remediated", "True", 2)], "False", "RemediatedReason"),
+            (
+                json!({}),
+                vec![("Released", "False", 2), ("Remediated", "True", 2)],
+                "False",
+                "RemediatedReason",
+            ),
             (json!({}), vec![("Released", "True", 2), ("Remediated", "True", 1)], "True", "ReleasedReason"),
-            (tests.clone(), vec![("Released", "True", 2), ("TestSuccess", "Unknown", 2)], "Unknown", "TestSuccessReason"),
+            (
+                tests.clone(),
+                vec![("Released", "True", 2), ("TestSuccess", "Unknown", 2)],
+                "Unknown",
+                "TestSuccessReason",
+            ),
             (tests, vec![("Released", "True", 2), ("TestSuccess", "False", 1)], "True", "ReleasedReason"),
             (ignored, vec![("Released", "True", 2), ("TestSuccess", "False", 2)], "True", "ReleasedReason"),
             (json!({}), vec![("Released", "True", 2), ("TestSuccess", "False", 2)], "True", "ReleasedReason"),
@@ -151,10 +161,13 @@ mod tests {
 
     #[test]
     fn digests_of_settings_are_those_of_go() {
-        let mut object = object(json!({
-            "postRenderers": [{"kustomize": {"patches": [{"patch": "- op: add\n  path: /metadata/labels/a\n  value: <b>\n", "target": {"kind": "Deployment", "name": "x"}}], "images": [{"name": "a", "newName": "b", "newTag": "1", "digest": "sha256:x"}]}}],
-            "commonMetadata": {"labels": {"a": "2", "b": "1"}, "annotations": {"x": "y&z"}},
-        }), &[("Released", "True", 2)]);
+        let mut object = object(
+            json!({
+                "postRenderers": [{"kustomize": {"patches": [{"patch": "- op: add\n  path: /metadata/labels/a\n  value: <b>\n", "target": {"kind": "Deployment", "name": "x"}}], "images": [{"name": "a", "newName": "b", "newTag": "1", "digest": "sha256:x"}]}}],
+                "commonMetadata": {"labels": {"a": "2", "b": "1"}, "annotations": {"x": "y&z"}},
+            }),
+            &[("Released", "True", 2)],
+        );
         summarize(&mut object, Algorithm::Sha256);
         let status = object.status.unwrap();
         assert_eq!(

@@ -71,7 +71,13 @@ impl Releaser {
         }
     }
 
-    fn waiting<'a>(&self, subject: &Subject, park: &'a dyn Park, object: &HelmRelease, no_wait: bool) -> Waiting<'a> {
+    fn waiting<'a>(
+        &self,
+        subject: &Subject,
+        park: &'a dyn Park,
+        object: &HelmRelease,
+        no_wait: bool,
+    ) -> Waiting<'a> {
         let strategy = if no_wait {
             Strategy::HooksOnly
         } else if spec::waits_as_helm_3(object, self.options.helm_3_defaults) {
@@ -167,8 +173,11 @@ impl Releaser {
     }
 
     fn released(&self, pass: &mut HelmReleasePass, is_install: bool) {
-        let (action, reason) =
-            if is_install { ("install", reasons::INSTALL_SUCCEEDED) } else { ("upgrade", reasons::UPGRADE_SUCCEEDED) };
+        let (action, reason) = if is_install {
+            ("install", reasons::INSTALL_SUCCEEDED)
+        } else {
+            ("upgrade", reasons::UPGRADE_SUCCEEDED)
+        };
         let message = decide::succeeded(&mut pass.object, action);
         conditions::mark_true(&mut pass.object, RELEASED, reason, message.clone());
         let Some(latest) = latest(&mut pass.object) else { return };
@@ -241,7 +250,12 @@ impl Releaser {
         }
     }
 
-    async fn run_tests(&self, pass: &mut HelmReleasePass, subject: &Subject, storage: &Storage) -> Result<(), String> {
+    async fn run_tests(
+        &self,
+        pass: &mut HelmReleasePass,
+        subject: &Subject,
+        storage: &Storage,
+    ) -> Result<(), String> {
         let algorithm = self.options.algorithm;
         let Some(current) = latest(&mut pass.object) else {
             return Err("no latest release: required for test".to_owned());
@@ -288,7 +302,12 @@ impl Releaser {
                     count => format!("{count} test hooks completed successfully"),
                 };
                 let message = format!("Helm test succeeded for release {release} with chart {chart}: {what}");
-                conditions::mark_true(&mut pass.object, TEST_SUCCESS, reasons::TEST_SUCCEEDED, message.clone());
+                conditions::mark_true(
+                    &mut pass.object,
+                    TEST_SUCCESS,
+                    reasons::TEST_SUCCEEDED,
+                    message.clone(),
+                );
                 pass.event(EventType::Normal, reasons::TEST_SUCCEEDED, &message, &report::about(&latest));
                 Ok(())
             }
@@ -314,7 +333,12 @@ impl Releaser {
         outcome
     }
 
-    async fn roll_back(&self, pass: &mut HelmReleasePass, subject: &Subject, storage: &Storage) -> Result<(), String> {
+    async fn roll_back(
+        &self,
+        pass: &mut HelmReleasePass,
+        subject: &Subject,
+        storage: &Storage,
+    ) -> Result<(), String> {
         let algorithm = self.options.algorithm;
         let ignores = Remediation::of_upgrade(&pass.object).ignores_test_failures();
         let current = latest(&mut pass.object);
@@ -365,7 +389,12 @@ impl Releaser {
         let outcome = match result {
             Ok(_) => {
                 let message = format!("{what} succeeded");
-                conditions::mark_true(&mut pass.object, REMEDIATED, reasons::ROLLBACK_SUCCEEDED, message.clone());
+                conditions::mark_true(
+                    &mut pass.object,
+                    REMEDIATED,
+                    reasons::ROLLBACK_SUCCEEDED,
+                    message.clone(),
+                );
                 pass.event(EventType::Normal, reasons::ROLLBACK_SUCCEEDED, &message, &about);
                 Ok(())
             }
@@ -428,8 +457,18 @@ impl Releaser {
         match result {
             Ok(()) => {
                 let message = format!("{what} succeeded");
-                conditions::mark_true(&mut pass.object, REMEDIATED, reasons::UNINSTALL_SUCCEEDED, message.clone());
-                pass.event(EventType::Normal, reasons::UNINSTALL_SUCCEEDED, &message, &report::about(&newest));
+                conditions::mark_true(
+                    &mut pass.object,
+                    REMEDIATED,
+                    reasons::UNINSTALL_SUCCEEDED,
+                    message.clone(),
+                );
+                pass.event(
+                    EventType::Normal,
+                    reasons::UNINSTALL_SUCCEEDED,
+                    &message,
+                    &report::about(&newest),
+                );
                 Ok(())
             }
             Err(failure) => {
@@ -488,7 +527,8 @@ impl Releaser {
             result = Err(Failure::new(mismatch(release, &current)));
         }
         let newest = latest(&mut pass.object).unwrap_or_else(|| current.clone());
-        if result.is_ok() && newest.digest == current.digest && current.status != release_status::UNINSTALLED {
+        if result.is_ok() && newest.digest == current.digest && current.status != release_status::UNINSTALLED
+        {
             result = Err(Failure::new("uninstall completed with error: release not updated in Helm storage"));
         }
         let what = |outcome: &str| {
@@ -502,8 +542,18 @@ impl Releaser {
             Ok(()) => {
                 status::status_mut(&mut pass.object).inventory = None;
                 let message = what("succeeded");
-                conditions::mark_false(&mut pass.object, RELEASED, reasons::UNINSTALL_SUCCEEDED, message.clone());
-                pass.event(EventType::Normal, reasons::UNINSTALL_SUCCEEDED, &message, &report::about(&newest));
+                conditions::mark_false(
+                    &mut pass.object,
+                    RELEASED,
+                    reasons::UNINSTALL_SUCCEEDED,
+                    message.clone(),
+                );
+                pass.event(
+                    EventType::Normal,
+                    reasons::UNINSTALL_SUCCEEDED,
+                    &message,
+                    &report::about(&newest),
+                );
                 Ok(())
             }
             Err(failure) => {
@@ -549,8 +599,12 @@ impl Releaser {
             release.chart.version()
         );
         let digest = sluice_release::digest::of_values(algorithm, &release.config).to_string();
-        let about =
-            report::metadata(release.chart.version(), &digest, Some(release.chart.app_version()), oci.as_deref());
+        let about = report::metadata(
+            release.chart.version(),
+            &digest,
+            Some(release.chart.app_version()),
+            oci.as_deref(),
+        );
         let outcome = match result {
             Ok(()) => {
                 let message = format!("Unlocked {described}");
@@ -581,12 +635,19 @@ impl Releaser {
         let corrected = correction.corrected.join("\n");
         if !correction.errors.is_empty() {
             let partly = if corrected.is_empty() { "" } else { "partially " };
-            let mut message =
-                format!("Failed to {partly}correct cluster state of release {name}:\n{}", correction.errors.join("\n"));
+            let mut message = format!(
+                "Failed to {partly}correct cluster state of release {name}:\n{}",
+                correction.errors.join("\n")
+            );
             if !corrected.is_empty() {
                 message.push_str(&format!("\n\nSuccessful corrections:\n{corrected}"));
             }
-            pass.event(EventType::Warning, reasons::DRIFT_CORRECTION_FAILED, &message, &report::about(&current));
+            pass.event(
+                EventType::Warning,
+                reasons::DRIFT_CORRECTION_FAILED,
+                &message,
+                &report::about(&current),
+            );
         } else if !corrected.is_empty() {
             let message = format!("Cluster state of release {name} has been corrected:\n{corrected}");
             pass.event(EventType::Normal, reasons::DRIFT_CORRECTED, &message, &report::about(&current));

@@ -118,7 +118,7 @@ fn too_few_arguments() {
 #[test]
 fn an_argument_of_the_wrong_type() {
     says(
-        &failure("a: {{ upper .Values.n }}", "n: 1"),
+        &failure("a: {{ upper .Values.num }}", "num: 1"),
         &["app/templates/a.yaml:1:", "wrong type for value; expected string; got float64"],
     );
 }
@@ -126,15 +126,15 @@ fn an_argument_of_the_wrong_type() {
 #[test]
 fn a_comparison_of_number_types() {
     says(
-        &failure("{{ if eq .Values.n 42 }}a: 1{{ end }}", "n: 42"),
-        &["<eq .Values.n 42>", "incompatible types for comparison"],
+        &failure("{{ if eq .Values.num 42 }}a: 1{{ end }}", "num: 42"),
+        &["<eq .Values.num 42>", "incompatible types for comparison"],
     );
 }
 
 #[test]
 fn a_range_over_a_number_with_fraction() {
     says(
-        &failure("{{ range .Values.n }}{{ end }}", "n: 1.5"),
+        &failure("{{ range .Values.num }}{{ end }}", "num: 1.5"),
         &["app/templates/a.yaml:1:", "range can't iterate over 1.5"],
     );
 }

@@ -8,7 +8,7 @@ use sluice_chart::postrender::{self, Origin, Settings};
 use sluice_chart::release::manifest_text;
 use sluice_chart::{LoadOptions, ReleaseInfo, RenderOptions, load, templates};
 
-use crate::corpus;
+use crate::{corpus, known};
 
 #[test]
 fn postrendered() {
@@ -17,27 +17,30 @@ fn postrendered() {
     corpus::run("flux", "postrendered", |case| {
         let folder = charts.join(case["case"].as_str().unwrap());
         let result = release(&folder);
-        match (result, case.get("error")) {
+        let outcome = match (result, case.get("error")) {
             (Err(_), Some(_)) => Ok(()),
             (Err(error), None) => Err(error),
             (Ok(_), Some(expected)) => Err(format!("no error instead of {expected}")),
-            (Ok((manifest, hooks)), None) => {
-                corpus::same_text("manifest", &manifest, case["manifest"].as_str().unwrap())?;
-                let expected = case["hooks"].as_array().unwrap();
-                for (got, expected) in hooks.iter().zip(expected) {
-                    for (key, expected) in expected.as_object().unwrap() {
-                        if let (Some(got), Some(expected)) = (got[key].as_str(), expected.as_str()) {
-                            // The recording has hooks without the line break at their end.
-                            corpus::same_text(key, got.trim_end(), expected.trim_end())?;
-                        } else if got[key] != *expected {
-                            return Err(format!("hook's {key}: {} instead of {expected}", got[key]));
-                        }
-                    }
-                }
-                if hooks.len() == expected.len() { Ok(()) } else { Err(format!("{} hooks", hooks.len())) }
+            (Ok((manifest, hooks)), None) => compare(case, &manifest, &hooks),
+        };
+        known::judge(&format!("postrendered/{}", case["case"].as_str().unwrap()), outcome)
+    });
+}
+
+fn compare(case: &Value, manifest: &str, hooks: &[Value]) -> Result<(), String> {
+    corpus::same_text("manifest", manifest, case["manifest"].as_str().unwrap())?;
+    let expected = case["hooks"].as_array().unwrap();
+    for (got, expected) in hooks.iter().zip(expected) {
+        for (key, expected) in expected.as_object().unwrap() {
+            if let (Some(got), Some(expected)) = (got[key].as_str(), expected.as_str()) {
+                // The recording has hooks without the line break at their end.
+                corpus::same_text(key, got.trim_end(), expected.trim_end())?;
+            } else if got[key] != *expected {
+                return Err(format!("hook's {key}: {} instead of {expected}", got[key]));
             }
         }
-    });
+    }
+    if hooks.len() == expected.len() { Ok(()) } else { Err(format!("{} hooks", hooks.len())) }
 }
 
 fn release(folder: &std::path::Path) -> Result<(String, Vec<Value>), String> {

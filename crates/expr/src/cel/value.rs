@@ -42,7 +42,9 @@ pub(super) fn to_json(value: &Value) -> Json {
                 objects::Key::Bool(b) => b.to_string(),
                 objects::Key::String(s) => s.to_string(),
             };
-            Json::Object(map.map.iter().map(|(key, value)| (text(key), to_json(value))).collect::<Map<_, _>>())
+            Json::Object(
+                map.map.iter().map(|(key, value)| (text(key), to_json(value))).collect::<Map<_, _>>(),
+            )
         }
         Value::Duration(duration) => Json::String(duration.to_string()),
         Value::Timestamp(time) => Json::String(time.to_rfc3339()),

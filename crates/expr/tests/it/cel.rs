@@ -108,11 +108,13 @@ fn lists_have_ends() {
 fn expressions_give_texts_and_values() {
     let object = object();
     let variables = || [("o", &object)];
-    let text = Expression::compile("o.metadata.name + '/' + string(o.status.replicas)", &["o"], Some(Type::String));
+    let text =
+        Expression::compile("o.metadata.name + '/' + string(o.status.replicas)", &["o"], Some(Type::String));
     assert_eq!(text.unwrap().evaluate_text(variables()).unwrap(), "a/2");
     let value = Expression::compile("o.status.names.map(n, n + n)", &["o"], None).unwrap();
     assert_eq!(value.evaluate(variables()).unwrap(), json!(["xx", "yy"]));
-    for (source, found) in [("1 + 1", "int"), ("o.metadata.name", "dyn"), ("o.metadata.name == 'a'", "bool")] {
+    for (source, found) in [("1 + 1", "int"), ("o.metadata.name", "dyn"), ("o.metadata.name == 'a'", "bool")]
+    {
         let error = Expression::compile(source, &["o"], Some(Type::String)).unwrap_err().to_string();
         assert_eq!(error, format!("CEL expression output type mismatch: expected string, got {found}"));
     }

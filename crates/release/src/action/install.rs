@@ -40,24 +40,27 @@ pub struct Install {
 /// Installs a chart. What was stored meanwhile is known to the storage's observer.
 pub async fn install(context: &Context<'_>, install: Install) -> Result<Release, Failure> {
     let Install { name, namespace, chart: request, common, server_side, .. } = install;
-    let version = check_name(context, &name, install.replace).await.map_err(super::within("release name check failed"))?;
+    let version = check_name(context, &name, install.replace)
+        .await
+        .map_err(super::within("release name check failed"))?;
     request.chart.check_installable().map_err(|error| Failure::new(error.to_string()))?;
     let config = request.values.clone();
-    let info = ReleaseInfo { name: name.clone(), namespace: namespace.clone(), revision: 1, is_upgrade: false };
+    let info =
+        ReleaseInfo { name: name.clone(), namespace: namespace.clone(), revision: 1, is_upgrade: false };
     let definitions = crds_of(&request)?;
     crds::apply(context, &definitions, install.crds, server_side, &install.crd_labels, &namespace)
         .await
         .map_err(super::within("failed to apply CustomResourceDefinitions"))?;
     let rendered = render(context.cluster(), context.capabilities, request, info).await?;
 
-    let mut targets = objects::build(context.cluster(), &rendered.manifest, &namespace).await.map_err(|error| {
-        Failure::new(format!("unable to build kubernetes objects from release manifest: {error}"))
-    })?;
+    let mut targets =
+        objects::build(context.cluster(), &rendered.manifest, &namespace).await.map_err(|error| {
+            Failure::new(format!("unable to build kubernetes objects from release manifest: {error}"))
+        })?;
     objects::set_ownership(&mut targets, &name, &namespace);
-    let adopted =
-        objects::existing(&context.requests, &targets, install.take_ownership, &name, &namespace)
-            .await
-            .map_err(|error| Failure::new(format!("unable to continue with install: {error}")))?;
+    let adopted = objects::existing(&context.requests, &targets, install.take_ownership, &name, &namespace)
+        .await
+        .map_err(|error| Failure::new(format!("unable to continue with install: {error}")))?;
     if install.create_namespace {
         create_namespace(context, &namespace, server_side).await?;
     }
@@ -86,7 +89,9 @@ pub async fn install(context: &Context<'_>, install: Install) -> Result<Release,
         supersede_replaced(context, &release).await?;
     }
     context.storage.create(&release).await?;
-    match perform(context, &mut release, &targets, &adopted, common, server_side, install.take_ownership).await {
+    match perform(context, &mut release, &targets, &adopted, common, server_side, install.take_ownership)
+        .await
+    {
         Ok(()) => {
             release.set_status(status::DEPLOYED, "Install complete");
             context.storage.record(&release).await;
@@ -122,7 +127,9 @@ async fn perform(
 ) -> Result<(), Failure> {
     let options = HookOptions { timeout: common.timeout, server_side };
     if !common.no_hooks {
-        hooks::run(context, release, "pre-install", options).await.map_err(super::within("failed pre-install"))?;
+        hooks::run(context, release, "pre-install", options)
+            .await
+            .map_err(super::within("failed pre-install"))?;
     }
     if adopted.is_empty() && !targets.is_empty() {
         let options = CreateOptions { server_side, force: false };
@@ -139,7 +146,9 @@ async fn perform(
     }
     context.waiting.ready(targets, common.wait_for_jobs, common.timeout).await?;
     if !common.no_hooks {
-        hooks::run(context, release, "post-install", options).await.map_err(super::within("failed post-install"))?;
+        hooks::run(context, release, "post-install", options)
+            .await
+            .map_err(super::within("failed post-install"))?;
     }
     Ok(())
 }
@@ -175,7 +184,8 @@ async fn create_namespace(context: &Context<'_>, namespace: &str, server_side: b
         "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": {"name": namespace}},
     });
     let object = Object::new(object).map_err(|error| Failure::new(error.to_string()))?;
-    let resource = context.cluster().resolve(&object.gvk()).await.map_err(|error| Failure::new(error.to_string()))?;
+    let resource =
+        context.cluster().resolve(&object.gvk()).await.map_err(|error| Failure::new(error.to_string()))?;
     let target = Target { object, resource };
     // One that is there is left alone: it may be somebody else's.
     if !server_side && context.requests.get(&target).await.is_ok_and(|live| live.is_some()) {

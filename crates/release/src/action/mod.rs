@@ -69,8 +69,11 @@ pub struct Common {
 
 /// How an apply method is stored.
 fn method(server_side: bool) -> String {
-    let method =
-        if server_side { crate::record::apply_method::SERVER_SIDE } else { crate::record::apply_method::CLIENT_SIDE };
+    let method = if server_side {
+        crate::record::apply_method::SERVER_SIDE
+    } else {
+        crate::record::apply_method::CLIENT_SIDE
+    };
     method.to_owned()
 }
 

@@ -109,11 +109,9 @@ impl CapabilityCache {
         };
         let version =
             client.apiserver_version().await.map_err(|error| failed("server version", error))?.git_version;
-        let (core, groups) = tokio::try_join!(
-            client.list_core_api_versions_aggregated(),
-            client.list_api_groups_aggregated()
-        )
-        .map_err(|error| failed("apiVersions", error))?;
+        let (core, groups) =
+            tokio::try_join!(client.list_core_api_versions_aggregated(), client.list_api_groups_aggregated())
+                .map_err(|error| failed("apiVersions", error))?;
         let capabilities = Arc::new(Capabilities {
             kube_version: KubeVersion::parse(&version).map_err(|error| Failure::new(error.to_string()))?,
             api_versions: api_versions([core, groups]),
@@ -171,7 +169,8 @@ impl ClusterLookup {
             Err(error) => return Err(error.to_string()),
         };
         if !name.is_empty() {
-            let found = self.cluster.get(&resource, Some(namespace), name).await.map_err(|e| e.to_string())?;
+            let found =
+                self.cluster.get(&resource, Some(namespace), name).await.map_err(|e| e.to_string())?;
             return Ok(found.map_or_else(|| json!({}), sluice_apply::Object::into_value));
         }
         let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
@@ -182,4 +181,3 @@ impl ClusterLookup {
         Ok(json!({"apiVersion": api_version, "kind": format!("{kind}List"), "metadata": {}, "items": items}))
     }
 }
-

@@ -80,13 +80,16 @@ async fn perform(
     common: Common,
 ) -> Result<(), Failure> {
     let build = |which: &'static str| {
-        move |error| Failure::new(format!("unable to build kubernetes objects from {which} release manifest: {error}"))
+        move |error| {
+            Failure::new(format!("unable to build kubernetes objects from {which} release manifest: {error}"))
+        }
     };
     let before = objects::build(context.cluster(), &current.manifest, &current.namespace)
         .await
         .map_err(build("current"))?;
-    let mut wanted =
-        objects::build(context.cluster(), &release.manifest, &release.namespace).await.map_err(build("new"))?;
+    let mut wanted = objects::build(context.cluster(), &release.manifest, &release.namespace)
+        .await
+        .map_err(build("new"))?;
     let options = HookOptions { timeout: common.timeout, server_side };
     if common.no_hooks {
         context.log.line("rollback hooks disabled", &json!({"name": release.name}));

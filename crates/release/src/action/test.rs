@@ -31,8 +31,10 @@ impl TestFilter {
     /// Whether filters let a test run: it is not left out, and among those named, if any are.
     pub fn select(filters: &[Self], name: &str) -> bool {
         let names = |exclude: bool| filters.iter().filter(move |filter| filter.exclude == exclude);
-        let is_named = |mut list: Box<dyn Iterator<Item = &Self> + '_>| list.any(|filter| filter.name == name);
-        !is_named(Box::new(names(true))) && (names(false).next().is_none() || is_named(Box::new(names(false))))
+        let is_named =
+            |mut list: Box<dyn Iterator<Item = &Self> + '_>| list.any(|filter| filter.name == name);
+        !is_named(Box::new(names(true)))
+            && (names(false).next().is_none() || is_named(Box::new(names(false))))
     }
 }
 

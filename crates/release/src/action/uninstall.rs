@@ -206,7 +206,9 @@ fn to_delete(manifest: &str) -> Result<String, sluice_chart::DecodeError> {
     }
     let place = |kind: &str| UNINSTALL_ORDER.iter().position(|known| *known == kind).unwrap_or(usize::MAX);
     documents.sort_by(|(a, _), (b, _)| {
-        place(a).cmp(&place(b)).then_with(|| if place(a) == usize::MAX { a.cmp(b) } else { std::cmp::Ordering::Equal })
+        place(a)
+            .cmp(&place(b))
+            .then_with(|| if place(a) == usize::MAX { a.cmp(b) } else { std::cmp::Ordering::Equal })
     });
     Ok(documents.iter().map(|(_, document)| format!("\n---\n{document}")).collect())
 }

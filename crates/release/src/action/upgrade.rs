@@ -121,9 +121,10 @@ pub async fn upgrade(context: &Context<'_>, upgrade: Upgrade) -> Result<Release,
         .await
         .map_err(|error| Failure::new(error.to_string()))?;
     context.log.line("performing update", &json!({"name": name}));
-    let mut before = objects::build(context.cluster(), &current.manifest, &current.namespace).await.map_err(|error| {
-        Failure::new(format!("unable to build kubernetes objects from current release manifest: {error}"))
-    })?;
+    let mut before =
+        objects::build(context.cluster(), &current.manifest, &current.namespace).await.map_err(|error| {
+            Failure::new(format!("unable to build kubernetes objects from current release manifest: {error}"))
+        })?;
     objects::set_ownership(&mut wanted, &release.name, &release.namespace);
     let added: Vec<Target> =
         wanted.iter().filter(|target| !before.iter().any(|old| old.id() == target.id())).cloned().collect();
@@ -253,7 +254,12 @@ pub(super) async fn clean_up(
 fn custom_labels(release: &Release) -> std::collections::BTreeMap<String, String> {
     // The stored ones overwrite Helm's own whenever they are written; those that no write sets must not stay.
     let own = ["createdAt", "modifiedAt"];
-    release.labels.iter().filter(|(label, _)| !own.contains(&label.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect()
+    release
+        .labels
+        .iter()
+        .filter(|(label, _)| !own.contains(&label.as_str()))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 /// Puts the values of the last revision under the new ones, and its defaults in place of the chart's.
@@ -264,7 +270,8 @@ fn preserve(request: &mut ChartRequest, current: &Release) -> Result<(), Failure
         values: current.chart.values().map_err(|error| failed(error.to_string()))?,
         ..Chart::default()
     };
-    let (defaults, _) = sluice_chart::values::coalesce(&old, &current.config).map_err(|error| failed(error.to_string()))?;
+    let (defaults, _) =
+        sluice_chart::values::coalesce(&old, &current.config).map_err(|error| failed(error.to_string()))?;
     request.chart.values = defaults;
     let new = std::mem::take(&mut request.values);
     request.values = sluice_chart::load::merge_maps(current.config.clone(), new);

@@ -41,7 +41,10 @@ pub async fn build_served(
         let Ok(known) = Object::new(value.clone()) else { continue };
         match cluster.resolve(&known.gvk()).await {
             Err(error) if error.is_no_match() => {
-                tracing::warn!(object = known.subject(), "its kind is not served any more: it is passed over");
+                tracing::warn!(
+                    object = known.subject(),
+                    "its kind is not served any more: it is passed over"
+                );
             }
             _ => targets.push(object(cluster, value, namespace).await.map_err(BuildError)?),
         }
@@ -66,7 +69,8 @@ pub fn first_document(manifest: &str) -> Option<Json> {
 }
 
 fn flatten(mut value: Json, out: &mut Vec<Json>) {
-    let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && value["items"].is_array();
+    let is_list =
+        value["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && value["items"].is_array();
     match value.get_mut("items").map(Json::take) {
         Some(Json::Array(items)) if is_list => items.into_iter().for_each(|item| flatten(item, out)),
         Some(items) => {
@@ -105,7 +109,8 @@ mod tests {
     #[test]
     fn lists_are_taken_apart_and_empty_documents_left_out() {
         let manifest = "---\n# Source: a\n---\nkind: ConfigMap\n---\nkind: ConfigMapList\nitems: [{kind: A}, {kind: List, items: [{kind: B}]}]\n---\nkind: C\nitems: [1]\n";
-        let kinds: Vec<_> = documents(manifest).unwrap().iter().map(|v| v["kind"].as_str().unwrap().to_owned()).collect();
+        let kinds: Vec<_> =
+            documents(manifest).unwrap().iter().map(|v| v["kind"].as_str().unwrap().to_owned()).collect();
         assert_eq!(kinds, ["ConfigMap", "A", "B", "C"]);
     }
 }

@@ -5,8 +5,8 @@ mod request;
 mod update;
 
 use serde_json::{Map, Value as Json, json};
-use sluice_apply::{ClusterError, Object, ObjectId};
 use sluice_apply::cluster::Resource;
+use sluice_apply::{ClusterError, Object, ObjectId};
 
 pub use self::build::{BuildError, build, build_served, documents, first_document};
 pub use self::request::Propagation;
@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn objects_carry_the_marks_of_their_release() {
-        let value = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"x": "y"}}});
+        let value =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"x": "y"}}});
         let mut object = Object::new(value).unwrap();
         assert_eq!(
             foreign(&object, "r", "ns").unwrap(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::Request as HttpRequest;
 use kube::core::Request;
 use kube::core::params::{
-    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, PropagationPolicy, ValidationDirective,
+    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, PropagationPolicy,
+    ValidationDirective,
 };
 use serde_json::Value as Json;
 use sluice_apply::cluster::Resource;
@@ -107,7 +108,11 @@ impl Requests {
     }
 
     /// Applies a JSON patch (RFC 6902).
-    pub async fn json_patch(&self, target: &Target, patch: json_patch::Patch) -> Result<Object, ClusterError> {
+    pub async fn json_patch(
+        &self,
+        target: &Target,
+        patch: json_patch::Patch,
+    ) -> Result<Object, ClusterError> {
         self.patch(target, &Patch::Json::<()>(patch)).await
     }
 
@@ -185,9 +190,8 @@ fn object(value: Json) -> Result<Object, ClusterError> {
 async fn timed<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ClusterError> {
     match tokio::time::timeout(TIMEOUT, request).await {
         Ok(result) => result.map_err(ClusterError::from),
-        Err(_) => Err(ClusterError::Timeout(format!(
-            "the server did not answer within {} s",
-            TIMEOUT.as_secs()
-        ))),
+        Err(_) => {
+            Err(ClusterError::Timeout(format!("the server did not answer within {} s", TIMEOUT.as_secs())))
+        }
     }
 }

@@ -97,7 +97,11 @@ fn tell_created(target: &Target, options: CreateOptions, failed: bool, log: &Log
 
 async fn create_one(requests: &Requests, target: &Target, options: CreateOptions) -> Result<(), String> {
     if options.server_side {
-        return requests.apply(target, options.force).await.map(drop).map_err(|error| applying(target, &error));
+        return requests
+            .apply(target, options.force)
+            .await
+            .map(drop)
+            .map_err(|error| applying(target, &error));
     }
     requests.create(target).await.map(drop).map_err(|error| error.to_string())
 }
@@ -157,13 +161,15 @@ pub async fn update(
                         if result.is_err() {
                             fields["error"] = json!({});
                         }
-                        let text = if result.is_err() { "Error patching resource" } else { "Patched resource" };
+                        let text =
+                            if result.is_err() { "Error patching resource" } else { "Patched resource" };
                         log.line(text, &fields);
                     }
                     errors.extend(result.err());
                 }
                 Outcome::Unknown(error) => {
-                    let _ = fatal.get_or_insert(format!("could not get information about the resource: {error}"));
+                    let _ =
+                        fatal.get_or_insert(format!("could not get information about the resource: {error}"));
                 }
             }
         }

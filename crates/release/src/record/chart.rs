@@ -81,7 +81,11 @@ impl StoredChart {
         let parts: Parts<'_> = serde_json::from_str(raw.get())?;
         let metadata = parts.metadata.map(ToOwned::to_owned);
         let head = metadata.as_ref().map(|text| serde_json::from_str(text.get())).transpose()?;
-        Ok(Self { metadata: metadata.map(Arc::from), head: head.unwrap_or_default(), raw: Some(Arc::from(raw)) })
+        Ok(Self {
+            metadata: metadata.map(Arc::from),
+            head: head.unwrap_or_default(),
+            raw: Some(Arc::from(raw)),
+        })
     }
 
     /// The JSON of the chart.

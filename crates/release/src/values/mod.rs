@@ -193,7 +193,10 @@ mod tests {
             json!({"a": {"b": 1}, "n": null}),
             &[("a: {b: 2, c: 3}\nd: 4\nn: 1\n", None), ("d: 5\ny: 1\n", None)],
         );
-        assert_eq!(values, json!({"a": {"b": 1.0, "c": 3.0}, "d": 5.0, "n": null, "true": 1.0, "false": 1.0}));
+        assert_eq!(
+            values,
+            json!({"a": {"b": 1.0, "c": 3.0}, "d": 5.0, "n": null, "true": 1.0, "false": 1.0})
+        );
     }
 
     #[test]
@@ -216,7 +219,10 @@ mod tests {
         assert_eq!(composed(json!({"l": [1, 2]}), &[("9", Some("l[0]"))]), json!({"l": [9, 2.0]}));
         // A list that grows at the top stays as it was, one in a map grows.
         assert_eq!(composed(json!({"l": [1]}), &[("9", Some("l[1]"))]), json!({"l": [1.0]}));
-        assert_eq!(composed(json!({"m": {"l": [1]}}), &[("9", Some("m.l[1]"))]), json!({"m": {"l": [1.0, 9]}}));
+        assert_eq!(
+            composed(json!({"m": {"l": [1]}}), &[("9", Some("m.l[1]"))]),
+            json!({"m": {"l": [1.0, 9]}})
+        );
         // What inline does not have is set.
         assert_eq!(composed(json!({}), &[("x", Some("a.b[0].c"))]), json!({"a": {"b": [{"c": "x"}]}}));
     }

@@ -34,7 +34,11 @@ pub async fn read(
     Ok(found)
 }
 
-async fn object(client: &Client, namespace: &str, reference: &ValuesReference) -> Result<Object, ValuesError> {
+async fn object(
+    client: &Client,
+    namespace: &str,
+    reference: &ValuesReference,
+) -> Result<Object, ValuesError> {
     let result = match &reference.kind {
         ValuesReferenceKind::Secret => {
             let api: Api<Secret> = Api::namespaced(client.clone(), namespace);

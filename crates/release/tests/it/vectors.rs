@@ -7,7 +7,8 @@ use sluice_release::{digest, names, values};
 
 /// A file of the shared vectors, if they lie beside this clone.
 fn vectors(name: &str) -> Option<Json> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/vectors").join(name);
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/vectors").join(name);
     let text = std::fs::read(path).ok()?;
     Some(serde_json::from_slice(&text).unwrap())
 }
@@ -21,7 +22,11 @@ fn config_digests_are_those_of_go() {
     let Some(vectors) = vectors("config_digest_vectors.json") else { return };
     for vector in list(&vectors) {
         let input = values::inline(Some(&vector["input"])).unwrap();
-        let text = if input.is_empty() { String::new() } else { sluice_yaml::to_yaml_by_bytes(&Json::Object(input.clone())) };
+        let text = if input.is_empty() {
+            String::new()
+        } else {
+            sluice_yaml::to_yaml_by_bytes(&Json::Object(input.clone()))
+        };
         assert_eq!(text, vector["yaml"].as_str().unwrap());
         let digest = digest::of_values(Algorithm::Sha256, &input).to_string();
         assert_eq!(digest, vector["digest"].as_str().unwrap());
@@ -42,12 +47,20 @@ fn snapshot_digests_are_those_of_go() {
         let chart = format!("{{\"metadata\":{metadata}}}");
         let mut stored = format!(
             "{{\"name\":{},\"info\":{},\"chart\":{chart},\"config\":{},\"manifest\":{},\"hooks\":{},\"version\":{},\"namespace\":{}}}",
-            observed["name"], observed["info"], observed["config"], observed["manifest"], hooks, observed["version"], observed["namespace"],
+            observed["name"],
+            observed["info"],
+            observed["config"],
+            observed["manifest"],
+            hooks,
+            observed["version"],
+            observed["namespace"],
         );
         stored = stored.replace("\\u003c", "<");
         let data = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, stored);
         let mut release = Release::decode(data.as_bytes()).unwrap();
-        release.hooks.push(sluice_release::record::Hook { events: vec!["test".to_owned()], ..Default::default() });
+        release
+            .hooks
+            .push(sluice_release::record::Hook { events: vec!["test".to_owned()], ..Default::default() });
         let again = Release::decode(&release.encode().unwrap()).unwrap();
         for release in [release, again] {
             let json = release.observation(observed["ociDigest"].as_str());

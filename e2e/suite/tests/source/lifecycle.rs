@@ -160,10 +160,7 @@ async fn what_cannot_be_honoured_stalls() {
     commit(&repo, "a.yaml", "a: 1\n");
     let _controller = world.controller(&[]).await;
     let url = server.http_url("app").unwrap();
-    for (name, spec) in [
-        ("azure", json!({"provider": "azure"})),
-        ("aws", json!({"provider": "aws"})),
-    ] {
+    for (name, spec) in [("azure", json!({"provider": "azure"})), ("aws", json!({"provider": "aws"}))] {
         let mut spec = spec;
         spec["url"] = url.clone().into();
         spec["ref"] = json!({"branch": "main"});
