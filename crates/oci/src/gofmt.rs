@@ -24,10 +24,10 @@ pub(crate) fn value(value: &Value) -> String {
     }
 }
 
-/// The shortest form; with an exponent from 1e21 on and below 1e-4.
+/// The shortest form; with an exponent from 1e6 on and below 1e-4.
 fn float(number: f64) -> String {
     let magnitude = number.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
+    if magnitude != 0.0 && !(1e-4..1e6).contains(&magnitude) {
         let text = format!("{number:e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let (sign, digits) = exponent.strip_prefix('-').map_or(("+", exponent), |digits| ("-", digits));

@@ -143,7 +143,7 @@ impl Storage {
     pub async fn create(&self, release: &Release) -> Result<(), StorageError> {
         self.make_room(&release.name).await?;
         let secret = self.secret(release, "createdAt", "create")?;
-        match self.api.create(&PostParams::default(), &secret).await {
+        match self.api.create(&written_by(), &secret).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_already_exists() => return Err(StorageError::Exists),
             Err(error) => return Err(StorageError::api("create: failed to create", error)),
@@ -156,7 +156,7 @@ impl Storage {
     pub async fn update(&self, release: &Release) -> Result<(), StorageError> {
         let secret = self.secret(release, "modifiedAt", "update")?;
         let name = key(&release.name, release.version);
-        let params = PostParams::default();
+        let params = written_by();
         self.api
             .replace(&name, &params, &secret)
             .await
@@ -310,4 +310,9 @@ fn labels(secret: &Secret) -> BTreeMap<String, String> {
 fn decode(secret: &Secret) -> Result<Release, CodecError> {
     let data = secret.data.as_ref().and_then(|data| data.get(KEY));
     Release::decode(data.map_or(&[], |data| data.0.as_slice()))
+}/// Writes under the controller's name, as Flux's does.
+fn written_by() -> PostParams {
+    PostParams { field_manager: Some(crate::objects::FIELD_MANAGER.to_owned()), ..PostParams::default() }
 }
+
+

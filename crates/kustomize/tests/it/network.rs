@@ -64,7 +64,10 @@ fn files_and_repositories_are_fetched_once() {
     let build = build_in(environment, Path::new("/d"), &Options::flux()).unwrap();
     let names: Vec<&str> = build.resources.iter().map(sluice_kustomize::Resource::name).collect();
     assert_eq!(names, ["f", "o-r", "r"]);
-    assert_eq!(*net.asked.borrow(), ["https://example.com/f.yaml", "https://example.com/o/r@v1"]);
+    // Each mention is tried as a file first, as kustomize does; what it is then fetched as comes once.
+    let asked = net.asked.borrow();
+    let asked: Vec<&str> = asked.iter().map(String::as_str).filter(|url| !url.contains("//base")).collect();
+    assert_eq!(asked, ["https://example.com/f.yaml", "https://example.com/o/r@v1"]);
     assert_eq!(build.fetched, ["https://example.com/f.yaml", "https://example.com/o/r?ref=v1"]);
 }
 
@@ -72,7 +75,7 @@ fn files_and_repositories_are_fetched_once() {
 fn a_fetched_tree_stays_in_its_directory() {
     let url = "resources: ['https://example.com/o/r//base?ref=v1']\n";
     for (inside, part) in [
-        ("resources: [../../secret.yaml]\n", "not in or below"),
+        ("resources: [../../secret.yaml]\n", "outside"),
         ("resources: [../other/r.yaml]\n", "not in or below"),
         ("resources: [/d/secret.yaml]\n", "outside"),
         ("resources: [../../d]\n", "outside"),
