@@ -14,7 +14,7 @@ const RESOURCES: [&str; 7] = [
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  number: \"010\"\n  text: |\n    a\n     b\n  folded: >-\n    a\n      b\n    c\n",
     "apiVersion: v1\nkind: Namespace\nmetadata: {name: here}\n",
     "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: bind}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: r}\nsubjects: [{kind: ServiceAccount, name: web, namespace: here}]\n",
-    "apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: thing, annotations: {on: 'yes'}}\nspec: {list: [{name: a}, 1, null], when: 2020-01-01, big: 1234567890123456789}\n",
+    "apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: thing, annotations: {on: 'yes'}}\nspec: {list: [{name: a}, 1, null], when: 2020-01-01, big: 1234567890123456}\n",
 ];
 
 const FIELDS: [&str; 10] = [
