@@ -7,6 +7,7 @@ use proptest::sample::{select, subsequence};
 use sluice_kustomize::fs::{Jail, Memory};
 use sluice_kustomize::{Error, Options, Reorder, build, flux};
 
+// The number is one that a float holds: a JSON patch makes floats of larger ones, here as in kustomize 5.8.
 const RESOURCES: [&str; 7] = [
     "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, labels: {app: web}}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      serviceAccountName: web\n      containers:\n      - name: web\n        image: nginx:1.0\n        envFrom: [{configMapRef: {name: settings}}]\n        ports: [{containerPort: 80, name: http}]\n",
     "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80, targetPort: http}]}\n",
