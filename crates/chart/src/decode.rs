@@ -25,6 +25,16 @@ pub enum DecodeError {
     },
 }
 
+impl DecodeError {
+    /// The words of Go's libraries alone, for templates.
+    pub(crate) fn go_text(&self) -> String {
+        match self {
+            Self::Yaml(error) => format!("error converting YAML to JSON: {}", error.go_text()),
+            Self::Type { .. } => self.to_string(),
+        }
+    }
+}
+
 /// The first document of a text, with merge keys taken in; `None` when there is none or it is null.
 pub(crate) fn document(bytes: &[u8]) -> Result<Option<Node>, DecodeError> {
     let text = sluice_yaml::decode(bytes)?;
@@ -152,6 +162,6 @@ pub(crate) fn text_map(
 
 /// Whether the whole node has a JSON equivalent: a bad key or number anywhere in a document spoils all of it.
 pub(crate) fn check(node: &Node) -> Result<(), DecodeError> {
-    node.to_json(Version::V2)?;
+    node.check_json(Version::V2)?;
     Ok(())
 }

@@ -17,20 +17,7 @@
     reason = "the functions of one table have one signature"
 )]
 #![allow(clippy::float_cmp, reason = "Go compares floats exactly")]
-#![allow(
-    clippy::unnecessary_box_returns,
-    reason = "errors are large, and results that hold them are everywhere"
-)]
-#![allow(clippy::naive_bytecount, clippy::format_push_string, reason = "the texts are short")]
-#![allow(
-    clippy::single_match_else,
-    clippy::similar_names,
-    clippy::many_single_char_names,
-    clippy::items_after_statements,
-    clippy::return_self_not_must_use,
-    clippy::type_complexity,
-    reason = "the code reads best so"
-)]
+#![allow(clippy::unnecessary_box_returns, reason = "errors are large and rare: results stay small")]
 
 mod error;
 mod exec;

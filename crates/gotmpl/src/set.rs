@@ -4,6 +4,8 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::error::{ExecError, Frame};
 use crate::function::FuncMap;
 use crate::limits::Budget;
@@ -33,7 +35,7 @@ pub struct Set {
     missing_key: MissingKey,
     delims: Delims,
     parent: Option<Arc<Set>>,
-    templates: HashMap<Arc<str>, Arc<Template>>,
+    templates: HashMap<Arc<str>, Arc<Template>, RandomState>,
 }
 
 impl Set {
@@ -51,7 +53,7 @@ impl Set {
             missing_key: parent.missing_key,
             delims: parent.delims.clone(),
             parent: Some(parent.clone()),
-            templates: HashMap::new(),
+            templates: HashMap::default(),
         }
     }
 
@@ -84,7 +86,7 @@ impl Set {
 
     /// Parses a text as the template with this name. It and what it defines join the set; they replace
     /// templates of the same name unless they are empty.
-    pub fn parse(&mut self, name: &str, text: &[u8]) -> Result<(), ParseError> {
+    pub fn parse(&mut self, name: &str, text: impl Into<Arc<[u8]>>) -> Result<(), ParseError> {
         let parsed = self.parse_only(name, text)?;
         self.add(&parsed);
         Ok(())
@@ -92,8 +94,8 @@ impl Set {
 
     /// Parses a text with this set's functions and delimiters without adding it, so that the result
     /// can be [added](Set::add) to many sets.
-    pub fn parse_only(&self, name: &str, text: &[u8]) -> Result<Parsed, ParseError> {
-        parse::parse(name, text, &self.functions, &self.delims)
+    pub fn parse_only(&self, name: &str, text: impl Into<Arc<[u8]>>) -> Result<Parsed, ParseError> {
+        parse::parse(name, text.into(), &self.functions, &self.delims)
     }
 
     /// Adds parsed templates.

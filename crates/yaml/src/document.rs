@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::node::Node;
+use crate::parse::offset;
 use crate::position::Position;
 
 /// One document of a stream.
@@ -60,9 +61,10 @@ pub fn decode(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, Error> {
             .chunks(2)
             .map(|pair| read([pair.first().copied().unwrap_or(0), pair.get(1).copied().unwrap_or(0)]))
             .collect();
-        String::from_utf16(&units)
-            .map(Into::into)
-            .map_err(|_| Error::Encoding { position: Position { line: 1, column: 1, start: 0, end: 0 } })
+        String::from_utf16(&units).map(Into::into).map_err(|_| Error::Encoding {
+            position: Position { line: 1, column: 1, start: 0, end: 0 },
+            message: "expected low surrogate area",
+        })
     };
     match bytes {
         [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes).map(|text| text.into_owned().into()),
@@ -71,7 +73,9 @@ pub fn decode(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, Error> {
             let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = valid.split(|byte| *byte == b'\n').count() as u32;
             let column = valid.iter().rev().take_while(|byte| **byte != b'\n').count() as u32 + 1;
-            Error::Encoding { position: Position { line, column, start: valid.len(), end: valid.len() + 1 } }
+            let (start, end) = (offset(valid.len()), offset(valid.len() + 1));
+            let message = crate::go_text::encoding(bytes.get(valid.len()..).unwrap_or_default());
+            Error::Encoding { position: Position { line, column, start, end }, message }
         }),
     }
 }

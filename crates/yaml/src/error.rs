@@ -9,18 +9,26 @@ use crate::position::Position;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The text is not YAML.
-    #[error("yaml: line {}: {message}", .position.line)]
+    #[error("yaml: line {}: {message}{detail}", .position.line)]
     Syntax {
         /// Where the parser stopped.
         position: Position,
         /// What it met, in the words of Go's parser.
         message: String,
+        /// What helps to find it, behind Go's words.
+        detail: String,
+        /// The line that Go's parser names, 0 for none: see [`Error::go_text`].
+        go_line: u32,
+        /// The line that the third version of Go's parser names, 0 for none: see [`Error::go3_text`].
+        go3_line: u32,
     },
     /// The bytes are not UTF-8 (nor UTF-16 with a byte order mark).
     #[error("yaml: line {}: invalid UTF-8: save the file as UTF-8 text", .position.line)]
     Encoding {
         /// The first bad byte.
         position: Position,
+        /// What is wrong with it, in the words of Go's parser.
+        message: &'static str,
     },
     /// The text is larger, deeper or expands to more than a manifest may.
     #[error("yaml: line {}: {message}", .position.line)]
@@ -45,6 +53,8 @@ pub enum Error {
     InvalidKey {
         /// The key, as written or as its kind.
         key: String,
+        /// What Go's libraries say of it: see [`Error::go_text`].
+        go: String,
         /// Where it stands.
         position: Position,
     },
@@ -81,7 +91,7 @@ impl Error {
     pub fn position(&self) -> Position {
         match self {
             Self::Syntax { position, .. }
-            | Self::Encoding { position }
+            | Self::Encoding { position, .. }
             | Self::Limit { position, .. }
             | Self::DuplicateKey { position, .. }
             | Self::InvalidKey { position, .. }

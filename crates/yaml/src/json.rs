@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use crate::emit::reread_folded;
 use crate::error::Error;
+use crate::go_text;
 use crate::merge::{is_merge, merged};
 use crate::node::{Entry, Mapping, Node, ScalarStyle, Value};
 use crate::position::Position;
@@ -38,7 +39,22 @@ impl Node {
 
     /// As [`Node::to_json`], with options.
     pub fn to_json_with(&self, options: JsonOptions) -> Result<Json, Error> {
-        convert(self, options, true)
+        convert(self, options, true, false)
+    }
+
+    /// Whether [`Node::to_json`] would succeed, merge keys being taken in already.
+    pub fn check_json(&self, version: Version) -> Result<(), Error> {
+        match &self.value {
+            Value::Scalar(_) => match resolve(self, version)? {
+                Some(Resolved::Float(value)) => float(value, self.position).map(drop),
+                _ => Ok(()),
+            },
+            Value::Sequence(items) => items.iter().try_for_each(|item| item.check_json(version)),
+            Value::Mapping(mapping) => mapping.iter().try_for_each(|entry| {
+                key(entry, version, false)?;
+                entry.value.check_json(version)
+            }),
+        }
     }
 
     /// The tree of a JSON value: texts become strings whatever they look like.
@@ -117,22 +133,31 @@ pub(crate) fn resolve(node: &Node, version: Version) -> Result<Option<Resolved<'
     })
 }
 
-fn convert(node: &Node, options: JsonOptions, root: bool) -> Result<Json, Error> {
+/// `flow`: the node is part of a flow collection.
+fn convert(node: &Node, options: JsonOptions, root: bool, flow: bool) -> Result<Json, Error> {
     match &node.value {
         Value::Scalar(_) => match resolve(node, options.version)? {
             Some(Resolved::String(text)) if options.rewritten && is_folded(node) => {
                 Ok(Json::String(reread_folded(&text).into_owned()))
+            }
+            // Nothing can't be written inside of brackets: it becomes quotes.
+            Some(Resolved::Null) if options.rewritten && flow && is_empty(node) => {
+                Ok(Json::String(String::new()))
             }
             Some(resolved) => scalar(resolved, options.version, node.position),
             None => Ok(Json::Null),
         },
         Value::Sequence(sequence) => sequence
             .iter()
-            .map(|item| convert(item, options, false))
+            .map(|item| convert(item, options, false, flow || sequence.flow))
             .collect::<Result<_, _>>()
             .map(Json::Array),
-        Value::Mapping(mapping) => object(mapping, options, root).map(Json::Object),
+        Value::Mapping(mapping) => object(mapping, options, root, flow || mapping.flow).map(Json::Object),
     }
+}
+
+fn is_empty(node: &Node) -> bool {
+    node.tag.is_none() && node.as_str() == Some("")
 }
 
 fn is_folded(node: &Node) -> bool {
@@ -154,7 +179,12 @@ fn scalar(resolved: Resolved<'_>, version: Version, position: Position) -> Resul
     })
 }
 
-fn object(mapping: &Mapping, options: JsonOptions, root: bool) -> Result<Map<String, Json>, Error> {
+fn object(
+    mapping: &Mapping,
+    options: JsonOptions,
+    root: bool,
+    flow: bool,
+) -> Result<Map<String, Json>, Error> {
     let mapping: Cow<'_, Mapping> = if mapping.iter().any(|entry| is_merge(&entry.key)) {
         Cow::Owned(merged(mapping, options.version, options.strict)?)
     } else {
@@ -164,32 +194,37 @@ fn object(mapping: &Mapping, options: JsonOptions, root: bool) -> Result<Map<Str
     let reject_duplicates = options.strict || options.version == Version::V3;
     let mut seen: HashMap<String, Position> = HashMap::new();
     for entry in mapping.iter() {
-        let key = key(&entry.key, options.version, root)?;
+        let key = key(entry, options.version, root)?.into_owned();
         if reject_duplicates && let Some(first) = seen.insert(key.clone(), entry.key.position) {
             return Err(Error::DuplicateKey { key, position: entry.key.position, first });
         }
-        object.insert(key, convert(&entry.value, options, false)?);
+        object.insert(key, convert(&entry.value, options, false, flow)?);
     }
     Ok(object)
 }
 
-fn key(node: &Node, version: Version, root: bool) -> Result<String, Error> {
-    let invalid = |key: String| Error::InvalidKey { key, position: node.position };
+fn key(entry: &Entry, version: Version, root: bool) -> Result<Cow<'_, str>, Error> {
+    let node = &entry.key;
+    let invalid = |key: String| Error::InvalidKey {
+        key,
+        go: go_text::invalid_key(node, &entry.value),
+        position: node.position,
+    };
     let Some(resolved) = resolve(node, version)? else {
         return Err(invalid(format!("a {}", node.kind().name())));
     };
     let text = node.as_str().unwrap_or_default();
     match (resolved, version) {
-        (Resolved::String(text), _) => Ok(text.into_owned()),
-        (Resolved::Binary(bytes), _) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        (Resolved::Merge, _) => Ok(text.to_owned()),
-        (Resolved::Timestamp { text, .. }, Version::V2) => Ok(text.to_owned()),
-        (Resolved::Bool(value), Version::V2) => Ok(value.to_string()),
-        (Resolved::Int(value), Version::V2) => Ok(value.to_string()),
+        (Resolved::String(text), _) => Ok(text),
+        (Resolved::Binary(bytes), _) => Ok(String::from_utf8_lossy(&bytes).into_owned().into()),
+        (Resolved::Merge, _) => Ok(text.into()),
+        (Resolved::Timestamp { text, .. }, Version::V2) => Ok(text.into()),
+        (Resolved::Bool(value), Version::V2) => Ok(value.to_string().into()),
+        (Resolved::Int(value), Version::V2) => Ok(value.to_string().into()),
         // sigs.k8s.io/yaml writes such keys with the precision of 32 bits.
-        (Resolved::Float(value), Version::V2) => Ok(crate::number::format_float32(value)),
+        (Resolved::Float(value), Version::V2) => Ok(crate::number::format_float32(value).into()),
         // The top of a manifest is decoded into a map with text keys, which takes any scalar as it is written.
-        (resolved, Version::V3) if root && resolved.tag() != tag::NULL => Ok(text.to_owned()),
+        (resolved, Version::V3) if root && resolved.tag() != tag::NULL => Ok(text.into()),
         (Resolved::Null, _) => Err(invalid("null".to_owned())),
         _ => Err(invalid(text.to_owned())),
     }

@@ -31,6 +31,7 @@
 mod document;
 pub mod emit;
 mod error;
+mod go_text;
 mod json;
 mod merge;
 mod node;

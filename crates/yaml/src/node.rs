@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::parse::shared;
 use crate::position::Position;
 use crate::resolve::{Resolved, Version, tag};
 
@@ -143,7 +144,9 @@ impl PartialEq for Sequence {
 }
 
 impl From<Vec<Node>> for Sequence {
-    fn from(items: Vec<Node>) -> Self {
+    fn from(mut items: Vec<Node>) -> Self {
+        // Trees live longer than they grow.
+        items.shrink_to_fit();
         Self { items: Arc::new(items), flow: false }
     }
 }
@@ -185,6 +188,9 @@ pub struct Mapping {
     /// Written as `{a: b}`.
     pub flow: bool,
 }
+
+/// Mappings of fewer entries grow one by one: in a manifest most have two or three, and room for four would be wasted.
+const SMALL: usize = 16;
 
 impl PartialEq for Mapping {
     fn eq(&self, other: &Self) -> bool {
@@ -249,8 +255,17 @@ impl Mapping {
         if let Some(old) = self.get_mut(key) {
             return Some(std::mem::replace(old, value));
         }
-        self.entries_mut().push(Entry::new(key, value));
+        self.push(Entry::new(key, value));
         None
+    }
+
+    /// Appends an entry, whether or not there is one with its key.
+    pub fn push(&mut self, entry: Entry) {
+        let entries = self.entries_mut();
+        if entries.len() < SMALL {
+            entries.reserve_exact(1);
+        }
+        entries.push(entry);
     }
 
     /// Removes the first entry with that key, keeping the order of the others.
@@ -269,7 +284,9 @@ impl<'a> IntoIterator for &'a Mapping {
 }
 
 impl From<Vec<Entry>> for Mapping {
-    fn from(entries: Vec<Entry>) -> Self {
+    fn from(mut entries: Vec<Entry>) -> Self {
+        // Trees live longer than they grow.
+        entries.shrink_to_fit();
         Self { entries: Arc::new(entries), flow: false }
     }
 }
@@ -307,7 +324,7 @@ impl From<Sequence> for Node {
 impl Node {
     /// A plain scalar whose type follows from its text, as if it stood in a file.
     pub fn plain(text: &str) -> Self {
-        Value::Scalar(Scalar { text: text.into(), style: ScalarStyle::Plain }).into()
+        Value::Scalar(Scalar { text: shared(text), style: ScalarStyle::Plain }).into()
     }
 
     /// A string, whatever its text looks like: quoted when a plain scalar of that text would be something else
@@ -318,7 +335,7 @@ impl Node {
         } else {
             ScalarStyle::DoubleQuoted
         };
-        Value::Scalar(Scalar { text: text.into(), style }).into()
+        Value::Scalar(Scalar { text: shared(text), style }).into()
     }
 
     /// `null`

@@ -9,10 +9,10 @@ pub struct Position {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// Byte offset of the node's first byte (of a quoted scalar: its quote; of a block scalar: its `|` or `>`).
-    pub start: usize,
+    /// Byte offset of the node's first byte, as far as 32 bits reach (of a quoted scalar: its quote; of a block scalar: its `|` or `>`).
+    pub start: u32,
     /// Byte offset behind the node's last byte. For a block collection this is where its last entry ends.
-    pub end: usize,
+    pub end: u32,
 }
 
 impl Position {
@@ -26,7 +26,7 @@ impl Position {
 
     /// The bytes it covers.
     pub const fn span(&self) -> std::ops::Range<usize> {
-        self.start..self.end
+        self.start as usize..self.end as usize
     }
 }
 

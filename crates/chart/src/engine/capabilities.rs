@@ -10,6 +10,8 @@ use crate::gotext::quote;
 
 /// The version of Helm whose behaviour this is.
 const HELM_VERSION: &str = "v4.2";
+/// The version of Go that it is built with.
+const GO_VERSION: &str = "go1.26.8";
 
 /// What the cluster can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +114,11 @@ impl Capabilities {
 }
 
 struct CapabilitiesObject(Capabilities);
-struct KubeVersionObject(KubeVersion);
+/// Its methods belong to pointers to it: a copy has none.
+struct KubeVersionObject {
+    version: KubeVersion,
+    is_copy: bool,
+}
 struct BuildInfo;
 struct VersionSet(List);
 
@@ -125,6 +131,7 @@ static KUBE_VERSION: Named = Named {
         Function::new("String", &[], |_, args| Ok(version(args, |version| &version.normalized))),
     ],
 };
+static COPIED_KUBE_VERSION: Named = Named { methods: &[], ..KUBE_VERSION };
 static BUILD_INFO: Named = Named { name: "version.BuildInfo", underlying: Type::Struct, methods: &[] };
 static VERSION_SET: Named = Named {
     name: "common.VersionSet",
@@ -139,7 +146,7 @@ static VERSION_SET: Named = Named {
 
 fn version(args: &[Value], field: impl Fn(&KubeVersion) -> &String) -> Value {
     match args.first().and_then(Value::downcast::<KubeVersionObject>) {
-        Some(object) => Value::str(field(&object.0).as_str()),
+        Some(object) => Value::str(field(&object.version).as_str()),
         None => Value::str(""),
     }
 }
@@ -157,24 +164,34 @@ impl Object for CapabilitiesObject {
     fn fields(&self) -> Vec<(&'static str, Value)> {
         let versions = List::strings(self.0.api_versions.iter().map(String::as_str));
         vec![
-            ("KubeVersion", Value::object(KubeVersionObject(self.0.kube_version.clone()))),
+            ("KubeVersion", KubeVersionObject::value(&self.0.kube_version, true)),
             ("APIVersions", Value::object(VersionSet(versions))),
             ("HelmVersion", Value::object(BuildInfo)),
         ]
     }
 
+    fn json(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(self.fields())
+    }
+
     fn field(&self, name: &str) -> Option<Value> {
         // Charts ask for these in loops.
         match name {
-            "KubeVersion" => Some(Value::object(KubeVersionObject(self.0.kube_version.clone()))),
+            "KubeVersion" => Some(KubeVersionObject::value(&self.0.kube_version, false)),
             name => self.fields().into_iter().find(|(field, _)| *field == name).map(|(_, value)| value),
         }
     }
 }
 
+impl KubeVersionObject {
+    fn value(version: &KubeVersion, is_copy: bool) -> Value {
+        Value::object(Self { version: version.clone(), is_copy })
+    }
+}
+
 impl Object for KubeVersionObject {
     fn ty(&self) -> Type {
-        Type::Named(&KUBE_VERSION)
+        Type::Named(if self.is_copy { &COPIED_KUBE_VERSION } else { &KUBE_VERSION })
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -182,15 +199,29 @@ impl Object for KubeVersionObject {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
+        let Self { version, .. } = self;
         vec![
-            ("Version", Value::str(self.0.version.as_str())),
-            ("Major", Value::str(self.0.major.as_str())),
-            ("Minor", Value::str(self.0.minor.as_str())),
+            ("Version", Value::str(version.version.as_str())),
+            ("normalizedVersion", Value::str(version.normalized.as_str())),
+            ("Major", Value::str(version.major.as_str())),
+            ("Minor", Value::str(version.minor.as_str())),
         ]
     }
 
+    fn field(&self, name: &str) -> Option<Value> {
+        self.json()?.into_iter().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+
+    fn json(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(self.fields().into_iter().filter(|(name, _)| *name != "normalizedVersion").collect())
+    }
+
+    fn copied(&self) -> Option<Value> {
+        Some(Self::value(&self.version, true))
+    }
+
     fn text(&self) -> Option<Str> {
-        Some(Str::from(self.0.normalized.as_str()))
+        (!self.is_copy).then(|| Str::from(self.version.normalized.as_str()))
     }
 }
 
@@ -208,9 +239,17 @@ impl Object for BuildInfo {
             ("Version", HELM_VERSION.into()),
             ("GitCommit", "".into()),
             ("GitTreeState", "".into()),
-            ("GoVersion", "go1.26".into()),
+            ("GoVersion", GO_VERSION.into()),
             ("KubeClientVersion", "v1.36".into()),
         ]
+    }
+
+    fn json(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(vec![
+            ("version", HELM_VERSION.into()),
+            ("go_version", GO_VERSION.into()),
+            ("kube_client_version", "v1.36".into()),
+        ])
     }
 }
 

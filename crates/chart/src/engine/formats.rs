@@ -66,8 +66,30 @@ fn without_break(mut yaml: String) -> String {
     yaml
 }
 
+/// Helm writes JSON, reads that as YAML, and writes YAML. The detour shows only where a text holds characters that JSON
+/// takes as they are and YAML does not.
 fn to_yaml(args: &[Value]) -> Result<String, String> {
-    Ok(without_break(sluice_yaml::to_yaml(&tables::plain_json(any(args))?)))
+    let json =
+        tables::plain_json(any(args)).map_err(|error| format!("error marshaling into JSON: {error}"))?;
+    if !is_special(&json) {
+        return Ok(without_break(sluice_yaml::to_yaml(&json)));
+    }
+    let text = gojson::encode(any(args), Style::default())?;
+    let read = sluice_yaml::parse_first(&String::from_utf8_lossy(&text))
+        .and_then(|node| node.map_or(Ok(Json::Null), |node| node.to_json(Version::V2)))
+        .map_err(|error| error.go_text())?;
+    Ok(without_break(sluice_yaml::to_yaml(&read)))
+}
+
+/// Whether a text in the value holds characters that YAML refuses, or takes for a line break.
+fn is_special(json: &Json) -> bool {
+    let special = |text: &str| text.contains(|c| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'));
+    match json {
+        Json::String(text) => special(text),
+        Json::Array(items) => items.iter().any(is_special),
+        Json::Object(map) => map.iter().any(|(key, value)| special(key) || is_special(value)),
+        _ => false,
+    }
 }
 
 fn to_yaml_pretty(args: &[Value]) -> Result<String, String> {
@@ -80,10 +102,10 @@ fn to_json(args: &[Value]) -> Result<Vec<u8>, String> {
 
 /// The JSON value of the first document, and what it is called.
 fn parse(yaml: &[u8]) -> Result<(Json, &'static str), String> {
-    match decode::document(yaml).map_err(|error| error.to_string())? {
+    match decode::document(yaml).map_err(|error| error.go_text())? {
         Some(node) => {
             let json =
-                node.to_json(Version::V2).map_err(|error| decode::DecodeError::Yaml(error).to_string())?;
+                node.to_json(Version::V2).map_err(|error| decode::DecodeError::Yaml(error).go_text())?;
             Ok((json, decode::json_type(&node)))
         }
         None => Ok((Json::Null, "null")),

@@ -20,8 +20,7 @@ const OWN: &[Function] = &[
     Function::new("required", &[Type::String, Type::Any], required),
     Function::new("fail", &[Type::String], |_, args| Err(warning(&text(args, 0)))),
     Function::new("lookup", &[Type::String, Type::String, Type::String, Type::String], lookup),
-    // Names are not resolved: a chart must not send what it knows to a name server.
-    Function::new("getHostByName", &[Type::String], |_, _| Ok("".into())),
+    Function::new("getHostByName", &[Type::String], address),
 ];
 
 /// All functions that templates of charts may call: neither the environment nor the network is among them.
@@ -68,7 +67,7 @@ fn include(call: &mut Call<'_>, args: &[Value]) -> Result<Value, FuncError> {
 fn tpl(call: &mut Call<'_>, args: &[Value]) -> Result<Value, FuncError> {
     let source = text(args, 0);
     let parent = call.templates();
-    let parse = || parent.parse_only(SET, &source);
+    let parse = || parent.parse_only(SET, source.as_bytes());
     let parsed = match call.state::<State>() {
         Some(state) => state.parsed(&source, parse),
         None => parse().map(std::rc::Rc::new),
@@ -84,7 +83,10 @@ fn tpl(call: &mut Call<'_>, args: &[Value]) -> Result<Value, FuncError> {
     let output = call.execute_in(&Arc::new(set), SET, any(args, 1)).map_err(|error| {
         error.context(format!("error during tpl function execution for {}: ", quote(&source.to_text())))
     })?;
-    Ok(Value::Str(without_no_value(output.to_vec()).into()))
+    Ok(Value::Str(match without_no_value(&output) {
+        Some(output) => output.into(),
+        None => output,
+    }))
 }
 
 fn required(_: &mut Call<'_>, args: &[Value]) -> Result<Value, FuncError> {
@@ -95,6 +97,12 @@ fn required(_: &mut Call<'_>, args: &[Value]) -> Result<Value, FuncError> {
         _ => false,
     };
     if is_missing { Err(warning(&text(args, 0))) } else { Ok(value) }
+}
+
+fn address(call: &mut Call<'_>, args: &[Value]) -> Result<Value, FuncError> {
+    let Some(state) = call.state::<State>() else { return Ok("".into()) };
+    let found = state.lookup.address(&text(args, 0).to_string())?;
+    Ok(Value::Str(found.as_str().into()))
 }
 
 fn lookup(call: &mut Call<'_>, args: &[Value]) -> Result<Value, FuncError> {

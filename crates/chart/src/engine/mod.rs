@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
 use sluice_gotmpl::value::{Map, Scope, Value};
 use sluice_gotmpl::{Budget, Limits, MissingKey, Set};
 
@@ -64,7 +65,7 @@ pub(crate) fn render(
     let mut set = Set::new(SET, functions::all());
     set.set_missing_key(MissingKey::Zero);
     for (path, template) in templates.in_order() {
-        set.parse(path, &template.text).map_err(|error| TemplateError::parse(path, &error))?;
+        set.parse(path, template.text.clone()).map_err(|error| TemplateError::parse(path, &error))?;
     }
     let set = Arc::new(set);
     let budget = Budget::new(settings.limits);
@@ -81,29 +82,27 @@ pub(crate) fn render(
         let data = Value::object(GoValues(template.scope.clone()));
         let output =
             set.execute(path, data, &budget, &state).map_err(|error| TemplateError::execution(&error))?;
-        rendered.insert(path.to_owned(), without_no_value(output));
+        let output = without_no_value(&output).unwrap_or(output);
+        rendered.insert(path.to_owned(), output);
     }
     Ok(rendered)
 }
 
-/// Takes out what Go prints for missing values.
-pub(crate) fn without_no_value(output: Vec<u8>) -> Vec<u8> {
-    let needle = NO_VALUE.as_bytes();
-    let find = |from: usize| {
-        let rest = output.get(from..).unwrap_or_default();
-        rest.windows(needle.len()).position(|window| window == needle).map(|at| from + at)
-    };
-    let Some(mut found) = find(0) else { return output };
+/// The output without what Go prints for missing values, if that is in it.
+pub(crate) fn without_no_value(output: &[u8]) -> Option<Vec<u8>> {
+    let finder = Finder::new(NO_VALUE);
+    let mut found = finder.find(output)?;
     let mut out = Vec::with_capacity(output.len());
-    let mut from = 0;
+    let mut rest = output;
     loop {
-        out.extend_from_slice(output.get(from..found).unwrap_or_default());
-        from = found + needle.len();
-        match find(from) {
+        let (before, after) = rest.split_at_checked(found)?;
+        out.extend_from_slice(before);
+        rest = after.get(NO_VALUE.len()..).unwrap_or_default();
+        match finder.find(rest) {
             Some(next) => found = next,
             None => break,
         }
     }
-    out.extend_from_slice(output.get(from..).unwrap_or_default());
-    out
+    out.extend_from_slice(rest);
+    Some(out)
 }

@@ -7,11 +7,17 @@ use std::rc::Rc;
 use serde_json::{Value as Json, json};
 use sluice_gotmpl::parse::Parsed;
 
-/// Finds objects in a cluster for the template function `lookup`.
+/// Finds objects in a cluster for the template function `lookup`, and addresses for `getHostByName`.
 pub trait Lookup {
     /// The object with that name, or without a name the list of all; an empty object if there is none. Without a
     /// namespace, that of all namespaces.
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Json, String>;
+
+    /// An address of a host. Unless somebody wants it otherwise there is none: a chart must not send what it knows to a
+    /// name server.
+    fn address(&self, _host: &str) -> Result<String, String> {
+        Ok(String::new())
+    }
 }
 
 /// Finds nothing, as `helm template` does.

@@ -35,7 +35,7 @@ pub(super) fn read(files: &Documents, what: &str) -> Result<Vec<Json>, PostRende
                     source: Box::new(source),
                 };
                 node.expand_merges(Version::V3).map_err(fail)?;
-                let mut object = node.to_json(Version::V3).map_err(fail)?;
+                let mut object = node.to_json_rewritten().map_err(fail)?;
                 annotate(&mut object, path);
                 objects.push(object);
             }

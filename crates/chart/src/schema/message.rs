@@ -22,7 +22,7 @@ fn display(out: &mut String, error: &ValidationError<'_, '_>, indent: usize) {
         }
         out.push_str(&"  ".repeat(indent - 1));
         let place = quote(&error.instance_location.to_string());
-        out.push_str(&format!("- at {place}: {}", message(&error.kind)));
+        out.extend(["- at ", &place, ": ", &message(&error.kind)]);
         indent += 1;
     }
     for cause in &error.causes {
@@ -39,11 +39,11 @@ fn message(kind: &ErrorKind<'_, '_>) -> String {
     };
     match kind {
         ErrorKind::Group | ErrorKind::Reference { .. } => "validation failed".to_owned(),
-        ErrorKind::Not => "not failed".to_owned(),
-        ErrorKind::AllOf => "allOf failed".to_owned(),
-        ErrorKind::AnyOf => "anyOf failed".to_owned(),
-        ErrorKind::OneOf(None) => "oneOf failed, none matched".to_owned(),
-        ErrorKind::OneOf(Some((a, b))) => format!("oneOf failed, subschemas {a}, {b} matched"),
+        ErrorKind::Not => "'not' failed".to_owned(),
+        ErrorKind::AllOf => "'allOf' failed".to_owned(),
+        ErrorKind::AnyOf => "'anyOf' failed".to_owned(),
+        ErrorKind::OneOf(None) => "'oneOf' failed, none matched".to_owned(),
+        ErrorKind::OneOf(Some((a, b))) => format!("'oneOf' failed, subschemas {a}, {b} matched"),
         ErrorKind::FalseSchema => "false schema".to_owned(),
         ErrorKind::RefCycle { url, kw_loc1, kw_loc2 } => {
             format!("both {kw_loc1} and {kw_loc2} resolve to \"{url}\" causing reference cycle")
@@ -54,7 +54,7 @@ fn message(kind: &ErrorKind<'_, '_>) -> String {
         }
         ErrorKind::Enum { want } => {
             if want.iter().any(|value| value.is_array() || value.is_object()) {
-                return "enum failed".to_owned();
+                return "'enum' failed".to_owned();
             }
             let values: Vec<_> = want.iter().map(primitive).collect();
             match values.as_slice() {
@@ -62,7 +62,7 @@ fn message(kind: &ErrorKind<'_, '_>) -> String {
                 _ => format!("value must be one of {}", values.join(", ")),
             }
         }
-        ErrorKind::Const { want } if want.is_array() || want.is_object() => "const failed".to_owned(),
+        ErrorKind::Const { want } if want.is_array() || want.is_object() => "'const' failed".to_owned(),
         ErrorKind::Const { want } => format!("value must be {}", primitive(want)),
         ErrorKind::Format { got, want, err } => format!("{} is not valid {want}: {err}", primitive(got)),
         ErrorKind::MinProperties { got, want } => limit("minProperties", *got, *want),
@@ -100,7 +100,7 @@ fn message(kind: &ErrorKind<'_, '_>) -> String {
         ErrorKind::ContentMediaType { want, err, .. } => {
             format!("value if not of mediatype {}: {err}", quote(want))
         }
-        ErrorKind::ContentSchema => "contentSchema failed".to_owned(),
+        ErrorKind::ContentSchema => "'contentSchema' failed".to_owned(),
         ErrorKind::Schema { url } => format!("jsonschema validation failed with {}", quote(url)),
     }
 }

@@ -42,17 +42,16 @@ fn collect(chart: &Chart, values: &Map<String, Json>, fetch: &FetchSchema, repor
     if let Some(schema) = &chart.schema
         && let Err(message) = check(schema, values, fetch)
     {
-        report.push_str(&format!("{}:\n{message}", chart.name()));
+        report.extend([chart.name(), ":\n", &message]);
     }
     for subchart in &chart.dependencies {
         match values.get(subchart.name()) {
             None | Some(Json::Null) => {}
             Some(Json::Object(values)) => collect(subchart, values, fetch, report),
-            Some(other) => report.push_str(&format!(
-                "{}:\ninvalid type for values: expected object (map), got {}\n",
-                subchart.name(),
-                go_type(other)
-            )),
+            Some(other) => {
+                let told = ":\ninvalid type for values: expected object (map), got ";
+                report.extend([subchart.name(), told, go_type(other), "\n"]);
+            }
         }
     }
 }
@@ -146,7 +145,7 @@ mod tests {
             (
                 "o",
                 json!(true),
-                "- at '': oneOf failed, none matched\n  - at '': got boolean, want string\n  - at '': got boolean, want number\n",
+                "- at '': 'oneOf' failed, none matched\n  - at '': got boolean, want string\n  - at '': got boolean, want number\n",
             ),
         ] {
             let schema = json!({ "properties": { "v": schema[key] } });

@@ -213,6 +213,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "calls read better")]
     fn chart(name: &str, values: Json, dependencies: Vec<Chart>) -> Chart {
         let mut chart = Chart { dependencies, ..Chart::default() };
         name.clone_into(&mut chart.metadata.name);

@@ -184,6 +184,7 @@ fn text(value: Option<&Json>) -> String {
 mod tests {
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "calls read better")]
     fn chart(yaml: &str, values: Json, dependencies: Vec<Chart>) -> Chart {
         let mut chart = Chart { dependencies, ..Chart::default() };
         chart.metadata.read(yaml.as_bytes()).unwrap();

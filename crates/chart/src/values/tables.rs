@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as JsonMap, Number, Value as Json};
-use sluice_gotmpl::value::{List, Map, Numbers, Str, Value};
+use sluice_gotmpl::value::{List, Map, Numbers, Str, Type, Value};
 
 /// Values as templates see them: floats are `float64`, whole numbers are `int64`.
 pub(crate) fn from_json(values: &JsonMap<String, Json>) -> Map {
@@ -55,15 +55,16 @@ fn plain_json_at(value: &Value, depth: usize) -> Result<Json, String> {
             None => return Err(format!("json: unsupported value: {}", crate::gotext::float(*float))),
         },
         Value::List(list) if list.is_nil() => Json::Null,
-        Value::List(list) => match list.as_bytes() {
-            Some(bytes) => Json::String(STANDARD.encode(bytes)),
-            None => {
+        Value::List(list) => {
+            if let Some(bytes) = list.as_bytes() {
+                Json::String(STANDARD.encode(bytes))
+            } else {
                 let items = list.as_slice().unwrap_or_default();
                 Json::Array(
                     items.iter().map(|item| plain_json_at(item, depth + 1)).collect::<Result<_, _>>()?,
                 )
             }
-        },
+        }
         Value::Map(map) if map.is_nil() => Json::Null,
         Value::Map(map) => {
             let entries = map.entries();
@@ -73,6 +74,9 @@ fn plain_json_at(value: &Value, depth: usize) -> Result<Json, String> {
             Json::Object(entries.collect::<Result<_, String>>()?)
         }
         Value::Object(object) if object.is_nil() => Json::Null,
+        Value::Object(object) if object.ty() == Type::Complex128 => {
+            return Err("json: unsupported type: complex128".to_owned());
+        }
         Value::Object(object) => plain_json_at(&object.to_plain(), depth + 1)?,
         value => value_to_json(value),
     })

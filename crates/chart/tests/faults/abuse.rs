@@ -1,6 +1,7 @@
 //! Charts that want to do harm: what they are known to try in Helm's history.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 use std::{fs, os::unix::fs::symlink};
 
@@ -209,10 +210,8 @@ fn regular_expressions_take_linear_time() {
 fn schemas_that_explode_are_refused() {
     let mut definitions = String::new();
     for level in 0..40 {
-        definitions.push_str(&format!(
-            "\"d{level}\":{{\"allOf\":[{{\"$ref\":\"#/$defs/d{next}\"}},{{\"$ref\":\"#/$defs/d{next}\"}}]}},",
-            next = level + 1
-        ));
+        let next = format!("{{\"$ref\":\"#/$defs/d{}\"}}", level + 1);
+        write!(definitions, "\"d{level}\":{{\"allOf\":[{next},{next}]}},").unwrap();
     }
     let schema =
         format!("{{\"$ref\":\"#/$defs/d0\",\"$defs\":{{{definitions}\"d40\":{{\"type\":\"object\"}}}}}}");
@@ -233,8 +232,8 @@ fn schemas_that_explode_are_refused() {
 fn yaml_that_explodes_is_refused() {
     let mut yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
-        let last = level - 1;
-        yaml.push_str(&format!("a{level}: &a{level} [*a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}, *a{last}]\n"));
+        let last = vec![format!("*a{}", level - 1); 8].join(", ");
+        writeln!(yaml, "a{level}: &a{level} [{last}]").unwrap();
     }
     assert!(sluice_chart::load::parse_values(yaml.as_bytes()).is_err());
     assert!(sluice_chart::load::parse_values("[".repeat(100_000).as_bytes()).is_err());

@@ -28,6 +28,16 @@ fn a_field_of_a_text() {
 }
 
 #[test]
+fn a_value_that_is_given_an_argument() {
+    for template in
+        ["a: {{ .Values.image 1 }}\n", "a: {{ 1 | .Values.image }}\n", "a: {{ .Values.other 1 }}\n"]
+    {
+        let error = failure(template, "image: nginx");
+        says(&error, &["app/templates/a.yaml:1:", "<.Values.", "is not a method but has arguments"]);
+    }
+}
+
+#[test]
 fn a_chain_of_includes_is_shown() {
     let files = [
         ("templates/_a.tpl", "{{ define \"outer\" }}{{ include \"inner\" . }}{{ end }}"),

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 /// The corpus, if it is on this machine: `$SLUICE_CONFORMANCE`, or `shared/conformance` beside the clone.
 pub(crate) fn directory() -> Option<PathBuf> {
-    let directory = env::var_os("SLUICE_CONFORMANCE")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"));
+    let directory = env::var_os("SLUICE_CONFORMANCE").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"),
+        PathBuf::from,
+    );
     let found = directory.join("helm").is_dir();
     if !found {
         println!("skipped: no conformance corpus at {}", directory.display());

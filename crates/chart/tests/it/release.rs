@@ -26,7 +26,7 @@ fn order_and_hooks() {
                     "name": hook.name, "kind": hook.kind, "path": hook.path, "manifest": hook.manifest,
                     "weight": hook.weight,
                     "events": hook.events.iter().map(|event| event.name()).collect::<Vec<_>>(),
-                    "delete_policies": hook.delete_policies.iter().map(|policy| policy.name()).collect::<Vec<_>>(),
+                    "delete_policies": hook.delete_policies.iter().map(sluice_chart::release::DeletePolicy::name).collect::<Vec<_>>(),
                 })
             })
             .collect();

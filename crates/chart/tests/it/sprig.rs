@@ -77,3 +77,38 @@ pub(crate) fn render(
         Capabilities { kube_version: KubeVersion::parse("v1.36.0").unwrap(), ..Capabilities::default() };
     templates(chart, &values, &options).map(|templates| templates.files).map_err(|error| error.to_string())
 }
+
+/// What Helm 4.2.4 gives: `String` belongs to the pointer, and a function gets a copy.
+#[test]
+fn the_version_of_kubernetes() {
+    for (template, want) in [
+        ("{{ .Capabilities.KubeVersion }}", "v1.36.0"),
+        ("{{ $x := .Capabilities.KubeVersion }}{{ $x }}", "v1.36.0"),
+        ("{{ or .Capabilities.KubeVersion 1 }}", "v1.36.0"),
+        ("{{ quote .Capabilities.KubeVersion }}", "\"{v1.36.0 v1.36.0 1 36}\""),
+        ("{{ print .Capabilities.KubeVersion }}", "{v1.36.0 v1.36.0 1 36}"),
+        ("{{ list .Capabilities.KubeVersion }}", "[{v1.36.0 v1.36.0 1 36}]"),
+        ("{{ default 1 .Capabilities.KubeVersion }}", "{v1.36.0 v1.36.0 1 36}"),
+        (
+            "{{ printf \"%+v\" .Capabilities.KubeVersion }}",
+            "{Version:v1.36.0 normalizedVersion:v1.36.0 Major:1 Minor:36}",
+        ),
+        (
+            "{{ .Capabilities.KubeVersion | toJson }}",
+            "{\"Version\":\"v1.36.0\",\"Major\":\"1\",\"Minor\":\"36\"}",
+        ),
+        ("{{ toYaml .Capabilities.KubeVersion }}", "Major: \"1\"\nMinor: \"36\"\nVersion: v1.36.0"),
+        (
+            "{{ toJson .Capabilities.HelmVersion }}",
+            "{\"version\":\"v4.2\",\"go_version\":\"go1.26.8\",\"kube_client_version\":\"v1.36\"}",
+        ),
+        ("{{ .Capabilities.KubeVersion.String }} {{ .Capabilities.KubeVersion.Minor }}", "v1.36.0 36"),
+    ] {
+        let files = BTreeMap::from([
+            ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: fx\nversion: 1.0.0\n".to_vec()),
+            ("templates/t.txt".to_owned(), template.as_bytes().to_vec()),
+        ]);
+        let rendered = render(&files, "").unwrap();
+        assert_eq!(rendered.get("fx/templates/t.txt").map(String::as_str), Some(want), "{template}");
+    }
+}

@@ -10,10 +10,12 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_member_overload("last", "list_last", LIST_TYPE, Vec::new(), last)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature of an overload")]
 fn first<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     end("first", &arguments, |list| list.inner().first())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature of an overload")]
 fn last<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     end("last", &arguments, |list| list.inner().last())
 }

@@ -39,7 +39,9 @@ impl Expression {
         if source.len() > MAX_LENGTH {
             return Err(fail(format!("longer than {MAX_LENGTH} bytes")));
         }
-        let program = ENVIRONMENT.compile(source).map_err(|e| fail(e.to_string()))?;
+        // The lines that show the place are set in by one blank in Go.
+        let indented = |error: cel::ParseErrors| error.to_string().replace("\n| ", "\n | ");
+        let program = ENVIRONMENT.compile(source).map_err(|error| fail(indented(error)))?;
         Ok(Self { source: source.to_owned(), program })
     }
 

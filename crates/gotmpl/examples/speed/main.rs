@@ -33,7 +33,7 @@ fn run() -> Result<(), Failure> {
     let parse = || -> Result<Arc<Set>, Failure> {
         let mut set = Set::new("speed", functions.clone());
         set.set_missing_key(MissingKey::Zero);
-        set.parse("t", &text)?;
+        set.parse("t", text.as_slice())?;
         Ok(Arc::new(set))
     };
     let parsing = measure(seconds, || parse().map(drop))?;

@@ -1,12 +1,14 @@
 //! Calls of functions and methods.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::builtins::{Body, Builtin, Operand};
-use super::{Outcome, Res, Slot, Walker};
+use super::{Failure, Outcome, Res, Slot, Walker};
 use crate::error::{ExecError, Frame};
 use crate::function::{Call, FuncError, Function};
-use crate::parse::{Callee, NodeId};
+use crate::parse::{Callee, NodeId, Template};
 use crate::value::{Type, Value};
 
 /// What the command before this one in a pipeline gave, if there is one: the last argument.
@@ -30,19 +32,21 @@ impl Params {
     }
 }
 
-impl Walker<'_, '_> {
-    /// Calls a function. `args` is empty, or begins with the function itself.
+impl<'e> Walker<'_, 'e> {
+    /// Calls a function, by its index in the template. `args` is empty, or begins with the function itself.
     pub(super) fn call(
         &mut self,
         dot: &Slot,
-        callee: &Callee,
+        callee: u32,
         node: NodeId,
         args: &[NodeId],
         last: Final,
     ) -> Res<Outcome> {
-        match callee {
-            Callee::Function(function) => self.invoke(dot, function, None, node, args, last),
-            Callee::Builtin(builtin) => self.builtin(dot, builtin, node, args, last),
+        let template: &'e Arc<Template> = self.template;
+        match template.arena().callee(callee) {
+            Some(Callee::Function(function)) => self.invoke(dot, function, None, node, args, last),
+            Some(Callee::Builtin(builtin)) => self.builtin(dot, builtin, node, args, last),
+            None => Ok(None),
         }
     }
 
@@ -99,14 +103,16 @@ impl Walker<'_, '_> {
             _ => String::new(),
         };
         let mut values: SmallVec<[Operand; 4]> = SmallVec::new();
+        let mut is_boxed: SmallVec<[bool; 4]> = SmallVec::new();
         for (index, arg) in args.iter().enumerate() {
             values.push(self.argument(dot, params.ty(index), *arg)?);
+            is_boxed.push(self.is_boxed);
         }
         if let Some(last) = last {
             values.push(self.validate(last, params.ty(args.len()))?);
         }
         self.step()?;
-        let result = builtin.call(&callee, &values);
+        let result = builtin.call(&callee, &values, &is_boxed);
         drop(values);
         match result {
             Ok(value) => self.made(node, value),
@@ -155,7 +161,7 @@ impl Walker<'_, '_> {
     }
 
     #[cold]
-    fn call_failed(&mut self, name: &'static str, node: NodeId, error: FuncError) -> Box<ExecError> {
+    fn call_failed(&mut self, name: &'static str, node: NodeId, error: FuncError) -> Failure {
         self.node = node;
         let error = match error {
             FuncError::Message(message) => ExecError::new(message),

@@ -3,7 +3,7 @@
 use super::call::Final;
 use super::walk::stored;
 use super::{Outcome, Res, Slot, Walker, lift};
-use crate::parse::{Ideal, NodeId, NodeKind, Number, Template};
+use crate::parse::{Ideal, NodeId, NodeKind, Template};
 use crate::value::{Kind, RED_ZONE, STACK_SEGMENT, Str, Type, Value};
 use std::sync::Arc;
 
@@ -14,17 +14,18 @@ impl<'e> Walker<'_, 'e> {
         let template: &'e Arc<Template> = self.template;
         let NodeKind::Pipe(pipe) = &template.node(id).kind else { return Ok(None) };
         let mut value: Final = None;
-        for command in &pipe.commands {
+        let arena = template.arena();
+        for command in arena.nodes(pipe.commands) {
             value = Some(lift(self.command(dot, *command, value)?));
         }
         let value = value.unwrap_or_default();
-        for variable in &pipe.variables {
+        for variable in arena.nodes(pipe.variables) {
             let NodeKind::Variable(variable) = &template.node(*variable).kind else { continue };
             let slot = stored(value.clone());
             if pipe.is_assignment {
-                self.assign(variable.symbol, &variable.name, slot)?;
+                self.assign(variable.symbol, slot)?;
             } else {
-                self.variables.push((variable.symbol, slot));
+                self.execution.variables.push((variable.symbol, slot));
             }
         }
         Ok(value)
@@ -34,16 +35,17 @@ impl<'e> Walker<'_, 'e> {
     fn command(&mut self, dot: &Slot, id: NodeId, last: Final) -> Res<Outcome> {
         let template: &'e Arc<Template> = self.template;
         let NodeKind::Command(args) = &template.node(id).kind else { return Ok(None) };
+        let args = template.arena().nodes(*args);
         let Some(first) = args.first() else { return Ok(None) };
         match &template.node(*first).kind {
             NodeKind::Field(fields) => {
                 self.node = *first;
-                return self.field_chain(dot, dot.clone(), *first, fields, args, last);
+                return self.field_chain(dot, dot.clone(), *first, *fields, args, last);
             }
             NodeKind::Chain { .. } => return self.chain(dot, *first, args, last),
             NodeKind::Identifier(callee) => {
                 self.node = *first;
-                return self.call(dot, callee, id, args, last);
+                return self.call(dot, *callee, id, args, last);
             }
             NodeKind::Pipe(_) => {
                 self.refuse_arguments(args, &last)?;
@@ -58,8 +60,10 @@ impl<'e> Walker<'_, 'e> {
             NodeKind::Bool(value) => Ok(Some(Value::Bool(*value))),
             NodeKind::Dot => Ok(dot.value.clone()),
             NodeKind::Nil => Err(self.fail("nil is not a command")),
-            NodeKind::Number(number) => self.ideal(*first, number).map(Some),
-            NodeKind::String { value, .. } => Ok(Some(Value::Str(Str::shared(value.clone())))),
+            NodeKind::Number(number) => self.ideal(*first, *number).map(Some),
+            NodeKind::String { value, .. } => {
+                Ok(Some(Value::Str(Str::shared(template.arena().text(*value)))))
+            }
             _ => Err(self.fail(format!("can't evaluate command {:?}", template.node_text(*first)))),
         }
     }
@@ -80,12 +84,14 @@ impl<'e> Walker<'_, 'e> {
     }
 
     /// A number where no type is wanted.
-    fn ideal(&mut self, id: NodeId, number: &Number) -> Res<Value> {
+    fn ideal(&mut self, id: NodeId, number: u32) -> Res<Value> {
         self.node = id;
+        let template: &'e Arc<Template> = self.template;
+        let Some(number) = template.arena().number(number) else { return Ok(Value::Nil) };
         match number.ideal() {
             Ideal::Float(value) => Ok(Value::Float(value)),
             Ideal::Int(value) => Ok(Value::int(value)),
-            Ideal::Complex => Err(self.fail(format!("complex numbers are not supported: {}", number.text))),
+            Ideal::Complex(value) => Ok(Value::object(value)),
             Ideal::Overflow => Err(self.fail(format!("{} overflows int", number.text))),
         }
     }
@@ -102,14 +108,14 @@ impl<'e> Walker<'_, 'e> {
             }
             NodeKind::Identifier(callee) => {
                 self.node = *node;
-                self.call(dot, callee, *node, &[], None)?
+                self.call(dot, *callee, *node, &[], None)?
             }
             _ => {
                 self.node = *node;
                 self.nested_pipeline(dot, *node)?
             }
         };
-        self.field_chain(dot, Slot::plain(receiver), id, fields, args, last)
+        self.field_chain(dot, Slot::plain(receiver), id, *fields, args, last)
     }
 
     /// `$x` or `$x.Field`
@@ -117,14 +123,15 @@ impl<'e> Walker<'_, 'e> {
         self.node = id;
         let template: &'e Arc<Template> = self.template;
         let NodeKind::Variable(variable) = &template.node(id).kind else { return Ok(None) };
-        let slot = self.variable(variable.symbol, &variable.name)?;
+        let slot = self.variable(variable.symbol)?;
         if variable.fields.is_empty() {
-            let value = slot.value.clone();
+            let (value, is_boxed) = (slot.value.clone(), slot.is_boxed);
             self.refuse_arguments(args, &last)?;
+            self.is_boxed = is_boxed;
             return Ok(value);
         }
         let slot = slot.clone();
-        self.field_chain(dot, slot, id, &variable.fields, args, last)
+        self.field_chain(dot, slot, id, variable.fields, args, last)
     }
 
     /// Evaluates an argument for a parameter of the type.
@@ -132,15 +139,29 @@ impl<'e> Walker<'_, 'e> {
         self.node = id;
         let template: &'e Arc<Template> = self.template;
         let value = match &template.node(id).kind {
-            NodeKind::Dot => dot.value.clone(),
+            NodeKind::Dot => {
+                self.is_boxed = dot.is_boxed;
+                dot.value.clone()
+            }
             NodeKind::Nil if ty.can_be_nil() => return Ok(None),
             NodeKind::Nil => return Err(self.fail(format!("cannot assign nil to {ty}"))),
-            NodeKind::Field(fields) => self.field_chain(dot, dot.clone(), id, fields, &[], None)?,
+            NodeKind::Field(fields) => self.field_chain(dot, dot.clone(), id, *fields, &[], None)?,
             NodeKind::Variable(_) => self.variable_chain(dot, id, &[], None)?,
-            NodeKind::Pipe(_) => self.nested_pipeline(dot, id)?,
-            NodeKind::Identifier(callee) => self.call(dot, callee, id, &[], None)?,
             NodeKind::Chain { .. } => self.chain(dot, id, &[], None)?,
-            _ => return self.literal(ty, id).map(Some),
+            NodeKind::Pipe(_) => {
+                let value = self.nested_pipeline(dot, id)?;
+                self.is_boxed = false;
+                value
+            }
+            NodeKind::Identifier(callee) => {
+                let value = self.call(dot, *callee, id, &[], None)?;
+                self.is_boxed = false;
+                value
+            }
+            _ => {
+                self.is_boxed = false;
+                return self.literal(ty, id).map(Some);
+            }
         };
         self.validate(value, ty)
     }
@@ -149,29 +170,34 @@ impl<'e> Walker<'_, 'e> {
     fn literal(&mut self, ty: Type, id: NodeId) -> Res<Value> {
         let template: &'e Arc<Template> = self.template;
         let node = &template.node(id).kind;
+        let arena = template.arena();
+        let number = match node {
+            NodeKind::Number(number) => arena.number(*number),
+            _ => None,
+        };
         let wanted = match (ty.kind(), node) {
             (Kind::Bool, NodeKind::Bool(value)) => return Ok(Value::Bool(*value)),
             (Kind::Bool, _) => "bool",
             (Kind::String, NodeKind::String { value, .. }) => {
-                return Ok(Value::Str(Str::shared(value.clone())));
+                return Ok(Value::Str(Str::shared(arena.text(*value))));
             }
             (Kind::String, _) => "string",
-            (Kind::Int(kind), NodeKind::Number(number)) if number.int.is_some() => {
-                return Ok(Value::Int(kind, kind.wrap(number.int.unwrap_or_default())));
-            }
-            (Kind::Int(_), _) => "integer",
-            (Kind::Uint(kind), NodeKind::Number(number)) if number.uint.is_some() => {
-                return Ok(Value::Uint(kind, kind.wrap(number.uint.unwrap_or_default())));
-            }
-            (Kind::Uint(_), _) => "unsigned integer",
-            (Kind::Float64, NodeKind::Number(number)) if number.float.is_some() => {
-                return Ok(Value::Float(number.float.unwrap_or_default()));
-            }
-            (Kind::Float64, _) => "float",
+            (Kind::Int(kind), _) => match number.and_then(|number| number.int) {
+                Some(value) => return Ok(Value::Int(kind, kind.wrap(value))),
+                None => "integer",
+            },
+            (Kind::Uint(kind), _) => match number.and_then(|number| number.uint) {
+                Some(value) => return Ok(Value::Uint(kind, kind.wrap(value))),
+                None => "unsigned integer",
+            },
+            (Kind::Float64, _) => match number.and_then(|number| number.float) {
+                Some(value) => return Ok(Value::Float(value)),
+                None => "float",
+            },
             _ if matches!(ty, Type::Any | Type::Reflect) => match node {
                 NodeKind::Bool(value) => return Ok(Value::Bool(*value)),
-                NodeKind::Number(number) => return self.ideal(id, number),
-                NodeKind::String { value, .. } => return Ok(Value::Str(Str::shared(value.clone()))),
+                NodeKind::Number(number) => return self.ideal(id, *number),
+                NodeKind::String { value, .. } => return Ok(Value::Str(Str::shared(arena.text(*value)))),
                 _ => {
                     let text = template.node_text(id);
                     return Err(
@@ -196,6 +222,9 @@ impl<'e> Walker<'_, 'e> {
             }
             return Err(self.fail(format!("invalid value; expected {ty}")));
         };
+        if let (Type::Any, Value::Object(object)) = (ty, inner) {
+            return Ok(object.copied().map_or(value, Some));
+        }
         if matches!(ty, Type::Any | Type::Reflect) || inner.ty() == ty {
             return Ok(value);
         }

@@ -1,29 +1,36 @@
 //! Fields, map entries and methods of values.
 
+use std::sync::Arc;
+
 use super::call::Final;
 use super::{Outcome, Res, Slot, Walker};
-use crate::parse::NodeId;
+use crate::parse::{Name, NodeId, Part, Template};
 use crate::quote::quote;
 use crate::set::MissingKey;
 use crate::value::{Kind, List, Map, Str, Type, Value};
 
-impl Walker<'_, '_> {
+impl<'e> Walker<'_, 'e> {
     /// Evaluates `.a.b.c` on a receiver. The arguments go to the last field, which may be a method.
     pub(super) fn field_chain(
         &mut self,
         dot: &Slot,
         receiver: Slot,
         node: NodeId,
-        fields: &[Box<str>],
+        fields: Part<Name>,
         args: &[NodeId],
         last: Final,
     ) -> Res<Outcome> {
         let mut receiver = receiver;
-        let Some((final_field, fields)) = fields.split_last() else { return Ok(receiver.value) };
+        let template: &'e Arc<Template> = self.template;
+        let Some((final_field, fields)) = template.arena().names(fields).split_last() else {
+            return Ok(receiver.value);
+        };
         for field in fields {
             receiver = self.field(dot, receiver, node, field, &[], None)?;
         }
-        self.field(dot, receiver, node, final_field, args, last).map(|slot| slot.value)
+        let found = self.field(dot, receiver, node, final_field, args, last)?;
+        self.is_boxed = found.is_boxed;
+        Ok(found.value)
     }
 
     fn field(
@@ -67,6 +74,9 @@ impl Walker<'_, '_> {
                     Err(self.fail(format!("{name} has arguments but cannot be invoked as function")))
                 }
                 (Some(value), _) => Ok(Slot::plain(Some(value))),
+                (None, Some(Value::Map(_))) if has_args => {
+                    Err(self.fail(format!("{name} is not a method but has arguments")))
+                }
                 (None, Some(Value::Map(map))) => self.entry(&map, name),
                 (None, _) => Err(self.fail(format!("can't evaluate field {name} in type {shown}"))),
             },
@@ -96,6 +106,7 @@ pub(super) fn zero(ty: Type) -> Value {
         Kind::Int(kind) => Value::Int(kind, 0),
         Kind::Uint(kind) => Value::Uint(kind, 0),
         Kind::Float64 => Value::Float(0.0),
+        Kind::Complex128 => Value::object(crate::value::Complex { real: 0.0, imaginary: 0.0 }),
         Kind::String => Value::Str(Str::EMPTY),
         Kind::Slice => Value::List(List::nil(ty)),
         Kind::Map => Value::Map(Map::nil(ty)),

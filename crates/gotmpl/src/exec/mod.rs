@@ -26,10 +26,8 @@ pub(crate) fn execute(
     budget: &Budget,
     state: &dyn Any,
 ) -> Result<Vec<u8>, ExecError> {
-    let template = set.lookup(name).ok_or_else(|| set.no_template(name))?;
-    let mut execution = Execution { set, budget, state, out: Vec::new() };
-    let dot = Slot::of(data);
-    Walker::new(&mut execution, template, dot.clone()).root(&dot).map_err(|error| *error)?;
+    let mut execution = Execution { set, budget, state, out: Vec::new(), variables: Vec::new() };
+    execution.run(name, data)?;
     Ok(execution.out)
 }
 
@@ -42,7 +40,23 @@ struct Execution<'e> {
     set: &'e Arc<Set>,
     budget: &'e Budget,
     state: &'e dyn Any,
+    /// What was written, before what an inner execution is writing.
     out: Vec<u8>,
+    /// The variables of all templates that are at work, those of the innermost last.
+    variables: Vec<(u32, Slot)>,
+}
+
+impl<'e> Execution<'e> {
+    /// Executes a template; what it writes is appended.
+    fn run(&mut self, name: &str, data: Value) -> Result<(), ExecError> {
+        let set: &'e Arc<Set> = self.set;
+        let template = set.lookup(name).ok_or_else(|| set.no_template(name))?;
+        let dot = Slot::of(data);
+        let mut walker = Walker::new(self, template, dot.clone());
+        walker.root(&dot).map_err(|error| *error)?;
+        walker.finish();
+        Ok(())
+    }
 }
 
 /// What an expression evaluates to: nothing at all (a missing key, or nil once it went through a
@@ -79,15 +93,22 @@ struct Walker<'w, 'e> {
     template: &'e Arc<Template>,
     /// Where execution is, for errors.
     node: NodeId,
-    /// Innermost last, by the number of the name.
-    variables: Vec<(u32, Slot)>,
+    /// Where this template's variables begin.
+    base: usize,
+    /// Whether the last argument sat in a variable of type `interface {}`.
+    is_boxed: bool,
 }
 
 impl<'w, 'e> Walker<'w, 'e> {
     fn new(execution: &'w mut Execution<'e>, template: &'e Arc<Template>, dot: Slot) -> Walker<'w, 'e> {
-        let mut variables = Vec::with_capacity(8);
-        variables.push((0, dot));
-        Walker { execution, template, node: template.root(), variables }
+        let base = execution.variables.len();
+        execution.variables.push((0, dot));
+        Walker { execution, template, node: template.root(), base, is_boxed: false }
+    }
+
+    /// Forgets the template's variables.
+    fn finish(self) {
+        self.execution.variables.truncate(self.base);
     }
 
     /// An error at the current node.
@@ -99,7 +120,7 @@ impl<'w, 'e> Walker<'w, 'e> {
     /// Adds the current node to an error.
     #[cold]
     fn placed(&self, error: ExecError) -> Failure {
-        let (line, column) = self.template.line_and_column(self.template.node(self.node).position);
+        let (line, column) = self.template.line_and_column(self.template.node(self.node).position as usize);
         Box::new(error.within(Frame::Node(Place {
             file: self.template.source_name().to_owned(),
             line,
@@ -125,13 +146,21 @@ impl Host for Walker<'_, '_> {
     }
 
     fn execute(&mut self, set: &Arc<Set>, name: &str, data: Value) -> Result<Str, ExecError> {
-        let budget = self.execution.budget;
+        let outer = &mut *self.execution;
+        let (budget, state) = (outer.budget, outer.state);
         budget.enter()?;
-        let result = stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || {
-            execute(set, name, data, budget, self.execution.state)
-        });
+        // One buffer for all that is written, so that it seldom has to grow.
+        let out = std::mem::take(&mut outer.out);
+        let variables = std::mem::take(&mut outer.variables);
+        let start = out.len();
+        let mut inner = Execution { set, budget, state, out, variables };
+        let result = stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || inner.run(name, data));
+        let Execution { out, variables, .. } = inner;
+        (outer.out, outer.variables) = (out, variables);
         budget.leave();
-        result.map(Str::from)
+        let text = Str::from(outer.out.get(start..).unwrap_or_default());
+        outer.out.truncate(start);
+        result.map(|()| text)
     }
 
     fn allocate(&mut self, bytes: u64) -> Result<(), ExecError> {

@@ -1,11 +1,12 @@
 //! Statements: texts, actions, control structures.
 
-use super::{Execution, Outcome, Res, Slot, Walker, lift};
+use super::{Execution, Failure, Outcome, Res, Slot, Walker, lift};
 use crate::format;
 use crate::limits::{Limit, MAX_TEXT};
 use crate::parse::{Control, ControlKeyword, NodeId, NodeKind, Template};
 use crate::quote::quote;
 use crate::value::{RED_ZONE, STACK_SEGMENT, Type, Value};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// How a statement ended.
@@ -27,7 +28,7 @@ impl<'e> Walker<'_, 'e> {
         let template: &'e Arc<Template> = self.template;
         match &template.node(id).kind {
             NodeKind::List(nodes) => {
-                for node in nodes {
+                for node in template.arena().nodes(*nodes) {
                     let flow = self.walk(dot, *node)?;
                     if flow != Flow::Next {
                         return Ok(flow);
@@ -50,11 +51,11 @@ impl<'e> Walker<'_, 'e> {
             }
             NodeKind::Control(control) => {
                 self.step()?;
-                return stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.control(dot, id, control));
+                return stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.control(dot, id, *control));
             }
             NodeKind::Template { name, pipe } => {
                 self.step()?;
-                stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.template(dot, name, *pipe))?;
+                stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.template(dot, *name, *pipe))?;
             }
             NodeKind::Break => return Ok(Flow::Break),
             NodeKind::Continue => return Ok(Flow::Continue),
@@ -82,17 +83,17 @@ impl<'e> Walker<'_, 'e> {
         self.account(written)
     }
 
-    fn control(&mut self, dot: &Slot, id: NodeId, control: &Control) -> Res<Flow> {
-        let mark = self.variables.len();
+    fn control(&mut self, dot: &Slot, id: NodeId, control: Control) -> Res<Flow> {
+        let mark = self.execution.variables.len();
         let flow = match control.keyword {
             ControlKeyword::Range => self.range(dot, id, control),
             keyword => self.condition(dot, keyword, control),
         };
-        self.variables.truncate(mark);
+        self.execution.variables.truncate(mark);
         flow
     }
 
-    fn condition(&mut self, dot: &Slot, keyword: ControlKeyword, control: &Control) -> Res<Flow> {
+    fn condition(&mut self, dot: &Slot, keyword: ControlKeyword, control: Control) -> Res<Flow> {
         let value = self.pipeline(dot, control.pipe)?;
         match (value.as_ref().is_some_and(Value::is_true), control.otherwise) {
             (true, _) if keyword == ControlKeyword::With => self.walk(&Slot::plain(value), control.list),
@@ -102,7 +103,7 @@ impl<'e> Walker<'_, 'e> {
         }
     }
 
-    fn range(&mut self, dot: &Slot, id: NodeId, control: &Control) -> Res<Flow> {
+    fn range(&mut self, dot: &Slot, id: NodeId, control: Control) -> Res<Flow> {
         self.node = id;
         let value = self.pipeline(dot, control.pipe)?;
         let mut run = Loop::new(self, control);
@@ -146,6 +147,14 @@ impl<'e> Walker<'_, 'e> {
                     }
                 }
             }
+            Some(Value::Object(object)) if let Some(pairs) = object.pairs() => {
+                for (key, item) in pairs {
+                    is_empty = false;
+                    if run.iteration(self, Some(key), Slot::plain(Some(item)))? {
+                        break;
+                    }
+                }
+            }
             Some(other) => {
                 let text = format::to_bytes(&other);
                 return Err(self.fail(format!("range can't iterate over {}", String::from_utf8_lossy(&text))));
@@ -157,8 +166,10 @@ impl<'e> Walker<'_, 'e> {
         }
     }
 
-    fn template(&mut self, dot: &Slot, name: &Arc<str>, pipe: Option<NodeId>) -> Res<()> {
+    fn template(&mut self, dot: &Slot, name: u32, pipe: Option<NodeId>) -> Res<()> {
         let set = self.execution.set;
+        let caller: &'e Arc<Template> = self.template;
+        let name = caller.arena().name(name);
         let Some(template) = set.lookup(name) else {
             return Err(self.fail(format!("template {} not defined", quote(name.as_bytes()))));
         };
@@ -170,50 +181,61 @@ impl<'e> Walker<'_, 'e> {
         };
         let dot = Slot::plain(value);
         let execution: &mut Execution<'e> = self.execution;
-        let result = Walker::new(execution, template, dot.clone()).root(&dot);
+        let mut walker = Walker::new(execution, template, dot.clone());
+        let result = walker.root(&dot);
+        walker.finish();
         budget.leave();
         result
     }
 
     /// The variable with this number; an error if it is not defined here.
-    pub(super) fn variable(&self, symbol: u32, name: &str) -> Res<&Slot> {
-        let found = self.variables.iter().rev().find(|(other, _)| *other == symbol);
-        found.map(|(_, slot)| slot).ok_or_else(|| self.fail(format!("undefined variable: {name}")))
+    pub(super) fn variable(&self, symbol: u32) -> Res<&Slot> {
+        let own = self.execution.variables.get(self.base..).unwrap_or_default();
+        let found = own.iter().rev().find(|(other, _)| *other == symbol);
+        found.map(|(_, slot)| slot).ok_or_else(|| self.undefined(symbol))
     }
 
     /// Gives the innermost variable with this number a value.
-    pub(super) fn assign(&mut self, symbol: u32, name: &str, value: Slot) -> Res<()> {
-        match self.variables.iter_mut().rev().find(|(other, _)| *other == symbol) {
+    pub(super) fn assign(&mut self, symbol: u32, value: Slot) -> Res<()> {
+        let own = self.execution.variables.get_mut(self.base..).unwrap_or_default();
+        match own.iter_mut().rev().find(|(other, _)| *other == symbol) {
             Some((_, slot)) => {
                 *slot = value;
                 Ok(())
             }
-            None => Err(self.fail(format!("undefined variable: {name}"))),
+            None => Err(self.undefined(symbol)),
         }
+    }
+
+    #[cold]
+    fn undefined(&self, symbol: u32) -> Failure {
+        self.fail(format!("undefined variable: {}", self.template.arena().symbol(symbol)))
     }
 }
 
 /// The repetitions of one range.
-struct Loop<'c> {
-    control: &'c Control,
-    /// The variables that the range declares or assigns, with their names.
-    variables: Vec<(u32, String)>,
+struct Loop {
+    control: Control,
+    /// The variables that the range declares or assigns.
+    variables: SmallVec<[u32; 2]>,
     is_assignment: bool,
     /// How many variables there are before the body declares any.
     mark: usize,
 }
 
-impl<'c> Loop<'c> {
-    fn new(walker: &Walker<'_, '_>, control: &'c Control) -> Loop<'c> {
-        let (mut variables, mut is_assignment) = (Vec::new(), false);
-        if let NodeKind::Pipe(pipe) = &walker.template.node(control.pipe).kind {
+impl Loop {
+    fn new(walker: &Walker<'_, '_>, control: Control) -> Loop {
+        let (mut variables, mut is_assignment) = (SmallVec::new(), false);
+        let template = walker.template;
+        if let NodeKind::Pipe(pipe) = &template.node(control.pipe).kind {
             is_assignment = pipe.is_assignment;
-            variables.extend(pipe.variables.iter().filter_map(|id| match &walker.template.node(*id).kind {
-                NodeKind::Variable(variable) => Some((variable.symbol, variable.name.to_string())),
+            let declared = template.arena().nodes(pipe.variables).iter();
+            variables.extend(declared.filter_map(|id| match &template.node(*id).kind {
+                NodeKind::Variable(variable) => Some(variable.symbol),
                 _ => None,
             }));
         }
-        Loop { control, variables, is_assignment, mark: walker.variables.len() }
+        Loop { control, variables, is_assignment, mark: walker.execution.variables.len() }
     }
 
     fn refuse_two_variables(&self, walker: &Walker<'_, '_>, value: Option<&Value>) -> Res<()> {
@@ -230,10 +252,10 @@ impl<'c> Loop<'c> {
         let index = Slot::plain(index);
         match self.variables.as_slice() {
             [] => {}
-            [(symbol, name)] if self.is_assignment => walker.assign(*symbol, name, item.clone())?,
-            [(first, first_name), (second, second_name), ..] if self.is_assignment => {
-                walker.assign(*first, first_name, index)?;
-                walker.assign(*second, second_name, item.clone())?;
+            [symbol] if self.is_assignment => walker.assign(*symbol, item.clone())?,
+            [first, second, ..] if self.is_assignment => {
+                walker.assign(*first, index)?;
+                walker.assign(*second, item.clone())?;
             }
             variables => {
                 set_top(walker, 1, item.clone());
@@ -244,15 +266,16 @@ impl<'c> Loop<'c> {
         }
         walker.step()?;
         let flow = walker.walk(&item, self.control.list)?;
-        walker.variables.truncate(self.mark);
+        walker.execution.variables.truncate(self.mark);
         Ok(flow == Flow::Break)
     }
 }
 
 /// Gives the variable that was declared last, or the one before it, a value.
 fn set_top(walker: &mut Walker<'_, '_>, from_end: usize, value: Slot) {
-    let index = walker.variables.len().checked_sub(from_end);
-    if let Some((_, slot)) = index.and_then(|index| walker.variables.get_mut(index)) {
+    let variables = &mut walker.execution.variables;
+    let index = variables.len().checked_sub(from_end);
+    if let Some((_, slot)) = index.and_then(|index| variables.get_mut(index)) {
         *slot = value;
     }
 }

@@ -61,6 +61,10 @@ pub fn print(out: &mut Vec<u8>, value: &Value) {
         Value::Str(text) => out.extend_from_slice(text),
         // Writing to a vector cannot fail.
         Value::Int(_, number) => drop(write!(out, "{number}")),
+        // So long no exponent is printed; most numbers in values are of this kind.
+        Value::Float(number) if number.abs() < 1e6 && number.fract() == 0.0 && *number != 0.0 => {
+            drop(write!(out, "{}", *number as i64));
+        }
         Value::Float(number) => format_float(out, *number, b'g', None),
         value => printer::Printer::new(out).argument(value, 'v'),
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::flags::Flags;
 use super::scalar;
 use crate::limits::MAX_TEXT;
-use crate::value::{Kind, List, Map, Object, RED_ZONE, STACK_SEGMENT, Type, Value};
+use crate::value::{Complex, Kind, List, Map, Object, RED_ZONE, STACK_SEGMENT, Type, Value};
 
 /// Nesting beyond this is cut: Go would overflow its stack on a map that holds itself.
 const MAX_DEPTH: usize = 1000;
@@ -104,6 +104,20 @@ impl<'a> Printer<'a> {
         }
     }
 
+    fn complex(&mut self, value: &Value, number: Complex, verb: char) {
+        if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
+            return self.bad_verb(value, verb);
+        }
+        let plus = self.flags.plus;
+        self.write("(");
+        self.float(value, number.real, verb);
+        // The sign tells where the second number begins.
+        self.flags.plus = true;
+        self.float(value, number.imaginary, verb);
+        self.write("i)");
+        self.flags.plus = plus;
+    }
+
     fn string(&mut self, value: &Value, text: &[u8], verb: char) {
         let (out, flags) = (&mut *self.out, &self.flags);
         match verb {
@@ -196,6 +210,9 @@ impl<'a> Printer<'a> {
         }
         if let Some(underlying) = object.underlying() {
             return self.value(&underlying, verb, depth);
+        }
+        if let Some(number) = Complex::of(value) {
+            return self.complex(value, number, verb);
         }
         match object.ty() {
             Type::Pointer(_) if depth > 0 || object.is_nil() => self.pointer(value, verb),

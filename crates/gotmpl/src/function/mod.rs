@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 pub use error::FuncError;
 pub use host::{Call, Host};
 
@@ -117,7 +119,7 @@ impl fmt::Debug for Function {
 /// The functions that templates may call besides Go's built-ins. A function with a built-in's name
 /// takes its place.
 #[derive(Clone, Debug, Default)]
-pub struct FuncMap(HashMap<&'static str, Arc<Function>>);
+pub struct FuncMap(HashMap<&'static str, Arc<Function>, RandomState>);
 
 impl FuncMap {
     /// No functions.

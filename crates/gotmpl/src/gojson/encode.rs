@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::limits::{Limit, MAX_TEXT};
-use crate::value::{RED_ZONE, STACK_SEGMENT, Value};
+use crate::value::{Kind, RED_ZONE, STACK_SEGMENT, Value};
 
 /// How the text looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,15 +49,16 @@ impl Encoder {
             Value::Float(value) => return Err(format!("json: unsupported value: {}", infinite(*value))),
             Value::Str(text) => self.string(text),
             Value::List(list) if list.is_nil() => self.out.extend_from_slice(b"null"),
-            Value::List(list) => match list.as_bytes() {
-                Some(bytes) => self.string(STANDARD.encode(bytes).as_bytes()),
-                None => {
-                    let items = list.as_slice().unwrap_or_default();
-                    self.container(value, list.address(), [b'[', b']'], items.len(), |encoder, index| {
-                        items.get(index).map_or(Ok(()), |item| encoder.value(item))
-                    })?;
+            Value::List(list) => {
+                if let Some(bytes) = list.as_bytes() {
+                    self.string(STANDARD.encode(bytes).as_bytes());
+                    return Ok(());
                 }
-            },
+                let items = list.as_slice().unwrap_or_default();
+                self.container(value, list.address(), [b'[', b']'], items.len(), |encoder, index| {
+                    items.get(index).map_or(Ok(()), |item| encoder.value(item))
+                })?;
+            }
             Value::Map(map) if map.is_nil() => self.out.extend_from_slice(b"null"),
             Value::Map(map) => {
                 let entries = map.entries();
@@ -69,7 +70,21 @@ impl Encoder {
                 })?;
             }
             Value::Object(object) if object.is_nil() => self.out.extend_from_slice(b"null"),
-            Value::Object(object) => self.value(&object.to_plain())?,
+            Value::Object(object) if object.ty().kind() == Kind::Complex128 => {
+                return Err("json: unsupported type: complex128".into());
+            }
+            Value::Object(object) => match object.json() {
+                None => self.value(&object.to_plain())?,
+                Some(fields) => {
+                    let address = std::rc::Rc::as_ptr(object).cast::<()>() as usize;
+                    self.container(value, address, [b'{', b'}'], fields.len(), |encoder, index| {
+                        let Some((name, value)) = fields.get(index) else { return Ok(()) };
+                        encoder.string(name.as_bytes());
+                        encoder.out.extend_from_slice(if encoder.style.indented { b": " } else { b":" });
+                        encoder.value(value)
+                    })?;
+                }
+            },
         }
         Ok(())
     }

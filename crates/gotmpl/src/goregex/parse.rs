@@ -323,9 +323,10 @@ impl<'a> Parser<'a> {
             [b'\\', b'B', rest @ ..] => (Tree::Look(r"(?-u:\B)"), rest),
             [b'\\', b'C', ..] => return Err(RegexError::new(Code::Escape, b"\\C")),
             [b'\\', b'Q', rest @ ..] => return self.quoted(current, rest),
-            [b'\\', ..] => match class::escaped(rest)? {
-                Some((item, rest)) => (Tree::Class(Class::of(item, flags.fold_case)), rest),
-                None => {
+            [b'\\', ..] => {
+                if let Some((item, rest)) = class::escaped(rest)? {
+                    (Tree::Class(Class::of(item, flags.fold_case)), rest)
+                } else {
                     let (code, rest) = escape(rest)?;
                     match char::from_u32(code) {
                         Some(char) => (Tree::Literal { char, fold_case: flags.fold_case }, rest),
@@ -333,7 +334,7 @@ impl<'a> Parser<'a> {
                         None => (Tree::Class(Class::nothing()), rest),
                     }
                 }
-            },
+            }
             _ => return self.literal(current, rest),
         };
         current.branch.push(tree);

@@ -1,6 +1,7 @@
 //! Durations: their texts and their arithmetic.
 
 use std::fmt;
+use std::fmt::Write as _;
 
 /// Nanoseconds, Go's `time.Duration`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +42,10 @@ pub(super) fn quote(text: &[u8]) -> String {
         match byte {
             b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
             0x20..=0x7F => quoted.push(char::from(byte)),
-            _ => quoted.push_str(&format!("\\x{byte:02x}")),
+            _ => {
+                // Writing to a string can't fail.
+                let _ = write!(quoted, "\\x{byte:02x}");
+            }
         }
     }
     quoted.push('"');

@@ -85,8 +85,11 @@ const OFFSETS: [(&[u8], bool, bool, bool); 5] = [
     (b"07", false, false, false),
 ];
 
+/// A layout, split at an element.
+type Split<'l> = (&'l [u8], Element, &'l [u8], &'l [u8]);
+
 /// Splits a layout at its first element: the text before, the element with the bytes it takes, the text behind.
-pub(super) fn next(layout: &[u8]) -> Option<(&[u8], Element, &[u8], &[u8])> {
+pub(super) fn next(layout: &[u8]) -> Option<Split<'_>> {
     (0..layout.len()).find_map(|at| {
         let (before, rest) = layout.split_at(at);
         // `_2006` is an underscore and a year.

@@ -1,10 +1,10 @@
 //! From text to tokens.
 
-use std::borrow::Cow;
-
+use memchr::memmem::Finder;
 use unicode_general_category::{GeneralCategory, get_general_category};
 
 use super::Delims;
+use super::node::Span;
 use crate::format::first_rune;
 use crate::quote::{is_print, quote};
 
@@ -56,22 +56,31 @@ pub(super) enum Keyword {
     With,
 }
 
-/// A token in its place.
-#[derive(Clone, Debug)]
+/// A token in its place. It is copied for each look ahead, so what an error says is kept by the scanner.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Item<'a> {
     pub token: Token,
     pub position: usize,
     pub line: usize,
-    pub text: Cow<'a, [u8]>,
+    pub text: &'a [u8],
 }
 
 impl Item<'_> {
-    /// The token in an error.
+    /// The text, if all of it is UTF-8, as the text of names is.
+    pub fn utf8(&self) -> &str {
+        std::str::from_utf8(self.text).unwrap_or_default()
+    }
+
+    /// Where it stands: the bound of a text keeps that within 32 bits.
+    pub fn span(&self) -> Span {
+        self.position as u32..(self.position + self.text.len()) as u32
+    }
+
+    /// The token, which is not an error, in an error.
     pub fn describe(&self) -> String {
         match self.token {
             Token::Eof => "EOF".to_owned(),
-            Token::Error => String::from_utf8_lossy(&self.text).into_owned(),
-            Token::Keyword(_) => format!("<{}>", String::from_utf8_lossy(&self.text)),
+            Token::Keyword(_) => format!("<{}>", String::from_utf8_lossy(self.text)),
             _ if self.text.len() > 10 => {
                 let mut end = 0;
                 for _ in 0..10 {
@@ -79,7 +88,7 @@ impl Item<'_> {
                 }
                 format!("{}...", quote(self.text.get(..end).unwrap_or_default()))
             }
-            _ => quote(&self.text),
+            _ => quote(self.text),
         }
     }
 }
@@ -91,7 +100,7 @@ const RIGHT_COMMENT: &[u8] = b"*/";
 /// The scanner.
 pub(super) struct Lexer<'a> {
     input: &'a [u8],
-    left: &'a [u8],
+    left: Finder<'a>,
     right: &'a [u8],
     position: usize,
     /// Where the token being scanned began.
@@ -104,6 +113,8 @@ pub(super) struct Lexer<'a> {
     pub break_ok: bool,
     /// `continue` likewise.
     pub continue_ok: bool,
+    /// What was wrong, once there was an error.
+    failure: String,
 }
 
 /// What a step of the scanner gives: a token, or nothing yet.
@@ -113,7 +124,7 @@ impl<'a> Lexer<'a> {
     pub fn new(input: &'a [u8], delims: &'a Delims) -> Lexer<'a> {
         Lexer {
             input,
-            left: delims.left.as_bytes(),
+            left: Finder::new(&delims.left),
             right: delims.right.as_bytes(),
             position: 0,
             start: 0,
@@ -123,7 +134,13 @@ impl<'a> Lexer<'a> {
             inside_action: false,
             break_ok: true,
             continue_ok: true,
+            failure: String::new(),
         }
+    }
+
+    /// What the error says that ended the scan.
+    pub fn failure(&self) -> &str {
+        &self.failure
     }
 
     /// The next token.
@@ -168,8 +185,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn emit(&mut self, token: Token) -> Item<'a> {
-        let item =
-            Item { token, position: self.start, line: self.start_line, text: Cow::Borrowed(self.pending()) };
+        let item = Item { token, position: self.start, line: self.start_line, text: self.pending() };
         self.start = self.position;
         self.start_line = self.line;
         item
@@ -183,13 +199,13 @@ impl<'a> Lexer<'a> {
     }
 
     fn count_lines(&mut self) {
-        self.line += self.pending().iter().filter(|byte| **byte == b'\n').count();
+        self.line += memchr::memchr_iter(b'\n', self.pending()).count();
     }
 
     /// An error ends the scan.
     fn error(&mut self, message: impl Into<String>) -> Item<'a> {
-        let text = Cow::Owned(message.into().into_bytes());
-        let item = Item { token: Token::Error, position: self.start, line: self.start_line, text };
+        self.failure = message.into();
+        let item = Item { token: Token::Error, position: self.start, line: self.start_line, text: b"" };
         self.input = &[];
         self.start = 0;
         self.position = 0;
@@ -197,11 +213,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn text(&mut self) -> Step<'a> {
-        let Some(offset) = find(self.rest(), self.left) else {
+        let Some(offset) = self.left.find(self.rest()) else {
             self.position = self.input.len();
             if self.position == self.start {
                 let mut end = self.emit(Token::Eof);
-                end.text = Cow::Borrowed(b"EOF");
+                end.text = b"EOF";
                 return Some(end);
             }
             self.count_lines();
@@ -209,7 +225,7 @@ impl<'a> Lexer<'a> {
         };
         if offset > 0 {
             self.position += offset;
-            let after = self.input.get(self.position + self.left.len()..).unwrap_or_default();
+            let after = self.input.get(self.position + self.left.needle().len()..).unwrap_or_default();
             let trimmed = if has_left_trim_marker(after) {
                 self.pending().iter().rev().take_while(|byte| is_space(**byte)).count()
             } else {
@@ -228,7 +244,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn left_delim(&mut self) -> Step<'a> {
-        self.position += self.left.len();
+        self.position += self.left.needle().len();
         let marker = if has_left_trim_marker(self.rest()) { TRIM_MARKER_LEN } else { 0 };
         if self.rest().get(marker..).is_some_and(|rest| rest.starts_with(LEFT_COMMENT)) {
             self.position += marker;
@@ -245,7 +261,7 @@ impl<'a> Lexer<'a> {
 
     fn comment(&mut self) -> Step<'a> {
         self.position += LEFT_COMMENT.len();
-        let Some(offset) = find(self.rest(), RIGHT_COMMENT) else {
+        let Some(offset) = memchr::memmem::find(self.rest(), RIGHT_COMMENT) else {
             return Some(self.error("unclosed comment"));
         };
         self.position += offset + RIGHT_COMMENT.len();
@@ -372,10 +388,19 @@ impl<'a> Lexer<'a> {
         self.emit(Token::Space)
     }
 
-    fn identifier(&mut self) -> Item<'a> {
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.next();
+    fn skip_alphanumeric(&mut self) {
+        loop {
+            let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+            self.position += self.rest().iter().take_while(is_word).count();
+            match self.peek() {
+                Some(rune) if !rune.is_ascii() && is_alphanumeric(rune) => drop(self.next()),
+                _ => return,
+            }
         }
+    }
+
+    fn identifier(&mut self) -> Item<'a> {
+        self.skip_alphanumeric();
         if !self.at_terminator() {
             return self.bad_character();
         }
@@ -405,9 +430,7 @@ impl<'a> Lexer<'a> {
                 _ => self.emit(Token::Keyword(Keyword::Dot)),
             };
         }
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.next();
-        }
+        self.skip_alphanumeric();
         if !self.at_terminator() {
             return self.bad_character();
         }
@@ -441,13 +464,12 @@ impl<'a> Lexer<'a> {
     }
 
     fn raw_string(&mut self) -> Item<'a> {
-        loop {
-            match self.next() {
-                None => return self.error("unterminated raw quoted string"),
-                Some('`') => return self.emit(Token::RawString),
-                Some(_) => {}
-            }
-        }
+        let Some(length) = memchr::memchr(b'`', self.rest()) else {
+            return self.error("unterminated raw quoted string");
+        };
+        self.position += length + 1;
+        self.count_lines();
+        self.emit(Token::RawString)
     }
 
     fn number(&mut self) -> Item<'a> {
@@ -512,19 +534,6 @@ fn code_point(rune: char) -> String {
         format!("U+{:04X} '{rune}'", u32::from(rune))
     } else {
         format!("U+{:04X}", u32::from(rune))
-    }
-}
-
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    let (first, _) = what.split_first()?;
-    let mut from = 0;
-    loop {
-        let rest = text.get(from..)?;
-        let offset = rest.iter().position(|byte| byte == first)?;
-        if rest.get(offset..)?.starts_with(what) {
-            return Some(from + offset);
-        }
-        from += offset + 1;
     }
 }
 

@@ -1,5 +1,6 @@
 //! From text to templates.
 
+mod arena;
 mod lexer;
 mod node;
 mod number;
@@ -13,9 +14,10 @@ use std::sync::Arc;
 use crate::error::ParseError;
 use crate::function::FuncMap;
 
+pub(crate) use arena::Part;
 pub use node::Template;
-pub(crate) use node::{Callee, Control, ControlKeyword, NodeId, NodeKind};
-pub(crate) use number::{Ideal, Number, underscores_separate_digits};
+pub(crate) use node::{Callee, Control, ControlKeyword, Name, NodeId, NodeKind};
+pub(crate) use number::{Ideal, underscores_separate_digits};
 
 /// A template may have so many bytes.
 pub const MAX_TEXT: usize = 64 << 20;
@@ -60,7 +62,7 @@ impl Parsed {
 /// Parses a text.
 pub(crate) fn parse(
     name: &str,
-    text: &[u8],
+    text: Arc<[u8]>,
     functions: &FuncMap,
     delims: &Delims,
 ) -> Result<Parsed, ParseError> {

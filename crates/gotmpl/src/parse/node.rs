@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::number::Number;
+use super::arena::{Arena, Part};
 use super::text;
 use crate::exec::Builtin;
 use crate::function::Function;
@@ -17,38 +17,58 @@ pub(crate) struct NodeId(pub(super) u32);
 /// A node and where in the text it stands.
 #[derive(Debug)]
 pub(crate) struct Node {
-    pub position: usize,
+    /// In bytes: 32 bits hold the largest text.
+    pub position: u32,
     pub kind: NodeKind,
 }
 
 /// A part of the text.
-pub(crate) type Span = Range<usize>;
+pub(crate) type Span = Range<u32>;
 
-/// What a node is.
+/// A name in a chain of fields; a text has each name once.
+pub(crate) type Name = Arc<str>;
+
+/// What a node is. Everything of varying size lies in the [`Arena`], which makes nodes small.
 #[derive(Debug)]
 pub(crate) enum NodeKind {
-    List(Box<[NodeId]>),
+    List(Part<NodeId>),
     Text(Span),
-    Action { pipe: NodeId },
-    Control(Box<Control>),
-    Template { name: Arc<str>, pipe: Option<NodeId> },
+    Action {
+        pipe: NodeId,
+    },
+    Control(Control),
+    Template {
+        /// The index of its name.
+        name: u32,
+        pipe: Option<NodeId>,
+    },
     Break,
     Continue,
-    Pipe(Box<Pipe>),
-    Command(Box<[NodeId]>),
-    Identifier(Callee),
-    Field(Box<[Box<str>]>),
+    Pipe(Pipe),
+    Command(Part<NodeId>),
+    /// The index of a callee.
+    Identifier(u32),
+    Field(Part<Name>),
     Variable(Variable),
-    Chain { node: NodeId, fields: Box<[Box<str>]> },
+    Chain {
+        node: NodeId,
+        fields: Part<Name>,
+    },
     Dot,
     Nil,
     Bool(bool),
-    Number(Box<Number>),
-    String { literal: Span, value: Arc<[u8]> },
+    /// The index of a number.
+    Number(u32),
+    String {
+        /// As it was written.
+        literal: Span,
+        /// The index of what it means.
+        value: u32,
+    },
 }
 
 /// `if`, `range` or `with`.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Control {
     pub keyword: ControlKeyword,
     pub pipe: NodeId,
@@ -74,21 +94,19 @@ impl ControlKeyword {
 }
 
 /// Commands, and the variables that take their result.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Pipe {
     pub is_assignment: bool,
-    pub variables: Box<[NodeId]>,
-    pub commands: Box<[NodeId]>,
+    pub variables: Part<NodeId>,
+    pub commands: Part<NodeId>,
 }
 
 /// A variable and fields of it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Variable {
     /// The name's number within the template; 0 is `$`.
     pub symbol: u32,
-    /// The name with its dollar sign.
-    pub name: Box<str>,
-    pub fields: Box<[Box<str>]>,
+    pub fields: Part<Name>,
 }
 
 /// What a name in the place of a function means.
@@ -111,18 +129,22 @@ impl Callee {
 pub(crate) struct Source {
     /// The name of the text.
     pub name: Arc<str>,
-    pub text: Box<[u8]>,
+    pub text: Arc<[u8]>,
+}
+
+impl Source {
+    pub fn span(&self, span: &Span) -> &[u8] {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
 }
 
 /// One parsed template.
 pub struct Template {
     pub(super) name: Arc<str>,
     pub(super) source: Arc<Source>,
-    pub(super) nodes: Vec<Node>,
+    pub(super) arena: Arena,
     pub(super) root: NodeId,
 }
-
-static NOTHING: Node = Node { position: 0, kind: NodeKind::Nil };
 
 impl Template {
     /// The name by which it is called.
@@ -138,12 +160,16 @@ impl Template {
         self.root
     }
 
+    pub(crate) fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
     pub(crate) fn node(&self, id: NodeId) -> &Node {
-        self.nodes.get(id.0 as usize).unwrap_or(&NOTHING)
+        self.arena.node(id)
     }
 
     pub(crate) fn span(&self, span: &Span) -> &[u8] {
-        self.source.text.get(span.clone()).unwrap_or_default()
+        self.source.span(span)
     }
 
     /// The name of the text that the template was parsed from.
@@ -154,7 +180,7 @@ impl Template {
     /// The line, from 1, and the column in bytes, from 0, of a position.
     pub(crate) fn line_and_column(&self, position: usize) -> (usize, usize) {
         let before = self.source.text.get(..position).unwrap_or(&self.source.text);
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
         let column = before.iter().rev().take_while(|byte| **byte != b'\n').count();
         (line, column)
     }
@@ -162,7 +188,7 @@ impl Template {
     /// Whether there is nothing in it but space, comments and definitions.
     pub fn is_empty(&self) -> bool {
         match &self.node(self.root).kind {
-            NodeKind::List(nodes) => nodes.iter().all(|id| match &self.node(*id).kind {
+            NodeKind::List(nodes) => self.arena.nodes(*nodes).iter().all(|id| match &self.node(*id).kind {
                 NodeKind::Text(span) => crate::text::trim_space(self.span(span)).is_empty(),
                 _ => false,
             }),
@@ -183,6 +209,6 @@ impl Template {
 
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Template({}, {} nodes)", self.name, self.nodes.len())
+        write!(f, "Template({}, {} nodes)", self.name, self.arena.len())
     }
 }

@@ -1,6 +1,7 @@
 //! Number and character constants, by the rules of Go's `strconv`.
 
 use super::unquote::{Unquoted, unquote_char};
+use crate::value::Complex;
 
 /// A number constant: what it is as each type that can hold it.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +14,8 @@ pub struct Number {
     pub uint: Option<u64>,
     /// As a floating-point number.
     pub float: Option<f64>,
-    /// It is written as an imaginary or complex number. Such constants can be read, but there are no such values.
-    pub is_complex: bool,
+    /// As a complex number, if it is written as one.
+    pub complex: Option<Complex>,
 }
 
 /// What a constant is where nothing says which type is wanted.
@@ -26,8 +27,8 @@ pub enum Ideal {
     Int(i64),
     /// It does not fit an `int`.
     Overflow,
-    /// It is complex.
-    Complex,
+    /// A `complex128`: it was written with an `i`.
+    Complex(Complex),
 }
 
 impl Number {
@@ -47,7 +48,7 @@ impl Number {
             int: Some(code),
             uint: Some(code as u64),
             float: Some(code as f64),
-            is_complex: false,
+            complex: None,
         })
     }
 
@@ -71,7 +72,7 @@ impl Number {
     fn of_parts(text: &str, real: f64, imaginary: f64) -> Number {
         let float = (imaginary == 0.0).then_some(real);
         let (int, uint) = float.map_or((None, None), whole);
-        Number { text: text.into(), int, uint, float, is_complex: true }
+        Number { text: text.into(), int, uint, float, complex: Some(Complex { real, imaginary }) }
     }
 
     /// A number.
@@ -86,7 +87,7 @@ impl Number {
             int: parse_int(text),
             uint: parse_uint(text),
             float: None,
-            is_complex: false,
+            complex: None,
         };
         if number.int == Some(0) {
             number.uint = Some(0);
@@ -109,8 +110,8 @@ impl Number {
 
     /// The constant without a wanted type.
     pub fn ideal(&self) -> Ideal {
-        if self.is_complex {
-            return Ideal::Complex;
+        if let Some(complex) = self.complex {
+            return Ideal::Complex(complex);
         }
         let is_rune = self.text.starts_with('\'');
         let is_hex = self.text.len() > 2

@@ -1,9 +1,15 @@
 //! From tokens to templates: texts, actions, control structures, definitions.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
+use super::arena::{Arena, Part};
 use super::lexer::{Item, Keyword, Lexer, Token};
-use super::node::{Callee, Control, ControlKeyword, Node, NodeId, NodeKind, Source, Span, Template};
+use super::node::{Callee, Control, ControlKeyword, Name, Node, NodeId, NodeKind, Source, Span, Template};
 use super::unquote::unquote;
 use super::{Delims, MAX_DEPTH, MAX_TEXT, Parsed};
 use crate::error::ParseError;
@@ -14,7 +20,7 @@ use crate::value::{RED_ZONE, STACK_SEGMENT};
 
 pub(super) fn parse(
     name: &str,
-    text: &[u8],
+    text: Arc<[u8]>,
     functions: &FuncMap,
     delims: &Delims,
 ) -> Result<Parsed, ParseError> {
@@ -23,11 +29,19 @@ pub(super) fn parse(
         return Err(ParseError { template: name.to_owned(), line: 1, message });
     }
     let name: Arc<str> = Arc::from(name);
-    let source = Arc::new(Source { name: name.clone(), text: text.into() });
-    let mut lexer = Lexer::new(text, delims);
+    let source = Arc::new(Source { name: name.clone(), text: text.clone() });
+    let mut lexer = Lexer::new(&text, delims);
     lexer.break_ok = functions.get("break").is_none();
     lexer.continue_ok = functions.get("continue").is_none();
-    let mut shared = Shared { lexer, functions, source, templates: Vec::new(), depth: 0 };
+    let mut shared = Shared {
+        lexer,
+        functions,
+        source,
+        templates: Vec::new(),
+        names: HashSet::default(),
+        texts: HashSet::default(),
+        depth: 0,
+    };
     let mut parser = Parser::new(&mut shared, name);
     let root = parser.file()?;
     parser.finish(root)?;
@@ -40,6 +54,10 @@ pub(super) struct Shared<'a> {
     pub functions: &'a FuncMap,
     source: Arc<Source>,
     templates: Vec<Template>,
+    /// The names of fields so far.
+    names: HashSet<Name, RandomState>,
+    /// The texts of literals so far.
+    texts: HashSet<Arc<[u8]>, RandomState>,
     /// How many control structures are open.
     depth: usize,
 }
@@ -48,14 +66,12 @@ pub(super) struct Shared<'a> {
 pub(super) struct Parser<'s, 'a> {
     pub shared: &'s mut Shared<'a>,
     name: Arc<str>,
-    nodes: Vec<Node>,
+    pub arena: Arena,
     /// The last token, and tokens that were put back.
     lookahead: [Item<'a>; 3],
     put_back: usize,
     /// The variables that are defined, innermost last.
-    pub variables: Vec<Box<str>>,
-    /// The names of all variables, to number them.
-    pub symbols: Vec<Box<str>>,
+    pub variables: Vec<u32>,
     /// The line on which the action began, or 0 outside of one.
     action_line: usize,
     range_depth: usize,
@@ -80,15 +96,16 @@ impl Element {
 
 impl<'s, 'a> Parser<'s, 'a> {
     fn new(shared: &'s mut Shared<'a>, name: Arc<str>) -> Parser<'s, 'a> {
-        let none = || Item { token: Token::Eof, position: 0, line: 0, text: b"".into() };
+        let none = Item { token: Token::Eof, position: 0, line: 0, text: b"" };
+        let mut arena = Arena::default();
+        let dollar = arena.add_symbol("$");
         Parser {
             shared,
             name,
-            nodes: Vec::new(),
-            lookahead: [none(), none(), none()],
+            arena,
+            lookahead: [none; 3],
             put_back: 0,
-            variables: vec!["$".into()],
-            symbols: vec!["$".into()],
+            variables: vec![dollar],
             action_line: 0,
             range_depth: 0,
             paren_depth: 0,
@@ -103,7 +120,7 @@ impl<'s, 'a> Parser<'s, 'a> {
         } else {
             self.lookahead[0] = self.shared.lexer.next_item();
         }
-        self.lookahead.get(self.put_back).unwrap_or(&self.lookahead[0]).clone()
+        *self.lookahead.get(self.put_back).unwrap_or(&self.lookahead[0])
     }
 
     pub fn backup(&mut self) {
@@ -163,12 +180,12 @@ impl<'s, 'a> Parser<'s, 'a> {
         if item.token != Token::Error {
             return self.error(format!("unexpected {} in {context}", item.describe()));
         }
-        let mut message = item.describe();
+        let mut message = self.shared.lexer.failure().to_owned();
         if self.action_line != 0 && self.action_line != item.line {
             // Not "action in action".
             let within = if message.ends_with(" action") { "" } else { " in action" };
-            message
-                .push_str(&format!("{within} started at {}:{}", self.shared.source.name, self.action_line));
+            message =
+                format!("{message}{within} started at {}:{}", self.shared.source.name, self.action_line);
         }
         self.error(message)
     }
@@ -176,30 +193,53 @@ impl<'s, 'a> Parser<'s, 'a> {
     // Nodes.
 
     pub fn add(&mut self, position: usize, kind: NodeKind) -> NodeId {
-        // The text's bound keeps the number of nodes within 32 bits.
-        let id = NodeId(self.nodes.len() as u32);
-        self.nodes.push(Node { position, kind });
-        id
+        self.arena.add(position, kind)
     }
 
-    pub fn node(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(id.0 as usize)
+    pub fn node(&self, id: NodeId) -> &Node {
+        self.arena.node(id)
     }
 
-    pub fn callee(&self, name: &str) -> Option<Callee> {
-        match self.shared.functions.get(name) {
-            Some(function) => Some(Callee::Function(function.clone())),
-            None => builtin(name).map(Callee::Builtin),
+    fn add_list(&mut self, position: usize, nodes: &[NodeId]) -> NodeId {
+        let nodes = self.arena.add_nodes(nodes);
+        self.add(position, NodeKind::List(nodes))
+    }
+
+    /// The names in a field token: `.a`.
+    pub fn field_names(&mut self, text: &str) -> Vec<Name> {
+        text.split('.').skip(1).map(|name| once(&mut self.shared.names, name)).collect()
+    }
+
+    /// The same, added to the arena.
+    pub fn field(&mut self, text: &str) -> Part<Name> {
+        let names = &mut self.shared.names;
+        self.arena.add_names(text.split('.').skip(1).map(|name| once(names, name)))
+    }
+
+    /// The one copy of a literal's text.
+    pub fn shared_text(&mut self, text: &[u8]) -> Arc<[u8]> {
+        once(&mut self.shared.texts, text)
+    }
+
+    /// The index of what a name in the place of a function means, if it means something.
+    pub fn callee(&mut self, name: &str) -> Option<u32> {
+        if let Some(known) = self.arena.callee_named(name) {
+            return Some(known);
         }
+        let callee = match self.shared.functions.get(name) {
+            Some(function) => Callee::Function(function.clone()),
+            None => Callee::Builtin(builtin(name)?),
+        };
+        Some(self.arena.add_callee(callee))
     }
 
     pub fn source_text(&self, span: &Span) -> &[u8] {
-        self.shared.source.text.get(span.clone()).unwrap_or_default()
+        self.shared.source.span(span)
     }
 
     /// The text of a string token.
-    pub fn unquote(&self, item: &Item<'_>) -> Result<Vec<u8>, ParseError> {
-        unquote(&item.text).ok_or_else(|| self.error("invalid syntax"))
+    pub fn unquote<'t>(&self, item: &Item<'t>) -> Result<Cow<'t, [u8]>, ParseError> {
+        unquote(item.text).ok_or_else(|| self.error("invalid syntax"))
     }
 
     // Grammar.
@@ -222,7 +262,7 @@ impl<'s, 'a> Parser<'s, 'a> {
                 end => return Err(self.error(format!("unexpected {}", end.describe()))),
             }
         }
-        Ok(self.add(position, NodeKind::List(nodes.into())))
+        Ok(self.add_list(position, &nodes))
     }
 
     fn definition(mut self) -> Result<(), ParseError> {
@@ -246,8 +286,9 @@ impl<'s, 'a> Parser<'s, 'a> {
     fn finish(self, root: NodeId) -> Result<(), ParseError> {
         let twice =
             self.error(format!("template: multiple definition of template {}", quote(self.name.as_bytes())));
-        let template =
-            Template { name: self.name, source: self.shared.source.clone(), nodes: self.nodes, root };
+        let mut arena = self.arena;
+        arena.shrink();
+        let template = Template { name: self.name, source: self.shared.source.clone(), arena, root };
         let templates = &mut self.shared.templates;
         match templates.iter_mut().find(|other| other.name() == template.name()) {
             None => templates.push(template),
@@ -265,7 +306,7 @@ impl<'s, 'a> Parser<'s, 'a> {
         while self.peek_non_space().token != Token::Eof {
             match self.text_or_action()? {
                 Element::Node(node) => nodes.push(node),
-                end => return Ok((self.add(position, NodeKind::List(nodes.into())), end)),
+                end => return Ok((self.add_list(position, &nodes), end)),
             }
         }
         Err(self.error("unexpected EOF"))
@@ -275,7 +316,7 @@ impl<'s, 'a> Parser<'s, 'a> {
         let item = self.next_non_space();
         match item.token {
             Token::Text => {
-                let span = item.position..item.position + item.text.len();
+                let span = item.span();
                 Ok(Element::Node(self.add(item.position, NodeKind::Text(span))))
             }
             Token::LeftDelim => {
@@ -348,8 +389,8 @@ impl<'s, 'a> Parser<'s, 'a> {
             _ => None,
         };
         self.variables.truncate(visible);
-        let position = self.node(pipe).map_or(0, |node| node.position);
-        Ok(self.add(position, NodeKind::Control(Box::new(Control { keyword, pipe, list, otherwise }))))
+        let position = self.node(pipe).position as usize;
+        Ok(self.add(position, NodeKind::Control(Control { keyword, pipe, list, otherwise })))
     }
 
     /// What follows an `else`: a list, or for `else if` and `else with` a control structure that ends
@@ -363,7 +404,7 @@ impl<'s, 'a> Parser<'s, 'a> {
         if chained != Token::Error && self.peek().token == chained {
             self.next();
             let inner = self.control(keyword)?;
-            return Ok(self.add(position, NodeKind::List([inner].into())));
+            return Ok(self.add_list(position, &[inner]));
         }
         match self.list()? {
             (list, Element::End) => Ok(list),
@@ -395,6 +436,7 @@ impl<'s, 'a> Parser<'s, 'a> {
             block.finish(root)
         })?;
         self.shared.depth -= 1;
+        let name = self.arena.add_name(name);
         Ok(self.add(item.position, NodeKind::Template { name, pipe: Some(pipe) }))
     }
 
@@ -407,6 +449,7 @@ impl<'s, 'a> Parser<'s, 'a> {
             self.backup();
             pipe = Some(self.pipeline(CONTEXT, Token::RightDelim)?);
         }
+        let name = self.arena.add_name(name);
         Ok(self.add(item.position, NodeKind::Template { name, pipe }))
     }
 
@@ -416,4 +459,17 @@ impl<'s, 'a> Parser<'s, 'a> {
             _ => Err(self.unexpected(item, context)),
         }
     }
+}
+
+/// The copy of something that a set has, which it gets if it has none.
+fn once<T: ?Sized + Eq + Hash>(known: &mut HashSet<Arc<T>, RandomState>, wanted: &T) -> Arc<T>
+where
+    Arc<T>: for<'t> From<&'t T>,
+{
+    if let Some(shared) = known.get(wanted) {
+        return shared.clone();
+    }
+    let shared: Arc<T> = wanted.into();
+    known.insert(shared.clone());
+    shared
 }

@@ -1,8 +1,11 @@
 //! Pipelines, commands and operands.
 
+use smallvec::SmallVec;
+
 use super::MAX_DEPTH;
+use super::arena::Part;
 use super::lexer::{Item, Keyword, Token};
-use super::node::{NodeId, NodeKind, Pipe, Variable};
+use super::node::{Name, NodeId, NodeKind, Pipe, Variable};
 use super::number::Number;
 use super::parser::Parser;
 use crate::error::ParseError;
@@ -14,7 +17,7 @@ impl<'a> Parser<'_, 'a> {
     pub(super) fn pipeline(&mut self, context: &str, end: Token) -> Result<NodeId, ParseError> {
         let position = self.peek_non_space().position;
         let (variables, is_assignment) = self.declarations(context)?;
-        let mut commands = Vec::new();
+        let mut commands: SmallVec<[NodeId; 8]> = SmallVec::new();
         loop {
             let item = self.next_non_space();
             match item.token {
@@ -37,13 +40,13 @@ impl<'a> Parser<'_, 'a> {
             }
         }
         self.check_pipeline(&commands, context)?;
-        let pipe = Pipe { is_assignment, variables: variables.into(), commands: commands.into() };
-        Ok(self.add(position, NodeKind::Pipe(Box::new(pipe))))
+        let (variables, commands) = (self.arena.add_nodes(&variables), self.arena.add_nodes(&commands));
+        Ok(self.add(position, NodeKind::Pipe(Pipe { is_assignment, variables, commands })))
     }
 
     /// `$x :=`, `$x =`, and in a range `$i, $x :=`.
-    fn declarations(&mut self, context: &str) -> Result<(Vec<NodeId>, bool), ParseError> {
-        let mut variables = Vec::new();
+    fn declarations(&mut self, context: &str) -> Result<(SmallVec<[NodeId; 2]>, bool), ParseError> {
+        let mut variables = SmallVec::new();
         loop {
             let variable = self.peek_non_space();
             if variable.token != Token::Variable {
@@ -85,9 +88,9 @@ impl<'a> Parser<'_, 'a> {
     }
 
     fn declare(&mut self, item: &Item<'a>) -> NodeId {
-        let name: Box<str> = String::from_utf8_lossy(&item.text).into();
-        self.variables.push(name);
-        self.variable(item.position, &item.text)
+        let symbol = self.arena.add_symbol(item.utf8());
+        self.variables.push(symbol);
+        self.variable(item.position, symbol)
     }
 
     fn check_pipeline(&mut self, commands: &[NodeId], context: &str) -> Result<(), ParseError> {
@@ -95,9 +98,9 @@ impl<'a> Parser<'_, 'a> {
             return Err(self.error(format!("missing value for {context}")));
         }
         for (index, command) in commands.iter().enumerate().skip(1) {
-            let first = match self.node(*command).map(|node| &node.kind) {
-                Some(NodeKind::Command(args)) => {
-                    args.first().and_then(|first| self.node(*first)).map(|node| &node.kind)
+            let first = match &self.node(*command).kind {
+                NodeKind::Command(args) => {
+                    self.arena.nodes(*args).first().map(|first| &self.node(*first).kind)
                 }
                 _ => None,
             };
@@ -118,7 +121,7 @@ impl<'a> Parser<'_, 'a> {
     /// Operands up to a bar, which is read, or an end, which is not.
     fn command(&mut self) -> Result<NodeId, ParseError> {
         let position = self.peek_non_space().position;
-        let mut args = Vec::new();
+        let mut args: SmallVec<[NodeId; 8]> = SmallVec::new();
         loop {
             self.peek_non_space();
             args.extend(self.operand()?);
@@ -136,7 +139,8 @@ impl<'a> Parser<'_, 'a> {
         if args.is_empty() {
             return Err(self.error("empty command"));
         }
-        Ok(self.add(position, NodeKind::Command(args.into())))
+        let args = self.arena.add_nodes(&args);
+        Ok(self.add(position, NodeKind::Command(args)))
     }
 
     /// A term and fields of it; nothing if what follows is not a term.
@@ -147,69 +151,74 @@ impl<'a> Parser<'_, 'a> {
             return Ok(Some(term));
         }
         let position = first.position;
-        let mut fields: Vec<Box<str>> = Vec::new();
+        let mut fields: Vec<Name> = Vec::new();
         while self.peek().token == Token::Field {
-            fields.extend(split_fields(&self.next().text));
+            let item = self.next();
+            fields.extend(self.field_names(item.utf8()));
         }
-        let kind = match self.node(term).map(|node| &node.kind) {
-            Some(NodeKind::Field(names)) => NodeKind::Field(names.iter().cloned().chain(fields).collect()),
-            Some(NodeKind::Variable(Variable { symbol, name, fields: names })) => {
-                NodeKind::Variable(Variable {
-                    symbol: *symbol,
-                    name: name.clone(),
-                    fields: names.iter().cloned().chain(fields).collect(),
-                })
+        let kind = match self.node(term).kind {
+            NodeKind::Field(names) => NodeKind::Field(self.more_names(names, fields)),
+            NodeKind::Variable(Variable { symbol, fields: names }) => {
+                NodeKind::Variable(Variable { symbol, fields: self.more_names(names, fields) })
             }
-            Some(
-                NodeKind::Bool(_)
-                | NodeKind::String { .. }
-                | NodeKind::Number(_)
-                | NodeKind::Nil
-                | NodeKind::Dot,
-            ) => {
+            NodeKind::Bool(_)
+            | NodeKind::String { .. }
+            | NodeKind::Number(_)
+            | NodeKind::Nil
+            | NodeKind::Dot => {
                 return Err(self.error(format!("unexpected . after term {}", quote(&self.literal(term)))));
             }
-            _ => NodeKind::Chain { node: term, fields: fields.into() },
+            _ => NodeKind::Chain { node: term, fields: self.arena.add_names(fields) },
         };
         Ok(Some(self.add(position, kind)))
     }
 
+    /// Names with others behind them.
+    fn more_names(&mut self, before: Part<Name>, names: Vec<Name>) -> Part<Name> {
+        let before = self.arena.names(before).to_vec();
+        self.arena.add_names(before.into_iter().chain(names))
+    }
+
     /// The text of a literal.
     fn literal(&self, id: NodeId) -> Vec<u8> {
-        match self.node(id).map(|node| &node.kind) {
-            Some(NodeKind::Bool(value)) => value.to_string().into_bytes(),
-            Some(NodeKind::Number(number)) => number.text.as_bytes().to_vec(),
-            Some(NodeKind::String { literal, .. }) => self.source_text(literal).to_vec(),
-            Some(NodeKind::Nil) => b"nil".to_vec(),
+        match &self.node(id).kind {
+            NodeKind::Bool(value) => value.to_string().into_bytes(),
+            NodeKind::Number(number) => {
+                self.arena.number(*number).map(|number| number.text.as_bytes().to_vec()).unwrap_or_default()
+            }
+            NodeKind::String { literal, .. } => self.source_text(literal).to_vec(),
+            NodeKind::Nil => b"nil".to_vec(),
             _ => b".".to_vec(),
         }
     }
 
     fn term(&mut self) -> Result<Option<NodeId>, ParseError> {
         let item = self.next_non_space();
-        let text = String::from_utf8_lossy(&item.text);
+        let text = |item: &Item<'_>| String::from_utf8_lossy(item.text).into_owned();
         let kind = match item.token {
-            Token::Identifier => match self.callee(&text) {
+            Token::Identifier => match self.callee(item.utf8()) {
                 Some(callee) => NodeKind::Identifier(callee),
-                None => return Err(self.error(format!("function {} not defined", quote(&item.text)))),
+                None => return Err(self.error(format!("function {} not defined", quote(item.text)))),
             },
             Token::Keyword(Keyword::Dot) => NodeKind::Dot,
             Token::Keyword(Keyword::Nil) => NodeKind::Nil,
             Token::Variable => {
-                if !self.variables.iter().any(|variable| **variable == *text) {
-                    return Err(self.error(format!("undefined variable {}", quote(&item.text))));
-                }
-                return Ok(Some(self.variable(item.position, &item.text)));
+                let is_it = |symbol: &&u32| self.arena.symbol(**symbol) == item.utf8();
+                let Some(symbol) = self.variables.iter().rev().find(is_it).copied() else {
+                    return Err(self.error(format!("undefined variable {}", quote(item.text))));
+                };
+                return Ok(Some(self.variable(item.position, symbol)));
             }
-            Token::Field => NodeKind::Field(split_fields(&item.text).collect()),
+            Token::Field => NodeKind::Field(self.field(item.utf8())),
             Token::Bool => NodeKind::Bool(*item.text == *b"true"),
-            Token::CharConstant => self.number(Number::character(&text))?,
-            Token::Number => self.number(Number::parse(&text))?,
-            Token::Complex => self.number(Number::complex(&text))?,
+            Token::CharConstant => self.number(Number::character(&text(&item)))?,
+            Token::Number => self.number(Number::parse(&text(&item)))?,
+            Token::Complex => self.number(Number::complex(&text(&item)))?,
             Token::LeftParen => return self.parenthesized().map(Some),
             Token::String | Token::RawString => {
-                let value = self.unquote(&item)?.into();
-                NodeKind::String { literal: item.position..item.position + item.text.len(), value }
+                let value = self.unquote(&item)?;
+                let value = self.shared_text(&value);
+                NodeKind::String { literal: item.span(), value: self.arena.add_text(value) }
             }
             _ => {
                 self.backup();
@@ -219,8 +228,9 @@ impl<'a> Parser<'_, 'a> {
         Ok(Some(self.add(item.position, kind)))
     }
 
-    fn number(&self, number: Result<Number, String>) -> Result<NodeKind, ParseError> {
-        number.map(|number| NodeKind::Number(Box::new(number))).map_err(|message| self.error(message))
+    fn number(&mut self, number: Result<Number, String>) -> Result<NodeKind, ParseError> {
+        let number = number.map_err(|message| self.error(message))?;
+        Ok(NodeKind::Number(self.arena.add_number(number)))
     }
 
     fn parenthesized(&mut self) -> Result<NodeId, ParseError> {
@@ -235,21 +245,7 @@ impl<'a> Parser<'_, 'a> {
         Ok(pipe)
     }
 
-    fn variable(&mut self, position: usize, name: &[u8]) -> NodeId {
-        let name: Box<str> = String::from_utf8_lossy(name).into();
-        let symbol = match self.symbols.iter().position(|symbol| *symbol == name) {
-            Some(symbol) => symbol,
-            None => {
-                self.symbols.push(name.clone());
-                self.symbols.len() - 1
-            }
-        } as u32;
-        self.add(position, NodeKind::Variable(Variable { symbol, name, fields: [].into() }))
+    fn variable(&mut self, position: usize, symbol: u32) -> NodeId {
+        self.add(position, NodeKind::Variable(Variable { symbol, fields: Part::default() }))
     }
-}
-
-/// The names in a field token: `.a`.
-fn split_fields(text: &[u8]) -> impl Iterator<Item = Box<str>> {
-    let text = String::from_utf8_lossy(text).into_owned();
-    text.split('.').skip(1).map(Box::from).collect::<Vec<_>>().into_iter()
 }

@@ -1,18 +1,20 @@
 //! Nodes as text, as Go's `Node.String` writes them.
 
-use super::node::{Control, Node, NodeId, NodeKind, Pipe, Template, Variable};
+use super::arena::{Arena, Part};
+use super::node::{Callee, Control, Name, Node, NodeId, NodeKind, Pipe, Template};
 use crate::quote::quote;
 use crate::value::{RED_ZONE, STACK_SEGMENT};
 
 /// The text of a node.
 pub(super) fn node_text(template: &Template, id: NodeId, quote_texts: bool) -> Vec<u8> {
-    let mut writer = Writer { template, quote_texts, out: Vec::new() };
+    let mut writer = Writer { template, arena: template.arena(), quote_texts, out: Vec::new() };
     writer.node(id);
     writer.out
 }
 
 struct Writer<'a> {
     template: &'a Template,
+    arena: &'a Arena,
     quote_texts: bool,
     out: Vec<u8>,
 }
@@ -29,7 +31,7 @@ impl<'a> Writer<'a> {
 
     fn kind(&mut self, kind: &'a NodeKind) {
         match kind {
-            NodeKind::List(nodes) => nodes.iter().for_each(|id| self.node(*id)),
+            NodeKind::List(nodes) => self.arena.nodes(*nodes).iter().for_each(|id| self.node(*id)),
             NodeKind::Text(span) => {
                 let text = self.template.span(span);
                 if self.quote_texts {
@@ -46,7 +48,7 @@ impl<'a> Writer<'a> {
             NodeKind::Control(control) => self.control(control),
             NodeKind::Template { name, pipe } => {
                 self.write("{{template ");
-                self.write(&quote(name.as_bytes()));
+                self.write(&quote(self.arena.name(*name).as_bytes()));
                 if let Some(pipe) = pipe {
                     self.write(" ");
                     self.node(*pipe);
@@ -57,27 +59,29 @@ impl<'a> Writer<'a> {
             NodeKind::Continue => self.write("{{continue}}"),
             NodeKind::Pipe(pipe) => self.pipe(pipe),
             NodeKind::Command(args) => {
-                for (index, arg) in args.iter().enumerate() {
+                for (index, arg) in self.arena.nodes(*args).iter().enumerate() {
                     if index > 0 {
                         self.write(" ");
                     }
                     self.operand(*arg);
                 }
             }
-            NodeKind::Identifier(callee) => self.write(callee.name()),
-            NodeKind::Field(fields) => self.fields(fields),
-            NodeKind::Variable(Variable { name, fields, .. }) => {
-                self.write(name);
-                self.fields(fields);
+            NodeKind::Identifier(callee) => self.write(self.arena.callee(*callee).map_or("", Callee::name)),
+            NodeKind::Field(fields) => self.fields(*fields),
+            NodeKind::Variable(variable) => {
+                self.write(self.arena.symbol(variable.symbol));
+                self.fields(variable.fields);
             }
             NodeKind::Chain { node, fields } => {
                 self.operand(*node);
-                self.fields(fields);
+                self.fields(*fields);
             }
             NodeKind::Dot => self.write("."),
             NodeKind::Nil => self.write("nil"),
             NodeKind::Bool(value) => self.write(if *value { "true" } else { "false" }),
-            NodeKind::Number(number) => self.write(&number.text),
+            NodeKind::Number(number) => {
+                self.write(self.arena.number(*number).map_or("", |number| &number.text));
+            }
             NodeKind::String { literal, .. } => self.out.extend_from_slice(self.template.span(literal)),
         }
     }
@@ -97,7 +101,7 @@ impl<'a> Writer<'a> {
     }
 
     fn pipe(&mut self, pipe: &Pipe) {
-        for (index, variable) in pipe.variables.iter().enumerate() {
+        for (index, variable) in self.arena.nodes(pipe.variables).iter().enumerate() {
             if index > 0 {
                 self.write(", ");
             }
@@ -106,7 +110,7 @@ impl<'a> Writer<'a> {
         if !pipe.variables.is_empty() {
             self.write(if pipe.is_assignment { " = " } else { " := " });
         }
-        for (index, command) in pipe.commands.iter().enumerate() {
+        for (index, command) in self.arena.nodes(pipe.commands).iter().enumerate() {
             if index > 0 {
                 self.write(" | ");
             }
@@ -125,8 +129,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn fields(&mut self, fields: &[Box<str>]) {
-        for field in fields {
+    fn fields(&mut self, fields: Part<Name>) {
+        for field in self.arena.names(fields) {
             self.write(".");
             self.write(field);
         }

@@ -1,5 +1,7 @@
 //! Go's string literals.
 
+use std::borrow::Cow;
+
 use crate::format::first_rune;
 
 /// One character of a literal.
@@ -12,9 +14,12 @@ pub(super) enum Unquoted {
 }
 
 /// `strconv.Unquote` of a literal in double quotes or backquotes.
-pub(super) fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unquote(literal: &[u8]) -> Option<Cow<'_, [u8]>> {
     match literal {
+        [b'`', body @ .., b'`'] if !body.contains(&b'\r') => Some(Cow::Borrowed(body)),
         [b'`', body @ .., b'`'] => Some(body.iter().copied().filter(|byte| *byte != b'\r').collect()),
+        // Most have no escape, and nothing else that needs a closer look.
+        [b'"', body @ .., b'"'] if body.iter().all(|byte| is_plain(*byte)) => Some(Cow::Borrowed(body)),
         [b'"', body @ .., b'"'] => {
             let mut out = Vec::with_capacity(body.len());
             let mut rest = body;
@@ -26,10 +31,14 @@ pub(super) fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
                 }
                 rest = tail;
             }
-            Some(out)
+            Some(Cow::Owned(out))
         }
         _ => None,
     }
+}
+
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 /// `strconv.UnquoteChar`: the first character, and what follows it.

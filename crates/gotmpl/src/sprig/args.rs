@@ -24,6 +24,11 @@ pub(super) fn text(args: &[Value], index: usize) -> Str {
     any(args, index).as_str().cloned().unwrap_or_default()
 }
 
+/// The bytes of a string argument.
+pub(super) fn bytes(args: &[Value], index: usize) -> &[u8] {
+    any(args, index).as_str().map_or(b"", |text| text.as_bytes())
+}
+
 /// An integer argument.
 pub(super) fn int(args: &[Value], index: usize) -> i64 {
     match any(args, index) {

@@ -122,6 +122,9 @@ fn issue(request: &Request, key: &Key, issuer: &Issuer<'_>) -> Outcome {
     Ok(Value::object(Pair { cert: cert.into(), key: key.into() }))
 }
 
+/// Nanoseconds.
+const DAY: i64 = 24 * 3600 * 1_000_000_000;
+
 /// The name is the first argument, the number of days the one at `days`.
 fn request(args: &[Value], addresses: &Value, names: &Value, days: usize) -> Result<Request, FuncError> {
     let items = |value: &Value| value.as_list().map(List::to_vec).unwrap_or_default();
@@ -134,8 +137,7 @@ fn request(args: &[Value], addresses: &Value, names: &Value, days: usize) -> Res
         })
         .collect::<Result<_, _>>()?;
     let now = Time::now();
-    const HOUR: i64 = 3600 * 1_000_000_000;
-    let validity = Duration((24 * HOUR).wrapping_mul(int(args, days)));
+    let validity = Duration(DAY.wrapping_mul(int(args, days)));
     Ok(Request {
         common_name: text(args, 0).to_vec(),
         addresses,

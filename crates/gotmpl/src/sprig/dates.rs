@@ -94,14 +94,14 @@ fn saturated(text: &[u8]) -> i64 {
 
 /// In the largest unit that it exceeds: `3mo`, `5d`.
 fn duration_round(_: &mut Call<'_>, args: &[Value]) -> Outcome {
+    const SECOND: u64 = 1_000_000_000;
+    const HOUR: u64 = 3600 * SECOND;
     let duration = match any(args, 0) {
         Value::Str(text) => Duration::parse(text).unwrap_or_default(),
         Value::Int(IntKind::Int64, value) => Duration(*value),
         value => value.downcast::<Time>().map(|then| Time::now().since(then)).unwrap_or_default(),
     };
     let seconds = duration.0.unsigned_abs();
-    const SECOND: u64 = 1_000_000_000;
-    const HOUR: u64 = 3600 * SECOND;
     let units = [
         (365 * 24 * HOUR, "y"),
         (30 * 24 * HOUR, "mo"),

@@ -122,14 +122,12 @@ fn power_of_ten(exponent: i64) -> f64 {
     }
 }
 
-/// The numbers from `start` on, before `stop`.
-fn steps(call: &mut Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, FuncError> {
+/// The numbers from `start` on, before `end`.
+fn steps(call: &mut Call<'_>, start: i64, end: i64, step: i64) -> Result<Vec<i64>, FuncError> {
     let count = match step {
-        1.. if start < stop => {
-            (i128::from(stop) - i128::from(start) + i128::from(step) - 1) / i128::from(step)
-        }
-        ..=-1 if stop < start => {
-            (i128::from(start) - i128::from(stop) - i128::from(step) - 1) / -i128::from(step)
+        1.. if start < end => (i128::from(end) - i128::from(start) + i128::from(step) - 1) / i128::from(step),
+        ..=-1 if end < start => {
+            (i128::from(start) - i128::from(end) - i128::from(step) - 1) / -i128::from(step)
         }
         _ => 0,
     };
@@ -141,8 +139,8 @@ fn steps(call: &mut Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i6
 
 const INTS: Type = Type::Slice(&Type::INT);
 
-fn range(call: &mut Call<'_>, start: i64, stop: i64, step: i64) -> Outcome {
-    let values = steps(call, start, stop, step)?.into_iter().map(Value::int).collect();
+fn range(call: &mut Call<'_>, start: i64, end: i64, step: i64) -> Outcome {
+    let values = steps(call, start, end, step)?.into_iter().map(Value::int).collect();
     Ok(Value::List(List::typed(INTS, values)))
 }
 

@@ -1,11 +1,11 @@
 //! Strings. Go counts them in bytes, and so do all lengths and places here.
 
-use super::args::{Outcome, any, check_items, check_size, int, text};
+use super::args::{Outcome, any, bytes, check_items, check_size, int, text};
 use super::print::strval;
 use super::{runes, words};
-use crate::format::to_bytes;
+use crate::format::{first_rune, print};
 use crate::function::{Call, FuncError, Function};
-use crate::quote::quote;
+use crate::quote::append_quoted;
 use crate::value::{List, Map, Str, Type, Value};
 
 const TEXT: Type = Type::String;
@@ -17,10 +17,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("abbrevboth", &[INT, INT, TEXT], |_, args| {
         Ok(Value::str(abbrev(&text(args, 2), int(args, 0), int(args, 1))))
     }),
-    Function::new("trunc", &[INT, TEXT], |_, args| Ok(Value::str(trunc(&text(args, 1), int(args, 0))))),
-    Function::new("trim", &[TEXT], |_, args| Ok(Value::str(trim_space(&text(args, 0))))),
-    Function::new("upper", &[TEXT], |_, args| Ok(Value::str(runes::map(&text(args, 0), runes::to_upper)))),
-    Function::new("lower", &[TEXT], |_, args| Ok(Value::str(runes::map(&text(args, 0), runes::to_lower)))),
+    Function::new("trunc", &[INT, TEXT], |_, args| Ok(part(args, 1, trunc(bytes(args, 1), int(args, 0))))),
+    Function::new("trim", &[TEXT], |_, args| Ok(part(args, 0, trim(bytes(args, 0), runes::is_space)))),
+    Function::new("upper", &[TEXT], |_, args| Ok(change_case(args, u8::to_ascii_uppercase, runes::to_upper))),
+    Function::new("lower", &[TEXT], |_, args| Ok(change_case(args, u8::to_ascii_lowercase, runes::to_lower))),
     Function::new("title", &[TEXT], |_, args| Ok(Value::str(words::title(&text(args, 0))))),
     Function::new("untitle", &[TEXT], |_, args| Ok(Value::str(words::untitle(&text(args, 0))))),
     Function::new("swapcase", &[TEXT], |_, args| Ok(Value::str(words::swap_case(&text(args, 0))))),
@@ -35,30 +35,34 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("substr", &[INT, INT, TEXT], substr),
     Function::new("repeat", &[INT, TEXT], repeat),
-    Function::new("trimall", &[TEXT, TEXT], |_, args| {
-        Ok(Value::str(trim_any(&text(args, 1), &text(args, 0))))
-    }),
-    Function::new("trimAll", &[TEXT, TEXT], |_, args| {
-        Ok(Value::str(trim_any(&text(args, 1), &text(args, 0))))
-    }),
+    Function::new("trimall", &[TEXT, TEXT], |_, args| Ok(trim_any(args))),
+    Function::new("trimAll", &[TEXT, TEXT], |_, args| Ok(trim_any(args))),
     Function::new("trimSuffix", &[TEXT, TEXT], |_, args| {
-        let (suffix, whole) = (text(args, 0), text(args, 1));
-        Ok(Value::str(whole.strip_suffix(&suffix[..]).unwrap_or(&whole)))
+        let (suffix, whole) = (bytes(args, 0), bytes(args, 1));
+        Ok(part(args, 1, whole.strip_suffix(suffix).unwrap_or(whole)))
     }),
     Function::new("trimPrefix", &[TEXT, TEXT], |_, args| {
-        let (prefix, whole) = (text(args, 0), text(args, 1));
-        Ok(Value::str(whole.strip_prefix(&prefix[..]).unwrap_or(&whole)))
+        let (prefix, whole) = (bytes(args, 0), bytes(args, 1));
+        Ok(part(args, 1, whole.strip_prefix(prefix).unwrap_or(whole)))
     }),
     Function::new("contains", &[TEXT, TEXT], |_, args| {
-        Ok(find(&text(args, 1), &text(args, 0)).is_some().into())
+        Ok(find(bytes(args, 1), bytes(args, 0)).is_some().into())
     }),
-    Function::new("hasPrefix", &[TEXT, TEXT], |_, args| Ok(text(args, 1).starts_with(&text(args, 0)).into())),
-    Function::new("hasSuffix", &[TEXT, TEXT], |_, args| Ok(text(args, 1).ends_with(&text(args, 0)).into())),
-    Function::variadic("quote", &[ANY], |_, args| joined(args, |value| quote(&strval(value)).into_bytes())),
+    Function::new("hasPrefix", &[TEXT, TEXT], |_, args| {
+        Ok(bytes(args, 1).starts_with(bytes(args, 0)).into())
+    }),
+    Function::new("hasSuffix", &[TEXT, TEXT], |_, args| Ok(bytes(args, 1).ends_with(bytes(args, 0)).into())),
+    Function::variadic("quote", &[ANY], |_, args| {
+        joined(args, |out, value| append_quoted(out, &strval(value)))
+    }),
     Function::variadic("squote", &[ANY], |_, args| {
-        joined(args, |value| [b"'", to_bytes(value).as_slice(), b"'"].concat())
+        joined(args, |out, value| {
+            out.push(b'\'');
+            print(out, value);
+            out.push(b'\'');
+        })
     }),
-    Function::variadic("cat", &[ANY], |_, args| joined(args, to_bytes)),
+    Function::variadic("cat", &[ANY], |_, args| joined(args, print)),
     Function::new("indent", &[INT, TEXT], |_, args| indent(b"", args)),
     Function::new("nindent", &[INT, TEXT], |_, args| indent(b"\n", args)),
     Function::new("replace", &[TEXT, TEXT, TEXT], replace),
@@ -94,22 +98,59 @@ fn trunc(text: &[u8], count: i64) -> &[u8] {
     }
 }
 
+/// What a function keeps of an argument: the argument itself, if it is all of it.
+fn part(args: &[Value], index: usize, kept: &[u8]) -> Value {
+    let whole = any(args, index);
+    if kept.len() == bytes(args, index).len() { whole.clone() } else { Value::str(kept) }
+}
+
+fn change_case(args: &[Value], ascii: fn(&u8) -> u8, any: fn(char) -> char) -> Value {
+    let text = bytes(args, 0);
+    if !text.is_ascii() {
+        return Value::str(runes::map(text, any));
+    }
+    if text.iter().all(|byte| ascii(byte) == *byte) {
+        return part(args, 0, text);
+    }
+    Value::str(text.iter().map(ascii).collect::<Vec<u8>>())
+}
+
 /// Without the characters at both ends that a test holds for. U+FFFD stands for bytes that are not UTF-8.
 fn trim(text: &[u8], out: impl Fn(char) -> bool) -> &[u8] {
-    let all: Vec<(bool, usize)> =
-        runes::runes(text).map(|(c, width)| (out(c.unwrap_or(char::REPLACEMENT_CHARACTER)), width)).collect();
-    let start: usize = all.iter().take_while(|(out, _)| *out).map(|(_, width)| width).sum();
-    let end: usize = all.iter().rev().take_while(|(out, _)| *out).map(|(_, width)| width).sum();
-    text.get(start..text.len() - end).unwrap_or_default()
+    let mut text = text;
+    while let Some((first, width)) = first_rune(text)
+        && out(first)
+    {
+        text = text.get(width..).unwrap_or_default();
+    }
+    while let Some((last, width)) = last_rune(text)
+        && out(last)
+    {
+        text = text.get(..text.len() - width).unwrap_or_default();
+    }
+    text
 }
 
-fn trim_space(text: &[u8]) -> &[u8] {
-    trim(text, runes::is_space)
+/// The last character and its width.
+fn last_rune(text: &[u8]) -> Option<(char, usize)> {
+    let last = text.last()?;
+    if last.is_ascii() {
+        return Some((char::from(*last), 1));
+    }
+    for width in 2..=4.min(text.len()) {
+        let tail = text.get(text.len() - width..).unwrap_or_default();
+        if let Some((c, whole)) = first_rune(tail)
+            && whole == width
+        {
+            return Some((c, width));
+        }
+    }
+    Some((char::REPLACEMENT_CHARACTER, 1))
 }
 
-fn trim_any<'a>(text: &'a [u8], set: &[u8]) -> &'a [u8] {
-    let set: Vec<char> = runes::chars(set).collect();
-    trim(text, |c| set.contains(&c))
+fn trim_any(args: &[Value]) -> Value {
+    let set: Vec<char> = runes::chars(bytes(args, 0)).collect();
+    part(args, 1, trim(bytes(args, 1), |c| set.contains(&c)))
 }
 
 fn wrap(text: &[u8], width: i64, line_break: &[u8], cut: bool) -> Outcome {
@@ -148,64 +189,82 @@ fn repeat(_: &mut Call<'_>, args: &[Value]) -> Outcome {
 }
 
 /// The arguments that are not nil, each made a text, with blanks between them.
-fn joined(args: &[Value], write: impl Fn(&Value) -> Vec<u8>) -> Outcome {
+fn joined(args: &[Value], write: impl Fn(&mut Vec<u8>, &Value)) -> Outcome {
     let mut out = Vec::new();
     for (index, value) in args.iter().filter(|value| !matches!(value, Value::Nil)).enumerate() {
         if index > 0 {
             out.push(b' ');
         }
-        out.extend(write(value));
+        write(&mut out, value);
         check_size(out.len())?;
     }
     Ok(Value::str(out))
 }
 
 fn indent(before: &[u8], args: &[Value]) -> Outcome {
-    let text = text(args, 1);
+    let text = bytes(args, 1);
     let Ok(width) = usize::try_from(int(args, 0)) else {
         return Err("strings: negative Repeat count".into());
     };
-    let lines = 1 + text.iter().filter(|byte| **byte == b'\n').count();
+    let lines = 1 + memchr::memchr_iter(b'\n', text).count();
     let size = lines.saturating_mul(width).saturating_add(text.len() + before.len());
     check_size(size)?;
     let mut out = Vec::with_capacity(size);
     out.extend_from_slice(before);
-    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        if index > 0 {
-            out.push(b'\n');
-        }
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]) {
         out.resize(out.len() + width, b' ');
-        out.extend_from_slice(line);
+        out.extend_from_slice(text.get(start..end).unwrap_or_default());
+        start = end;
     }
     Ok(Value::str(out))
 }
 
 /// Where a text begins in another one.
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    memchr::memmem::find(text, wanted)
+    match wanted {
+        [byte] => memchr::memchr(*byte, text),
+        _ => memchr::memmem::find(text, wanted),
+    }
+}
+
+/// Visits the places where a text begins in another one without overlapping. A single byte is found without
+/// preparation.
+fn find_all(
+    text: &[u8],
+    wanted: &[u8],
+    visit: impl FnMut(usize) -> Result<(), FuncError>,
+) -> Result<(), FuncError> {
+    match wanted {
+        [byte] => memchr::memchr_iter(*byte, text).try_for_each(visit),
+        _ => memchr::memmem::find_iter(text, wanted).try_for_each(visit),
+    }
 }
 
 /// All occurrences; an empty text occurs before every character and at the end.
 fn replace(_: &mut Call<'_>, args: &[Value]) -> Outcome {
-    let (old, new, text) = (text(args, 0), text(args, 1), text(args, 2));
-    let mut out = Vec::with_capacity(text.len());
+    let (old, new, text) = (bytes(args, 0), bytes(args, 1), bytes(args, 2));
+    let mut out = Vec::new();
     if old.is_empty() {
         check_size((text.len() + 1).saturating_mul(new.len() + 1))?;
         let mut at = 0;
-        for (_, width) in runes::runes(&text) {
-            out.extend_from_slice(&new);
+        for (_, width) in runes::runes(text) {
+            out.extend_from_slice(new);
             out.extend_from_slice(text.get(at..at + width).unwrap_or_default());
             at += width;
         }
-        out.extend_from_slice(&new);
+        out.extend_from_slice(new);
         return Ok(Value::str(out));
     }
     let mut at = 0;
-    for start in memchr::memmem::find_iter(&text, &old) {
+    find_all(text, old, |start| {
         out.extend_from_slice(text.get(at..start).unwrap_or_default());
-        out.extend_from_slice(&new);
-        check_size(out.len())?;
+        out.extend_from_slice(new);
         at = start + old.len();
+        check_size(out.len())
+    })?;
+    if at == 0 {
+        return Ok(part(args, 2, text));
     }
     out.extend_from_slice(text.get(at..).unwrap_or_default());
     Ok(Value::str(out))

@@ -105,6 +105,7 @@ impl List {
     }
 
     /// The elements from `start` up to `end`, both within bounds, as a slice of the same type.
+    #[must_use]
     pub fn slice(&self, start: usize, end: usize) -> List {
         let items = match &self.0.items {
             Items::Values(values) => Items::Values(values.get(start..end).unwrap_or_default().to_vec()),

@@ -108,6 +108,7 @@ impl Map {
     }
 
     /// A new map of the same type with the same values.
+    #[must_use]
     pub fn shallow_copy(&self) -> Map {
         Map::build(self.0.ty, self.0.nil, self.0.entries.borrow().clone())
     }

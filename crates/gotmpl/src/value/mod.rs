@@ -1,5 +1,6 @@
 //! The values that templates work with.
 
+mod complex;
 mod equal;
 mod list;
 mod map;
@@ -12,6 +13,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::rc::Rc;
 
+pub use complex::Complex;
 pub use list::List;
 pub use map::Map;
 pub use object::Object;
@@ -137,6 +139,7 @@ impl Value {
     }
 
     /// The value itself, or what a named scalar, slice or map is made of.
+    #[must_use]
     pub fn underlying(&self) -> Value {
         match self {
             Value::Object(object) => object.underlying().unwrap_or_else(|| self.clone()),
@@ -168,7 +171,10 @@ impl Value {
             Value::Map(map) => !map.is_empty(),
             Value::Object(object) => match object.underlying() {
                 Some(value) => value.is_true(),
-                None => !object.is_nil(),
+                None if object.ty().kind() == Kind::Complex128 => {
+                    !Complex::of(self).is_some_and(Complex::is_zero)
+                }
+                None => object.pairs().map_or_else(|| !object.is_nil(), |pairs| !pairs.is_empty()),
             },
         }
     }

@@ -37,8 +37,25 @@ pub trait Object {
         None
     }
 
+    /// The entries of a map whose keys are no strings, in the order in which Go ranges over them.
+    fn pairs(&self) -> Option<Vec<(Value, Value)>> {
+        None
+    }
+
     /// What `String()` or `Error()` gives, if the type has such a method. An error says so with `ty`.
     fn text(&self) -> Option<Str> {
+        None
+    }
+
+    /// What a parameter of type `interface {}` gets, if that is less than the value itself: Go's copies are not
+    /// addressable, and so they lack the methods of their pointers.
+    fn copied(&self) -> Option<Value> {
+        None
+    }
+
+    /// The names and values that `encoding/json` writes for a struct, in their order, if they are not [its
+    /// fields](Object::fields) sorted by name.
+    fn json(&self) -> Option<Vec<(&'static str, Value)>> {
         None
     }
 
@@ -49,13 +66,11 @@ pub trait Object {
 
     /// Go's `==` with another value of the same type.
     fn equals(&self, other: &dyn Object) -> bool {
-        match (self.underlying(), other.underlying()) {
-            (Some(a), Some(b)) => a.deep_equal(&b),
-            _ => {
-                let (a, b) = (self.fields(), other.fields());
-                a.len() == b.len() && a.iter().zip(&b).all(|((_, a), (_, b))| a.deep_equal(b))
-            }
+        if let (Some(a), Some(b)) = (self.underlying(), other.underlying()) {
+            return a.deep_equal(&b);
         }
+        let (a, b) = (self.fields(), other.fields());
+        a.len() == b.len() && a.iter().zip(&b).all(|((_, a), (_, b))| a.deep_equal(b))
     }
 
     /// What `encoding/json` makes of it, for `toJson` and `toYaml`: a value without objects. By default
@@ -65,7 +80,7 @@ pub trait Object {
             return value;
         }
         let map = super::Map::new();
-        for (name, value) in self.fields() {
+        for (name, value) in self.json().unwrap_or_else(|| self.fields()) {
             map.insert(Str::from_static(name), value);
         }
         Value::Map(map)

@@ -36,6 +36,7 @@ pub enum Kind {
     Int(IntKind),
     Uint(UintKind),
     Float64,
+    Complex128,
     String,
     Slice,
     Map,
@@ -53,6 +54,7 @@ impl Kind {
             Kind::Int(kind) => kind.name(),
             Kind::Uint(kind) => kind.name(),
             Kind::Float64 => "float64",
+            Kind::Complex128 => "complex128",
             Kind::String => "string",
             Kind::Slice => "slice",
             Kind::Map => "map",
@@ -128,6 +130,8 @@ pub enum Type {
     Uint(UintKind),
     /// `float64`
     Float64,
+    /// `complex128`
+    Complex128,
     /// `string`
     String,
     /// A slice of the type.
@@ -185,6 +189,7 @@ impl Type {
             Type::Int(kind) => Kind::Int(kind),
             Type::Uint(kind) => Kind::Uint(kind),
             Type::Float64 => Kind::Float64,
+            Type::Complex128 => Kind::Complex128,
             Type::String => Kind::String,
             Type::Slice(_) => Kind::Slice,
             Type::Map(_) => Kind::Map,
@@ -239,6 +244,7 @@ impl PartialEq for Type {
             | (Type::Error, Type::Error)
             | (Type::Bool, Type::Bool)
             | (Type::Float64, Type::Float64)
+            | (Type::Complex128, Type::Complex128)
             | (Type::Struct, Type::Struct)
             | (Type::String, Type::String) => true,
             (Type::Int(a), Type::Int(b)) => a == b,
@@ -264,6 +270,7 @@ impl fmt::Display for Type {
             Type::Int(kind) => f.write_str(kind.name()),
             Type::Uint(kind) => f.write_str(kind.name()),
             Type::Float64 => f.write_str("float64"),
+            Type::Complex128 => f.write_str("complex128"),
             Type::String => f.write_str("string"),
             Type::Slice(element) => write!(f, "[]{element}"),
             Type::Map(element) => write!(f, "map[string]{element}"),

@@ -64,7 +64,7 @@ fn texts_do_not_grow_without_end() {
         r#"{{regexReplaceAll "x{1000}" (repeat 100000 "x") (repeat 1000 "$0")}}"#,
         r#"{{regexReplaceAll "x+" (repeat 100000 "x") (repeat 100000 "$0")}}"#,
         r#"{{wrapWith 1 (repeat 100000 "\n") (repeat 100000 "x")}}"#,
-        r#"{{randAlphaNum 1000000000}}"#,
+        r"{{randAlphaNum 1000000000}}",
         // Lists that hold one list twice, again and again.
         r#"{{$l := list (repeat 1000 "x")}}{{range until 60}}{{$l = list $l $l}}{{end}}{{print $l}}"#,
         r#"{{$l := list (repeat 1000 "x")}}{{range until 60}}{{$l = list $l $l}}{{end}}{{$l}}"#,
@@ -85,7 +85,7 @@ fn memory_does_not_grow_without_end() {
     for template in [
         "{{$l := list}}{{range until 60}}{{$l = list $l $l}}{{end}}{{$c := deepCopy $l}}",
         r#"{{$d := dict}}{{range until 100}}{{$_ := set $d (toString .) (repeat 1000000 "x")}}{{end}}"#,
-        r#"{{$d := dict}}{{range until 400000}}{{$_ := set $d (toString .) .}}{{end}}"#,
+        r"{{$d := dict}}{{range until 400000}}{{$_ := set $d (toString .) .}}{{end}}",
         "{{$l := list 1}}{{range until 60}}{{$l = concat $l $l}}{{end}}",
         r#"{{$x := printf "[%s[]]" (repeat 300000 "[],")}}{{$y := fromJson $x}}{{$z := fromJson $x}}"#,
         "{{range until 4000}}{{$x := until 1000}}{{end}}",
@@ -162,7 +162,7 @@ fn regular_expressions_do_not_blow_up() {
     let limits = Limits { time: Some(Duration::from_millis(200)), ..Limits::default() };
     let template = r#"{{regexFindAll "(?:a*b|)" (repeat 1000000 "a") -1}}"#;
     assert!(matches!(limit_of(template, limits), Limit::Time(_) | Limit::Steps(_)));
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }
 
 #[test]

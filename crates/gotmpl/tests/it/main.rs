@@ -5,5 +5,6 @@
 mod abuse;
 mod corpus;
 mod gotemplate;
+mod operands;
 mod sprig;
 mod support;

@@ -199,12 +199,20 @@ impl Arena {
         }
     }
 
-    /// Sets a map's key. A value that is there already is overwritten in place and lends the new one its style.
-    pub(super) fn set_field(&mut self, id: Id, key: &str, value: Id) {
+    /// How a map's key is written; bare if it is not there.
+    pub(super) fn key_style(&self, id: Id, key: &str) -> ScalarStyle {
+        let entry = self.entries(id).iter().find(|(name, _)| name.as_str() == Some(key));
+        entry.and_then(|(name, _)| name.as_scalar()).map(|scalar| scalar.style).unwrap_or_default()
+    }
+
+    /// Sets a map's key. A value that is there already is overwritten in place and lends the new one its style; a new
+    /// key is written in the style given: a bare one may be a number.
+    pub(super) fn set_field(&mut self, id: Id, key: &str, value: Id, style: ScalarStyle) {
         if let Some(old) = self.field(id, key) {
             self.overwrite(old, value);
         } else if let Some(Slot { content: Content::Map(entries), .. }) = self.slots.get_mut(id.0) {
-            entries.push((Node::string(key), value));
+            let key = Scalar { style, ..Node::plain(key).as_scalar().cloned().unwrap_or_default() };
+            entries.push((Value::Scalar(key).into(), value));
         }
     }
 

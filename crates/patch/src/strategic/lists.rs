@@ -1,5 +1,7 @@
 //! Lists whose items are paired by keys.
 
+use sluice_yaml::ScalarStyle;
+
 use super::arena::Id;
 use super::walk::Walk;
 use crate::error::Error;
@@ -98,7 +100,7 @@ impl<'s> Walk<'s> {
         for (key, value) in keys.iter().zip(values) {
             if self.arena.is_map(item) && self.arena.field(item, key).is_none() && !value.is_empty() {
                 let scalar = self.arena.scalar(value);
-                self.arena.set_field(item, key, scalar);
+                self.arena.set_field(item, key, scalar, ScalarStyle::Plain);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sluice_yaml::Node;
+use sluice_yaml::{Node, ScalarStyle};
 
 use super::arena::{Arena, Id};
 use crate::error::Error;
@@ -106,7 +106,11 @@ impl<'s> Walk<'s> {
             self.path.pop();
             match merged {
                 Some(id) if !self.arena.is_null(id) || self.arena.is_kept(id) => {
-                    self.arena.set_field(dest, &key, id);
+                    let style = match patch.filter(|_| new == Some(id)) {
+                        Some(patch) => self.arena.key_style(patch, &key),
+                        None => ScalarStyle::default(),
+                    };
+                    self.arena.set_field(dest, &key, id, style);
                 }
                 _ => self.arena.clear_field(dest, &key),
             }

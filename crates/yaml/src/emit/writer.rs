@@ -35,6 +35,13 @@ impl Writer {
         self.column += 1;
     }
 
+    /// Writes text without line breaks.
+    fn put_line(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += if text.is_ascii() { text.len() } else { text.chars().count() };
+        self.indention = false;
+    }
+
     fn put_break(&mut self, c: char) {
         self.out.push(c);
         self.column = 0;
@@ -85,6 +92,12 @@ impl Writer {
     fn plain(&mut self, text: &str, indent: usize, fold: bool) {
         if !self.whitespace {
             self.put(' ');
+        }
+        // What ends before the fold needs no look at its blanks.
+        if !fold || self.column + text.len() <= self.width {
+            self.put_line(text);
+            self.whitespace = false;
+            return;
         }
         let mut previous = '\0';
         let mut chars = text.chars().peekable();
@@ -215,18 +228,19 @@ impl Writer {
         self.indention = true;
         self.whitespace = true;
         let mut breaks = true;
-        for c in text.chars() {
-            if is_break(c) {
-                self.put_break(c);
-                self.indention = true;
-                breaks = true;
-            } else {
+        for piece in text.split_inclusive(is_break) {
+            let line = piece.trim_end_matches(is_break);
+            if !line.is_empty() {
                 if breaks {
                     self.indent(indent);
                 }
-                self.put(c);
-                self.indention = false;
+                self.put_line(line);
                 breaks = false;
+            }
+            if let Some(c) = piece.chars().next_back().filter(|c| is_break(*c)) {
+                self.put_break(c);
+                self.indention = true;
+                breaks = true;
             }
         }
     }

@@ -16,8 +16,14 @@ pub(super) struct Mark {
 impl Mark {
     /// The position from here to `end`.
     pub(super) fn to(self, end: Self) -> Position {
-        Position { line: self.line + 1, column: self.column + 1, start: self.pos, end: end.pos.max(self.pos) }
+        let (start, end) = (offset(self.pos), offset(end.pos.max(self.pos)));
+        Position { line: self.line + 1, column: self.column + 1, start, end }
     }
+}
+
+/// An offset as positions hold it: texts of 4 GiB are beyond all other bounds.
+pub(crate) fn offset(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// Reads a text character by character. Behind its end there are zero bytes, which no valid text holds.
@@ -109,7 +115,16 @@ impl<'t> Cursor<'t> {
     pub(super) fn skip_to_break(&mut self) -> &'t str {
         let start = self.mark.pos;
         while !self.is_break_or_end(0) {
-            self.advance();
+            // Nearly all of a line can't begin a break.
+            let may_break = |byte: &u8| matches!(byte, b'\n' | b'\r' | 0xC2 | 0xE2);
+            let rest = self.bytes.get(self.mark.pos..).unwrap_or_default();
+            let plain = rest.get(..rest.iter().position(may_break).unwrap_or(rest.len())).unwrap_or_default();
+            if plain.is_empty() {
+                self.advance();
+                continue;
+            }
+            self.mark.pos += plain.len();
+            self.mark.column += offset(plain.iter().filter(|byte| **byte & 0xC0 != 0x80).count());
         }
         self.since(start)
     }

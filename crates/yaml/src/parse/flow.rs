@@ -2,7 +2,7 @@
 
 use super::cursor::Mark;
 use super::grammar::{Built, Documents, Parsed, empty_at, prepend_head};
-use super::scan::error_at;
+use super::scan::error_within;
 use super::token::Kind;
 use crate::error::Error;
 use crate::node::{Entry, Mapping, Node, Sequence};
@@ -45,14 +45,19 @@ impl Documents<'_> {
         let ends = [Kind::Value, Kind::FlowEntry, Kind::FlowSequenceEnd];
         let mark = self.scanner.next()?.end;
         let mut built = Built::leaf(Node::default());
-        let key =
-            if self.is_next(&ends)? { Built::leaf(empty_at(mark)) } else { self.node(false, false, depth)? };
+        let key = if self.is_next(&ends)? {
+            // Go's parser takes this token away, and so complains of what follows.
+            self.scanner.next()?;
+            Built::leaf(empty_at(mark))
+        } else {
+            self.node(false, false, depth)?
+        };
         let value = self.flow_value(&[Kind::FlowEntry, Kind::FlowSequenceEnd], depth)?;
         let end = value.node.position.end.max(key.node.position.end);
         let mut mapping = Mapping::from(vec![Entry { key: built.adopt(key), value: built.adopt(value) }]);
         mapping.flow = true;
         built.node = mapping.into();
-        built.node.position = start.to(Mark { pos: end, ..start });
+        built.node.position = start.to(Mark { pos: end as usize, ..start });
         Ok(built)
     }
 
@@ -111,8 +116,7 @@ impl Documents<'_> {
     fn separator(&mut self, start: Mark, message: &str, what: &str) -> Result<(), Error> {
         let token = self.scanner.peek()?;
         if token.kind != Kind::FlowEntry {
-            let message = format!("{message} in the {what} that starts at line {}", start.line + 1);
-            return Err(error_at(token.start, &message));
+            return Err(error_within(token.start, message, what, start));
         }
         self.scanner.next()?;
         Ok(())

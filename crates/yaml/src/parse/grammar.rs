@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cursor::Mark;
 use super::intern::shared;
-use super::scan::{Scanner, error_at};
+use super::scan::{Scanner, error_at, error_with, error_within};
 use super::token::{Kind, Token};
 use crate::document::{Document, Limits};
 use crate::error::Error;
@@ -148,8 +148,8 @@ impl<'t> Documents<'t> {
                         return Err(error_at(start, "found duplicate %YAML directive"));
                     }
                     if (*major, *minor) != (1, 1) {
-                        let message = "found incompatible YAML document: only %YAML 1.1 is read; leave the directive out";
-                        return Err(error_at(start, message));
+                        let detail = ": only %YAML 1.1 is read; leave the directive out".to_owned();
+                        return Err(error_with(start, "found incompatible YAML document", detail));
                     }
                     version = true;
                 }
@@ -235,9 +235,9 @@ impl<'t> Documents<'t> {
         let mut copy = match self.anchors.get(name) {
             Some(Some(built)) => built.clone(),
             Some(None) => {
-                return Err(error_at(token.start, &format!("anchor '{name}' value contains itself")));
+                return Err(anchor_error(token, &format!("anchor '{name}' value contains itself")));
             }
-            None => return Err(error_at(token.start, &format!("unknown anchor '{name}' referenced"))),
+            None => return Err(anchor_error(token, &format!("unknown anchor '{name}' referenced"))),
         };
         self.alias_nodes += copy.nodes;
         self.alias_bytes += copy.bytes;
@@ -287,16 +287,12 @@ impl<'t> Documents<'t> {
         let mut end = start;
         while self.scanner.peek()?.kind == Kind::BlockEntry {
             let item = self.item(&[Kind::BlockEntry, Kind::BlockEnd], depth)?;
-            end.pos = end.pos.max(item.node.position.end);
+            end.pos = end.pos.max(item.node.position.end as usize);
             items.push(built.adopt(item));
         }
         let token = self.scanner.peek()?;
         if token.kind != Kind::BlockEnd {
-            let message = format!(
-                "did not find expected '-' indicator in the list that starts at line {}",
-                start.line + 1
-            );
-            return Err(error_at(token.start, &message));
+            return Err(error_within(token.start, "did not find expected '-' indicator", "list", start));
         }
         let block_end = token.start;
         built.node = Node::from(Sequence::from(items));
@@ -313,7 +309,7 @@ impl<'t> Documents<'t> {
         let mut end = start;
         while self.scanner.peek()?.kind == Kind::BlockEntry {
             let item = self.item(&[Kind::BlockEntry, Kind::Key, Kind::Value, Kind::BlockEnd], depth)?;
-            end.pos = end.pos.max(item.node.position.end);
+            end.pos = end.pos.max(item.node.position.end as usize);
             items.push(built.adopt(item));
         }
         built.node = Node::from(Sequence::from(items));
@@ -349,11 +345,7 @@ impl<'t> Documents<'t> {
                 Kind::Key => {}
                 // `: value` without a key is refused as any other token here.
                 _ => {
-                    let message = format!(
-                        "did not find expected key in the mapping that starts at line {}",
-                        start.line + 1
-                    );
-                    return Err(error_at(at, &message));
+                    return Err(error_within(at, "did not find expected key", "mapping", start));
                 }
             }
             let head = self.scanner.take_head(at);
@@ -365,7 +357,8 @@ impl<'t> Documents<'t> {
             };
             prepend_head(&mut key.node, head);
             let value = self.block_value(&mut key.node, &ends, depth)?;
-            end.pos = end.pos.max(value.node.position.end).max(key.node.position.end);
+            let last = value.node.position.end.max(key.node.position.end);
+            end.pos = end.pos.max(last as usize);
             entries.push(Entry { key: built.adopt(key), value: built.adopt(value) });
         }
         let block_end = self.scanner.peek()?.start;
@@ -389,6 +382,12 @@ impl<'t> Documents<'t> {
         }
         if empty { Ok(Built::leaf(empty_at(colon.end))) } else { self.node(true, true, depth) }
     }
+}
+
+/// An error of the decoder, which names no line in Go.
+fn anchor_error(token: &Token<'_>, message: &str) -> Error {
+    let position = token.start.to(token.start);
+    Error::Syntax { position, message: message.to_owned(), detail: String::new(), go_line: 0, go3_line: 0 }
 }
 
 /// A null that stands where nothing does.

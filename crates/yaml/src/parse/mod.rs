@@ -10,7 +10,9 @@ mod scan;
 mod tags;
 mod token;
 
+pub(crate) use cursor::offset;
 pub(crate) use grammar::Documents;
+pub(crate) use intern::shared;
 
 use crate::error::Error;
 use cursor::Cursor;
@@ -18,6 +20,10 @@ use cursor::Cursor;
 /// Refuses characters that no YAML text may hold: control characters but tab and line breaks, and U+FFFE, U+FFFF.
 fn check_characters(text: &str) -> Result<(), Error> {
     let bytes = text.as_bytes();
+    // Most texts have nothing to look closer at.
+    if bytes.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~')) {
+        return Ok(());
+    }
     let bad = bytes.iter().enumerate().find_map(|(index, byte)| {
         let next = |ahead: usize| bytes.get(index + ahead).copied().unwrap_or(0);
         let bad = match byte {
@@ -39,7 +45,11 @@ fn check_characters(text: &str) -> Result<(), Error> {
         }
     }
     let code = cursor.rest().chars().next().map_or(0, u32::from);
-    let message =
-        format!("control characters are not allowed: U+{code:04X} at column {}", cursor.mark.column + 1);
-    Err(Error::Syntax { position: cursor.mark.to(cursor.mark), message })
+    Err(Error::Syntax {
+        position: cursor.mark.to(cursor.mark),
+        message: "control characters are not allowed".to_owned(),
+        detail: format!(": U+{code:04X} at column {}", cursor.mark.column + 1),
+        go_line: 0,
+        go3_line: 0,
+    })
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::cursor::Mark;
-use super::scan::{Scanner, error_at};
+use super::scan::{Scanner, error_at, error_with};
 use super::token::{Comment, Kind, Token};
 use crate::error::Error;
 use crate::node::ScalarStyle;
@@ -143,7 +143,8 @@ impl<'t> Scanner<'t> {
                 return Err(error_at(start, "found unexpected document indicator"));
             }
             if self.cursor.is_end(0) {
-                return Err(error_at(start, "found unexpected end of stream: the quote is not closed"));
+                let detail = ": the quote is not closed".to_owned();
+                return Err(error_with(start, "found unexpected end of stream", detail));
             }
             let escaped_break = self.quoted_word(single, &mut text, start)?;
             if self.cursor.peek(0) == quote && !escaped_break {
@@ -339,7 +340,7 @@ impl<'t> Scanner<'t> {
                 let message = "found a tab character where an indentation space is expected";
                 let Mark { line, .. } = start;
                 let mark = self.cursor.mark;
-                return Err(error_at(mark, &format!("{message}, in the block text of line {}", line + 1)));
+                return Err(error_with(mark, message, format!(", in the block text of line {}", line + 1)));
             }
             if !self.cursor.is_break(0) {
                 break;

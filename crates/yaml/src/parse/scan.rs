@@ -63,8 +63,13 @@ impl<'t> Scanner<'t> {
 
     /// The next token, without taking it.
     pub(super) fn peek(&mut self) -> Result<&Token<'t>, Error> {
-        while self.needs_more()? {
-            self.fetch()?;
+        if let Err(mut error) = self.fill() {
+            // Go's scanner names the line that it has reached, but not the first one.
+            if let Error::Syntax { go_line, go3_line, position, .. } = &mut error {
+                *go_line = if self.cursor.mark.line == 0 { 0 } else { self.cursor.mark.line + 1 };
+                *go3_line = if position.line > 1 { position.line } else { *go_line };
+            }
+            return Err(error);
         }
         self.queue.front().ok_or_else(|| self.error("did not find expected node content"))
     }
@@ -83,6 +88,13 @@ impl<'t> Scanner<'t> {
             }
             None => Err(self.error("did not find expected node content")),
         }
+    }
+
+    fn fill(&mut self) -> Result<(), Error> {
+        while self.needs_more()? {
+            self.fetch()?;
+        }
+        Ok(())
     }
 
     /// An error at the cursor.
@@ -421,5 +433,24 @@ impl<'t> Scanner<'t> {
 
 /// A syntax error.
 pub(super) fn error_at(mark: Mark, message: &str) -> Error {
-    Error::Syntax { position: mark.to(mark), message: message.to_owned() }
+    error_with(mark, message, String::new())
+}
+
+/// A syntax error with more than Go's words. Go's parser counts lines from 0; where the scanner found it, that is
+/// corrected.
+pub(super) fn error_with(mark: Mark, message: &str, detail: String) -> Error {
+    let (position, message, line) = (mark.to(mark), message.to_owned(), mark.line);
+    Error::Syntax { position, message, detail, go_line: line, go3_line: line }
+}
+
+/// A syntax error in something that begins elsewhere, which is what the third version of Go's parser names.
+pub(super) fn error_within(mark: Mark, message: &str, what: &str, start: Mark) -> Error {
+    let detail = format!(" in the {what} that starts at line {}", start.line + 1);
+    let mut error = error_with(mark, message, detail);
+    if let Error::Syntax { go3_line, .. } = &mut error
+        && start.line > 0
+    {
+        *go3_line = start.line;
+    }
+    error
 }

@@ -7,6 +7,9 @@ use toml_edit::{Datetime, Document, Item, Table, Value as Toml};
 /// The table that a text holds. Whole numbers are `int64`, dates and times `time.Time`.
 pub(in crate::engine) fn decode(text: &str) -> Result<Map, String> {
     let document = Document::parse(text.to_owned()).map_err(|error| {
+        if let Some(message) = super::explain::explain(text) {
+            return message;
+        }
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let message = error.message().lines().collect::<Vec<_>>().join("; ");
@@ -90,6 +93,6 @@ mod tests {
     #[test]
     fn errors_name_the_line() {
         let error = decode("a = 1\nb = \n").map(|_| ()).unwrap_err();
-        assert!(error.starts_with("toml: line 2: "), "{error}");
+        assert!(error.starts_with("toml: line 2 (last key \"b\"): "), "{error}");
     }
 }

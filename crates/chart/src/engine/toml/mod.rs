@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod explain;
 
 pub(super) use decode::decode;
 pub(super) use encode::encode;

@@ -206,8 +206,10 @@ impl Decoder<'_> {
     }
 }
 
+/// The decoder looks at bytes: of a longer character it shows the first one.
 fn invalid(c: char, context: &str) -> String {
-    format!("invalid character {} {context}", quote(c))
+    let first = c.encode_utf8(&mut [0; 4]).bytes().next().unwrap_or_default();
+    format!("invalid character {} {context}", quote(char::from(first)))
 }
 
 /// As the decoder quotes: both kinds of quotes stand as they are meant.

@@ -6,7 +6,7 @@ use super::super::Outcome;
 use super::{Operand, truth};
 use crate::format::sprintf;
 use crate::function::FuncError;
-use crate::value::{Kind, Value};
+use crate::value::{Complex, Kind, Value};
 
 /// Values that can be compared with `==` and mostly with `<`.
 enum Basic {
@@ -15,6 +15,7 @@ enum Basic {
     Uint(u64),
     Float(f64),
     Str(crate::value::Str),
+    Complex(Complex),
 }
 
 fn basic(value: &Value) -> Option<Basic> {
@@ -24,7 +25,7 @@ fn basic(value: &Value) -> Option<Basic> {
         Value::Uint(_, value) => Basic::Uint(value),
         Value::Float(value) => Basic::Float(value),
         Value::Str(value) => Basic::Str(value),
-        _ => return None,
+        other => Basic::Complex(Complex::of(&other)?),
     })
 }
 
@@ -58,6 +59,7 @@ fn equal(first: Option<&Value>, other: Option<&Value>) -> Result<bool, FuncError
         (Some(Basic::Int(a)), Some(Basic::Int(b))) => a == b,
         (Some(Basic::Uint(a)), Some(Basic::Uint(b))) => a == b,
         (Some(Basic::Str(a)), Some(Basic::Str(b))) => a == b,
+        (Some(Basic::Complex(a)), Some(Basic::Complex(b))) => a == b,
         (Some(Basic::Int(a)), Some(Basic::Uint(b))) | (Some(Basic::Uint(b)), Some(Basic::Int(a))) => {
             u64::try_from(a).is_ok_and(|a| a == b)
         }
@@ -101,7 +103,7 @@ fn less(args: &[Operand]) -> Result<bool, FuncError> {
     let first = basic(a).ok_or(BAD)?;
     let b = b.ok_or(BAD)?;
     Ok(match (first, basic(b).ok_or(BAD)?) {
-        (Basic::Bool(_), Basic::Bool(_)) => return Err(BAD.into()),
+        (Basic::Bool(_), Basic::Bool(_)) | (Basic::Complex(_), Basic::Complex(_)) => return Err(BAD.into()),
         (Basic::Float(a), Basic::Float(b)) => a < b,
         (Basic::Int(a), Basic::Int(b)) => a < b,
         (Basic::Uint(a), Basic::Uint(b)) => a < b,

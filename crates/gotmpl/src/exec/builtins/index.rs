@@ -61,8 +61,8 @@ fn key(index: Option<&Value>) -> Result<Str, FuncError> {
     }
 }
 
-/// `slice x 1 2` is `x[1:2]`.
-pub(super) fn slice(args: &[Operand]) -> Result<Outcome, FuncError> {
+/// `slice x 1 2` is `x[1:2]`. Go does not look into an index that sits in a variable of type `interface {}`.
+pub(super) fn slice(args: &[Operand], is_boxed: &[bool]) -> Result<Outcome, FuncError> {
     let Some((item, indexes)) = args.split_first() else { return Ok(None) };
     let item = content(item).ok_or("slice of untyped nil")?;
     if item.kind() == Kind::Pointer && item.is_nil() {
@@ -78,7 +78,10 @@ pub(super) fn slice(args: &[Operand]) -> Result<Outcome, FuncError> {
         _ => return Err(format!("can't slice item of type {}", item.ty()).into()),
     };
     let mut bounds = [0, length, length];
-    for (bound, index) in bounds.iter_mut().zip(indexes) {
+    for (at, (bound, index)) in bounds.iter_mut().zip(indexes).enumerate() {
+        if is_boxed.get(at + 1).is_some_and(|is_boxed| *is_boxed) {
+            return Err("cannot index slice/array with type interface {}".into());
+        }
         *bound = position(index.as_ref().filter(|value| !matches!(value, Value::Nil)), length)?;
     }
     let [start, end, capacity] = bounds;
@@ -107,6 +110,7 @@ pub(super) fn len(args: &[Operand]) -> Result<Outcome, FuncError> {
             Value::Str(text) => text.len(),
             Value::List(list) => list.len(),
             Value::Map(map) => map.len(),
+            Value::Object(object) if let Some(pairs) = object.pairs() => pairs.len(),
             _ => return Err(format!("len of type {}", item.ty()).into()),
         },
     };

@@ -4,6 +4,8 @@ mod compare;
 mod escape;
 mod index;
 
+use smallvec::SmallVec;
+
 use super::Outcome;
 use crate::format;
 use crate::function::FuncError;
@@ -28,6 +30,8 @@ pub(super) enum Body {
     /// Calls a value that is a function. Data has none, so it always fails.
     Call,
     Plain(fn(&[Operand]) -> Result<Outcome, FuncError>),
+    /// Wants to know which arguments sit in variables of type `interface {}`.
+    Slice,
 }
 
 impl Builtin {
@@ -36,9 +40,15 @@ impl Builtin {
         self.name
     }
 
-    pub(super) fn call(&self, callee: &str, args: &[Operand]) -> Result<Outcome, FuncError> {
+    pub(super) fn call(
+        &self,
+        callee: &str,
+        args: &[Operand],
+        is_boxed: &[bool],
+    ) -> Result<Outcome, FuncError> {
         match self.body {
             Body::Plain(body) => body(args),
+            Body::Slice => index::slice(args, is_boxed),
             Body::Call => match args.first() {
                 Some(Some(value)) if !matches!(value, Value::Nil) => {
                     Err(format!("non-function {callee} of type {}", value.ty()).into())
@@ -89,7 +99,7 @@ static BUILTINS: [Builtin; 19] = [
     variadic("print", &[Type::Any], Body::Plain(|args| text(format::sprint(&values(args))))),
     variadic("printf", &[Type::String, Type::Any], Body::Plain(printf)),
     variadic("println", &[Type::Any], Body::Plain(|args| text(format::sprintln(&values(args))))),
-    variadic("slice", TWO, Body::Plain(index::slice)),
+    variadic("slice", TWO, Body::Slice),
     variadic("urlquery", &[Type::Any], Body::Plain(|args| text(escape::url_query(&escape::operands(args))))),
 ];
 
@@ -101,7 +111,7 @@ fn text(text: Vec<u8>) -> Result<Outcome, FuncError> {
     Ok(Some(Value::Str(Str::from(text))))
 }
 
-fn values(args: &[Operand]) -> Vec<Value> {
+fn values(args: &[Operand]) -> SmallVec<[Value; 4]> {
     args.iter().map(|arg| arg.clone().unwrap_or_default()).collect()
 }
 

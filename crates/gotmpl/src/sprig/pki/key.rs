@@ -250,10 +250,11 @@ fn generate_dsa() -> Result<Vec<u8>, x509_cert::der::Error> {
     let key = dsa::SigningKey::generate(&mut Random, components);
     let public = key.verifying_key();
     let components = public.components();
-    let [p, q, g] = [components.p(), components.q(), components.g()].map(BigUint::to_bytes_be);
-    let (y, x) = (public.y().to_bytes_be(), key.x().to_bytes_be());
-    [&[0], p.as_slice(), &q, &g, &y, &x]
-        .into_iter()
+    // Version, p, q, g, y, x, as OpenSSL writes them.
+    let numbers = [components.p(), components.q(), components.g(), public.y(), key.x()];
+    let numbers = numbers.map(BigUint::to_bytes_be);
+    std::iter::once([0].as_slice())
+        .chain(numbers.iter().map(Vec::as_slice))
         .map(UintRef::new)
         .collect::<Result<Vec<_>, _>>()?
         .to_der()
