@@ -43,7 +43,7 @@ fn tree(overlays: &[&str]) -> Memory {
 }
 
 fn stages(criterion: &mut Criterion) {
-    let text: String = (0..APPS).map(|number| format!("{}---\n", app(number))).collect();
+    let text: String = (0..APPS).flat_map(|number| [app(number), "---\n".to_owned()]).collect();
     let mut group = criterion.benchmark_group("yaml");
     group.throughput(Throughput::Bytes(text.len() as u64)).sample_size(20);
     group.bench_function("parse", |bencher| bencher.iter(|| sluice_yaml::parse(black_box(&text)).unwrap()));
@@ -53,7 +53,7 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("to JSON", |bencher| bencher.iter(to_json));
     let values = to_json();
     group.bench_function("write", |bencher| {
-        bencher.iter(|| values.iter().map(sluice_yaml::to_yaml).map(|text| text.len()).sum::<usize>())
+        bencher.iter(|| values.iter().map(sluice_yaml::to_yaml).map(|text| text.len()).sum::<usize>());
     });
     group.finish();
 
@@ -64,7 +64,7 @@ fn stages(criterion: &mut Criterion) {
     for (name, overlays) in [
         ("accumulate", &[][..]),
         ("name prefix", &["namePrefix: p-\n"]),
-        ("namespace", &["namespace: n\n"]),
+        ("namespace", &["namespace: prod\n"]),
         ("labels", &["commonLabels: {team: a}\n"]),
         ("images", &["images: [{name: registry.example/app, newTag: '2.0'}]\n"]),
         ("strategic patch", &[patch]),
@@ -75,12 +75,12 @@ fn stages(criterion: &mut Criterion) {
                 "replacements: [{source: {kind: ConfigMap, fieldPath: metadata.name}, targets: [{select: {kind: Ingress}, fieldPaths: ['spec.rules.0.host']}]}]\n",
             ],
         ),
-        ("three overlays", &["namePrefix: p-\n", patch, "namespace: n\ncommonLabels: {team: a}\n"]),
+        ("three overlays", &["namePrefix: p-\n", patch, "namespace: prod\ncommonLabels: {team: a}\n"]),
     ] {
         let files = tree(overlays);
         let top = format!("/{}", overlays.len());
         group.bench_function(name, |bencher| {
-            bencher.iter(|| build(&files, Path::new(&top), &Options::flux()).unwrap())
+            bencher.iter(|| build(&files, Path::new(&top), &Options::flux()).unwrap());
         });
     }
     let built = build(&tree(&[]), Path::new("/0"), &Options::flux()).unwrap();

@@ -1,39 +1,55 @@
-//! Helm charts in kustomizations: what is asked of a renderer, if there is one.
+//! Helm charts in kustomizations: where a chart is, with which values it is rendered, and what of it is taken.
+//! Reading charts and rendering them is for others.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use sluice_yaml::{Node, Version};
 
-use crate::FileSystem;
 use crate::error::Error;
 use crate::kustomization::decode::{At, Decode, DecodeError, Fields, Raw};
 use crate::loader::Loader;
 use crate::parse;
 use crate::resource::Resource;
+use crate::{Dialect, FileSystem};
 
-/// Marks what a chart made.
-const GENERATED: &str = "config.kubernetes.io/helm-generated";
+/// Marks what a chart made: the namespace of the kustomization does not reach it.
+pub(crate) const GENERATED: &str = "config.kubernetes.io/helm-generated";
+/// Where charts are if `chartHome` doesn't say.
+const HOME: &str = "charts";
 
-/// Renders charts as `helm template` does.
+/// What finds charts and renders them as `helm template` does. Its errors are texts for people.
 pub trait Charts {
-    /// The manifests of a chart, as YAML documents. The error is a text for people.
-    fn render(&self, request: &ChartRequest<'_>) -> Result<Vec<u8>, String>;
+    /// Reads a chart, and fetches it before if it is in a repository.
+    fn load(&self, source: ChartSource<'_>) -> Result<Box<dyn Chart + '_>, String>;
 }
 
-/// What a kustomization asks for.
-pub struct ChartRequest<'a> {
-    /// The entry of `helmCharts`, its namespace filled in from the kustomization.
-    pub chart: &'a HelmChart,
-    /// `helmGlobals`.
-    pub globals: &'a HelmGlobals,
-    /// The content of `valuesFile`, if it is given; else that of the chart itself counts.
-    pub values: Option<Vec<u8>>,
-    /// The contents of `additionalValuesFiles`, in order.
-    pub additional_values: Vec<Vec<u8>>,
-    /// The kustomization's files, where `chartHome` may be.
-    pub files: &'a dyn FileSystem,
-    /// Where the kustomization is.
-    pub directory: &'a Path,
+/// Where a chart is.
+pub enum ChartSource<'a> {
+    /// A directory in the build's own files.
+    Directory {
+        /// The files.
+        files: &'a dyn FileSystem,
+        /// The chart's directory.
+        path: &'a Path,
+    },
+    /// A repository, or a registry.
+    Repository {
+        /// What `repo` and `version` say.
+        chart: &'a HelmChart,
+        /// Where Helm's own configuration is.
+        globals: &'a HelmGlobals,
+    },
+}
+
+/// A chart that was read.
+pub trait Chart {
+    /// The content of its `values.yaml`, if it has one.
+    fn values(&self) -> Option<&[u8]>;
+
+    /// Its manifests, as YAML documents. `values` are the texts of files, of which a later one lies over an earlier
+    /// one; below them are those of the chart itself.
+    fn render(&self, chart: &HelmChart, values: &[Vec<u8>]) -> Result<Vec<u8>, String>;
 }
 
 /// `helmGlobals`
@@ -174,37 +190,101 @@ pub(crate) fn inflate(
     namespace: &str,
     loader: &Loader<'_>,
 ) -> Result<Vec<Resource>, Error> {
-    let Some(renderer) = loader.context.environment.charts else {
+    let Some(charts) = loader.context.environment.charts else {
         return Err(Error::Helm { chart: chart.name.clone() });
     };
     let failed = |reason: String| Error::Chart { chart: chart.name.clone(), reason };
     if chart.name.is_empty() {
         return Err(failed("chart name cannot be empty".to_owned()));
     }
-    if !["", "override", "merge", "replace"].contains(&chart.values_merge.as_str()) {
-        return Err(failed("valuesMerge must be one of [merge override replace]".to_owned()));
+    let merge = Merge::parse(&chart.values_merge).map_err(failed)?;
+    if !chart.release_name.is_empty() && !chart.name_template.is_empty() {
+        return Err(failed("cannot set nameTemplate and also specify a releaseName".to_owned()));
     }
     let mut chart = chart.clone();
     if chart.namespace.is_empty() {
         namespace.clone_into(&mut chart.namespace);
     }
-    let values = match chart.values_file.as_str() {
-        "" => None,
-        path => Some(loader.load(path)?),
-    };
-    let additional_values = chart
+    let additional = chart
         .additional_values_files
         .iter()
-        .map(|path| loader.load(path).map_err(|source| source.within("could not load additionalValuesFile")));
-    let additional_values = additional_values.collect::<Result<_, _>>()?;
-    let (files, directory) = (loader.files(), loader.root());
-    let request = ChartRequest { chart: &chart, globals, values, additional_values, files, directory };
-    let manifests = renderer.render(&request).map_err(failed)?;
+        .map(|path| loader.load(path).map_err(|source| source.within("could not load additionalValuesFile")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let path = home(&chart, globals, loader.root()).join(&chart.name);
+    let is_there = loader.files().is_directory(&path);
+    let source = if is_there {
+        ChartSource::Directory { files: loader.files(), path: &path }
+    } else if chart.repo.is_empty() {
+        return Err(failed(format!("no repo specified for pull, no chart found at '{}'", path.display())));
+    } else {
+        ChartSource::Repository { chart: &chart, globals }
+    };
+    let opened = charts.load(source).map_err(failed)?;
+    let inline = chart.values_inline.as_object().filter(|inline| !inline.is_empty());
+    let below = match (chart.values_file.as_str(), merge) {
+        _ if inline.is_some() && merge == Merge::Replace => Vec::new(),
+        ("", _) if is_there => loader.load(&path.join("values.yaml").to_string_lossy())?,
+        ("", _) => opened.values().map(<[u8]>::to_vec).unwrap_or_default(),
+        (file, _) => loader.load(file)?,
+    };
+    let mut values = vec![match inline {
+        // JSON is YAML, too.
+        Some(_) => merge.values(&below, &chart.values_inline)?.to_string().into_bytes(),
+        None => below,
+    }];
+    values.extend(additional);
+    let manifests = opened.render(&chart, &values).map_err(failed)?;
     let mut resources = parse::resources(&manifests, &format!("chart {}", chart.name))?;
-    for resource in &mut resources {
-        let mut annotations = resource.annotations();
-        annotations.insert(GENERATED.to_owned(), "true".to_owned());
-        resource.set_annotations(&annotations);
+    if loader.context.options.dialect == Dialect::Latest {
+        for resource in &mut resources {
+            let mut annotations = resource.annotations();
+            annotations.insert(GENERATED.to_owned(), "true".to_owned());
+            resource.set_annotations(&annotations);
+        }
     }
     Ok(resources)
+}
+
+/// Where kustomize puts charts: by version, if they come from a repository.
+fn home(chart: &HelmChart, globals: &HelmGlobals, root: &Path) -> PathBuf {
+    let home = root.join(if globals.chart_home.is_empty() { HOME } else { &globals.chart_home });
+    if chart.version.is_empty() || chart.repo.is_empty() {
+        home
+    } else {
+        home.join(format!("{}-{}", chart.name, chart.version))
+    }
+}
+
+/// What `valuesMerge` makes of inline values and those of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Merge {
+    Override,
+    Fill,
+    Replace,
+}
+
+impl Merge {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "" | "override" => Ok(Self::Override),
+            "merge" => Ok(Self::Fill),
+            "replace" => Ok(Self::Replace),
+            _ => Err("valuesMerge must be one of [merge override replace]".to_owned()),
+        }
+    }
+
+    /// The values together. They are merged as manifests are: a null takes a value away.
+    fn values(self, file: &[u8], inline: &Value) -> Result<Value, Error> {
+        let read = || -> Result<Node, Error> {
+            Ok(sluice_yaml::parse_first(&sluice_yaml::decode(file)?)?.unwrap_or_else(Node::mapping))
+        };
+        let inline_node = || Node::from_json(inline);
+        let schema = sluice_patch::Schema::kustomize();
+        let merged = match self {
+            Self::Replace => return Ok(inline.clone()),
+            Self::Override => sluice_patch::strategic::merge(&read()?, &inline_node(), schema)?,
+            Self::Fill => sluice_patch::strategic::merge(&inline_node(), &read()?, schema)?,
+        };
+        Ok(merged.unwrap_or_else(Node::mapping).to_json(Version::V3)?)
+    }
 }

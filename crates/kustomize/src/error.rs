@@ -17,6 +17,14 @@ pub enum Error {
         /// What happened there.
         source: Box<Self>,
     },
+    /// A patch can't be applied.
+    #[error("{source}")]
+    Patching {
+        /// The object that it was to change.
+        id: String,
+        /// What happened.
+        source: Box<Self>,
+    },
     /// Neither a file with resources nor a directory with a kustomization.
     #[error("accumulation err='{file}': {directory}")]
     Accumulation {
@@ -43,9 +51,9 @@ pub enum Error {
         root: PathBuf,
     },
     /// A file with resources is no YAML.
-    #[error("MalformedYAMLError: {source} in File: {file}")]
+    #[error("MalformedYAMLError: {}{}", .source.go3_text(), in_file(file))]
     MalformedYaml {
-        /// The file, as the kustomization names it.
+        /// The file, as the kustomization names it; empty if the context says it.
         file: String,
         /// What is wrong.
         source: Box<sluice_yaml::Error>,
@@ -84,7 +92,7 @@ pub enum Error {
         directory: PathBuf,
     },
     /// Several kustomization files.
-    #[error("Found multiple kustomization files under: {}: keep one of {}", .directory.display(), .found.join(", "))]
+    #[error("Found multiple kustomization files under: {}\n", .directory.display())]
     MultipleKustomizations {
         /// Where.
         directory: PathBuf,
@@ -103,7 +111,7 @@ pub enum Error {
         reasons: Vec<String>,
     },
     /// A kustomization file is no YAML.
-    #[error("invalid Kustomization: {}: error converting YAML to JSON: {source}", .file.display())]
+    #[error("invalid Kustomization: error converting YAML to JSON: {source}")]
     KustomizationYaml {
         /// The file.
         file: PathBuf,
@@ -111,7 +119,7 @@ pub enum Error {
         source: Box<sluice_yaml::Error>,
     },
     /// A kustomization file has a field that doesn't exist, or one of another type.
-    #[error("invalid Kustomization: {}: {source}", .file.display())]
+    #[error("invalid Kustomization: {source}")]
     Kustomization {
         /// The file.
         file: PathBuf,
@@ -358,12 +366,35 @@ impl Error {
         Self::Within { context: context.into(), source: Box::new(self) }
     }
 
-    /// What a user needs besides kustomize's own words: the line of an object that is none.
+    /// The error of a patch, with the object that it was to change.
+    pub(crate) fn patching(self, id: &impl ToString) -> Self {
+        Self::Patching { id: id.to_string(), source: Box::new(self) }
+    }
+
+    /// What a user needs besides kustomize's own words: which file, line or object it is about, and what to do.
     pub fn detail(&self) -> Option<String> {
-        match self.root() {
+        match self {
+            Self::Within { source, .. } | Self::Component(source) => source.detail(),
+            Self::Accumulation { directory, .. } => directory.detail(),
+            Self::Patching { id, source } => Some(match source.detail() {
+                Some(detail) => format!("in the patch of {id}: {detail}"),
+                None => format!("in the patch of {id}"),
+            }),
+            Self::MultipleKustomizations { found, .. } => Some(format!("keep one of {}", found.join(", "))),
+            Self::KustomizationYaml { file, .. } => Some(format!("in {}", file.display())),
+            Self::Kustomization { file, source } => Some(match source.hint() {
+                Some(hint) => format!("in {}: {hint}", file.display()),
+                None => format!("in {}", file.display()),
+            }),
+            Self::Decode(source) => source.hint(),
             Self::NotAnObject { line, .. } => Some(format!(
                 "the document that starts at line {line} is no Kubernetes object; move other YAML out of the built directory, or list the manifests in a kustomization.yaml"
             )),
+            // kustomize's line is that of a part of the file, and often one too low.
+            Self::MalformedYaml { file, source } => Some(match file.as_str() {
+                "" => source.to_string(),
+                file => format!("in {file}: {source}"),
+            }),
             _ => None,
         }
     }
@@ -371,7 +402,9 @@ impl Error {
     /// What happened, without where.
     pub fn root(&self) -> &Self {
         match self {
-            Self::Within { source, .. } | Self::Component(source) => source.root(),
+            Self::Within { source, .. } | Self::Patching { source, .. } | Self::Component(source) => {
+                source.root()
+            }
             Self::Accumulation { directory, .. } => directory.root(),
             other => other,
         }
@@ -389,6 +422,10 @@ fn way(chain: &[PathBuf]) -> String {
     }
     let steps: Vec<_> = chain.iter().map(|step| step.display().to_string()).collect();
     format!(" (by way of {})", steps.join(" -> "))
+}
+
+fn in_file(file: &str) -> String {
+    if file.is_empty() { String::new() } else { format!(" in File: {file}") }
 }
 
 fn at_reference(reference: &str) -> String {

@@ -12,7 +12,7 @@ use crate::origin;
 use crate::resource::{ORIGIN, Resource, TRANSFORMATIONS};
 use crate::target::Target;
 use crate::transform::{self, Transformer};
-use crate::{Build, Reorder, order};
+use crate::{Build, Dialect, Reorder, order};
 
 /// Resources for tools that never reach the cluster.
 const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
@@ -56,14 +56,9 @@ pub(crate) fn resources(target: &Target<'_>) -> Result<Vec<Resource>, Error> {
         let warning = || format!("well-defined vars that were never replaced: {}", unused.join(","));
         target.context().warn("vars", warning);
     }
-    let mut kept = Vec::with_capacity(accumulated.map.len());
-    for resource in accumulated.map.into_resources() {
-        crate::parse::check(resource.node(), 0)?;
-        let local = resource.annotations().get(LOCAL_CONFIG).is_some_and(|value| value != "false");
-        if !local {
-            kept.push(resource);
-        }
-    }
+    let mut kept = accumulated.map.into_resources();
+    kept.iter().try_for_each(|resource| crate::parse::check(resource.node(), 0))?;
+    kept.retain(|resource| resource.annotations().get(LOCAL_CONFIG).is_none_or(|value| value == "false"));
     sort(target, &mut kept)?;
     let mut map = crate::resmap::ResMap::from_resources(kept)?;
     if target.context().options.managed_by_label || target.has_metadata("managedByLabel") {
@@ -74,8 +69,9 @@ pub(crate) fn resources(target: &Target<'_>) -> Result<Vec<Resource>, Error> {
     let (origins, transformations) =
         (target.has_metadata("originAnnotations"), target.has_metadata("transformerAnnotations"));
     let mut resources = map.into_resources();
+    let is_latest = target.context().options.dialect == Dialect::Latest;
     for resource in &mut resources {
-        annotate(resource, origins, transformations);
+        annotate(resource, origins, transformations, is_latest);
     }
     Ok(resources)
 }
@@ -99,11 +95,12 @@ fn sort(target: &Target<'_>, resources: &mut [Resource]) -> Result<(), Error> {
 }
 
 /// Leaves only those of the build's own annotations that the kustomization asks for; all values become texts.
-fn annotate(resource: &mut Resource, origins: bool, transformations: bool) {
+fn annotate(resource: &mut Resource, origins: bool, transformations: bool, is_latest: bool) {
     let mut annotations = resource.annotations();
     annotations.retain(|key, _| {
         let internal = key.strip_prefix(INTERNAL).is_some_and(|name| INTERNAL_NAMES.contains(&name));
-        !internal && !LEGACY_INTERNAL.contains(&key.as_str())
+        let of_chart = is_latest && key == crate::charts::GENERATED;
+        !internal && !of_chart && !LEGACY_INTERNAL.contains(&key.as_str())
     });
     match resource.memory.origin.as_ref().filter(|_| origins) {
         Some(origin) => _ = annotations.insert(ORIGIN.to_owned(), origin.to_yaml()),
@@ -115,6 +112,10 @@ fn annotate(resource: &mut Resource, origins: bool, transformations: bool) {
     } else if !resource.memory.transformations.is_empty() {
         let text = origin::list_to_yaml(&resource.memory.transformations);
         annotations.insert(TRANSFORMATIONS.to_owned(), text);
+    }
+    if resource.node.get("metadata").is_none() {
+        // Only a list without items can do without. kustomize gives it some on the way.
+        let _ = crate::nodes::mapping_at(&mut resource.node, "metadata");
     }
     resource.set_annotations(&annotations);
 }

@@ -186,7 +186,7 @@ fn scan(
             }
         } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
             let manifest = loader.read(&path)?;
-            parse::resources(&manifest, &name).map_err(|source| {
+            parse::resources(&manifest, "").map_err(|source| {
                 source.within(format!("failed to decode Kubernetes YAML from {}", path.display()))
             })?;
             found.push(name);

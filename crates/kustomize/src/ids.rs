@@ -76,7 +76,7 @@ pub fn split_api_version(api_version: &str) -> (&str, &str) {
 
 /// The namespace that stands for "in no namespace".
 pub const NO_NAMESPACE: &str = "_non_namespaceable_";
-const DEFAULT_NAMESPACE: &str = "default";
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
 /// What identifies a resource within a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,25 +124,32 @@ impl ResId {
     }
 
     /// What two ids of the same resource have in common, for use as a map's key.
-    pub fn key(&self) -> IdKey {
+    pub fn key(&self) -> IdKey<'_> {
         IdKey {
-            group: self.gvk.group.clone(),
-            version: self.gvk.version.clone(),
-            kind: self.gvk.kind.clone(),
-            name: self.name.clone(),
-            namespace: self.effective_namespace().to_owned(),
+            group: &self.gvk.group,
+            version: &self.gvk.version,
+            kind: &self.gvk.kind,
+            name: &self.name,
+            namespace: self.effective_namespace(),
         }
     }
 }
 
 /// [`ResId`] with the effective namespace: equal keys mean the same resource.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct IdKey {
-    group: String,
-    version: String,
-    kind: String,
-    name: String,
-    namespace: String,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IdKey<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) namespace: &'a str,
+}
+
+impl IdKey<'_> {
+    /// The key as one text, for maps that outlive the resource.
+    pub(crate) fn text(&self) -> String {
+        [self.group, self.version, self.kind, self.name, self.namespace].join("\0")
+    }
 }
 
 impl fmt::Display for ResId {

@@ -42,7 +42,7 @@ pub(crate) fn string(text: &str) -> Node {
 pub(crate) fn set_field(mapping: &mut Mapping, key: &str, value: Node) {
     match mapping.get_mut(key) {
         Some(old) => *old = value,
-        None => mapping.entries_mut().push(Entry { key: Node::plain(key), value }),
+        None => mapping.push(Entry { key: Node::plain(key), value }),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where a resource comes from, for `buildMetadata`.
 
+use std::sync::Arc;
+
 use crate::remote::Repository;
 
 /// Where a resource, or a change to it, comes from.
@@ -77,7 +79,7 @@ fn line(out: &mut String, indent: &str, key: &str, value: &str) {
 }
 
 /// The text of the annotation that lists the changes.
-pub(crate) fn list_to_yaml(origins: &[Origin]) -> String {
+pub(crate) fn list_to_yaml(origins: &[Arc<Origin>]) -> String {
     let mut out = String::new();
     for origin in origins {
         for (index, line) in origin.to_yaml().lines().enumerate() {
@@ -101,7 +103,8 @@ mod tests {
         let text = "configuredIn: base/kustomization.yaml\nconfiguredBy:\n  apiVersion: builtin\n  kind: PrefixTransformer\n";
         assert_eq!(by.to_yaml(), text);
         assert!(
-            list_to_yaml(&[by]).starts_with("- configuredIn: base/kustomization.yaml\n  configuredBy:\n")
+            list_to_yaml(&[Arc::new(by)])
+                .starts_with("- configuredIn: base/kustomization.yaml\n  configuredBy:\n")
         );
     }
 }

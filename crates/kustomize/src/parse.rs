@@ -1,8 +1,9 @@
 //! From the text of a manifest to resources.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use sluice_yaml::{Kind, Node, Version};
+use sluice_yaml::{Kind, Node, Value, Version};
 
 use crate::error::Error;
 use crate::nodes;
@@ -22,9 +23,11 @@ pub(crate) fn resources(bytes: &[u8], file: &str) -> Result<Vec<Resource>, Error
         node.expand_merges(Version::V3).map_err(|error| malformed(shift(error, document.line - 1)))?;
         let line = document.line + node.position.line.max(1) - 1;
         if single && let Some(items) = wrapped(&node) {
-            nodes.extend(
-                items.iter().map(|item| (item.clone(), line - node.position.line + item.position.line)),
-            );
+            let start = line - node.position.line;
+            nodes.extend(items.into_iter().map(|item| {
+                let line = start + item.position.line;
+                (item, line)
+            }));
         } else {
             nodes.push_back((node, line));
         }
@@ -36,10 +39,15 @@ pub(crate) fn resources(bytes: &[u8], file: &str) -> Result<Vec<Resource>, Error
 pub(crate) fn expand(mut nodes: VecDeque<(Node, u32)>, file: &str) -> Result<Vec<Resource>, Error> {
     nodes.retain(|(node, _)| !nodes::is_empty(node));
     nodes.iter().try_for_each(|(node, line)| check(node, *line))?;
+    let file: Arc<str> = file.into();
     let mut resources = Vec::with_capacity(nodes.len());
     while let Some((node, line)) = nodes.pop_front() {
         match list_items(&node)? {
-            None => resources.push(Resource { source: Some(file.to_owned()), ..Resource::new(node) }),
+            None => {
+                let mut resource = Resource { source: Some(Arc::clone(&file)), ..Resource::new(node) };
+                resource.adopt_notes();
+                resources.push(resource);
+            }
             Some(items) => {
                 for item in items.into_iter().filter(|item| !nodes::is_empty(item)) {
                     check(&item, line)?;
@@ -95,7 +103,7 @@ fn shift(mut error: sluice_yaml::Error, lines: u32) -> sluice_yaml::Error {
     use sluice_yaml::Error as E;
     match &mut error {
         E::Syntax { position, .. }
-        | E::Encoding { position }
+        | E::Encoding { position, .. }
         | E::Limit { position, .. }
         | E::InvalidKey { position, .. }
         | E::Decode { position, .. }
@@ -109,15 +117,20 @@ fn shift(mut error: sluice_yaml::Error, lines: u32) -> sluice_yaml::Error {
     error
 }
 
-/// The items of a file that is one `List`: they are taken as they are.
-fn wrapped(node: &Node) -> Option<&[Node]> {
+/// The items of a file that is one `List`: they are taken as they are. (Of a mapping its keys and values are, none of
+/// which is an object.)
+fn wrapped(node: &Node) -> Option<Vec<Node>> {
     let kind = node.get("kind").map(nodes::text)?;
     if kind != "List" && kind != "ResourceList" {
         return None;
     }
-    match node.get("items") {
-        Some(items) => Some(items.as_sequence().map(|items| &**items).unwrap_or_default()),
-        None => node.get("functionConfig").map(|_| &[][..]),
+    match node.get("items").map(|items| &items.value) {
+        Some(Value::Sequence(items)) => Some(items.to_vec()),
+        Some(Value::Mapping(mapping)) => {
+            Some(mapping.iter().flat_map(|entry| [entry.key.clone(), entry.value.clone()]).collect())
+        }
+        Some(Value::Scalar(_)) => Some(Vec::new()),
+        None => node.get("functionConfig").map(|_| Vec::new()),
     }
 }
 
@@ -135,7 +148,7 @@ fn list_items(node: &Node) -> Result<Option<Vec<Node>>, Error> {
             let mut copies: Vec<Node> = items.iter().map(Node::from_json).collect();
             // A list within a list opens up like a file of its own.
             let flat = copies.iter().flat_map(|item| match wrapped(item) {
-                Some(inner) => inner.to_vec(),
+                Some(inner) => inner,
                 None => vec![item.clone()],
             });
             copies = flat.collect();
@@ -156,7 +169,7 @@ fn list_items(node: &Node) -> Result<Option<Vec<Node>>, Error> {
 /// An object needs a kind and, unless it is a list, a name.
 pub(crate) fn check(node: &Node, line: u32) -> Result<(), Error> {
     let field = |name| node.get(name).map(nodes::text).unwrap_or_default();
-    let (api_version, kind) = (field("apiVersion"), field("kind"));
+    let kind = field("kind");
     let has = |name| node.get(name).is_some_and(|node| !nodes::is_empty(node));
     let metadata = node.get("metadata").filter(|node| !nodes::is_empty(node));
     let known = metadata.is_some_and(|metadata| {
@@ -169,14 +182,32 @@ pub(crate) fn check(node: &Node, line: u32) -> Result<(), Error> {
     }
     let name = metadata.and_then(|metadata| metadata.get("name")).map(nodes::text).unwrap_or_default();
     if kind.is_empty() {
-        let missing = format!("missing kind in object {{apiVersion: {api_version}, name: {name}}}");
+        let missing = format!("missing kind in object {}", go_meta(node));
         return Err(Error::NotAnObject { missing, line });
     }
     if name.is_empty() && !kind.ends_with("List") {
-        let missing = format!("missing metadata.name in object {{apiVersion: {api_version}, kind: {kind}}}");
+        let missing = format!("missing metadata.name in object {}", go_meta(node));
         return Err(Error::NotAnObject { missing, line });
     }
     Ok(())
+}
+
+/// The metadata of an object as Go prints kustomize's struct for it.
+fn go_meta(node: &Node) -> String {
+    let field = |path: &[&str]| node.at(path).map(nodes::text).unwrap_or_default();
+    let map = |name| {
+        let entries = nodes::string_map(node.at(&["metadata", name]));
+        entries.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(" ")
+    };
+    format!(
+        "{{{{{} {}}} {{{{{} {}}} map[{}] map[{}]}}}}",
+        field(&["apiVersion"]),
+        field(&["kind"]),
+        field(&["metadata", "name"]),
+        field(&["metadata", "namespace"]),
+        map("labels"),
+        map("annotations"),
+    )
 }
 
 #[cfg(test)]
@@ -206,16 +237,22 @@ mod tests {
             "{kind: AList, items: [{kind: A, metadata: {name: a}}]}\n---\n{kind: A, metadata: {name: b}}\n";
         assert_eq!(names(mixed), ["b", "a"]);
         assert_eq!(names("{kind: AList, metadata: {name: l}}"), ["l"]);
+        assert_eq!(names("{kind: List, items: null}"), [""; 0]);
+        let error = resources(b"{kind: List, items: {a: b}}", "f.yaml").unwrap_err();
+        assert!(error.to_string().starts_with("missing Resource metadata"), "{error}");
     }
 
     #[test]
     fn errors_name_the_line_in_the_file() {
         let error = resources(b"{kind: A, metadata: {name: a}}\n---\n{kind: A}\n", "f.yaml").unwrap_err();
-        assert!(error.to_string().contains("missing metadata.name"), "{error}");
+        assert_eq!(error.to_string(), "missing metadata.name in object {{ A} {{ } map[] map[]}}");
         assert!(error.detail().unwrap_or_default().contains("line 3"), "{:?}", error.detail());
         let error = resources(b"a: b\n---\na: b\n--- x\nb: c\n", "f.yaml").unwrap_err();
         assert_eq!(error.to_string(), "invalid document separator: --- x (line 4)");
         let error = resources(b"{kind: A, metadata: {name: a}}\n---\na: b\n\tc: d\n", "f.yaml").unwrap_err();
-        assert!(error.is_malformed_yaml() && error.to_string().contains("line 4"), "{error}");
+        assert!(
+            error.is_malformed_yaml() && error.to_string().contains("MalformedYAMLError: yaml: line 2: ")
+        );
+        assert!(error.detail().unwrap_or_default().contains("line 4"), "{:?}", error.detail());
     }
 }

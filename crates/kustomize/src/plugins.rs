@@ -1,9 +1,11 @@
 //! Built-in generators and transformers that are configured by files of their own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use crate::charts::{self, HelmChart, HelmGlobals};
 use crate::error::Error;
 use crate::fieldspec::FieldSpec;
 use crate::finish::add_hash;
@@ -113,26 +115,29 @@ impl Config {
 /// A generator configured by a file.
 pub(crate) struct Generator {
     make: Make,
-    origin: Option<Origin>,
+    origin: Option<Arc<Origin>>,
 }
 
 enum Make {
     ConfigMap(GeneratorArgs),
     Secret(SecretArgs),
     Iam(IamPolicy),
+    Chart(Box<ChartConfig>),
 }
 
 impl Generator {
-    pub(crate) fn origin(&self) -> Option<&Origin> {
+    pub(crate) fn origin(&self) -> Option<&Arc<Origin>> {
         self.origin.as_ref()
     }
 
     pub(crate) fn generate(&self, loader: &Loader<'_>) -> Result<Vec<Resource>, Error> {
-        Ok(vec![match &self.make {
-            Make::ConfigMap(args) => generate::config_map(args, loader)?,
-            Make::Secret(args) => generate::secret(args, loader)?,
-            Make::Iam(policy) => policy.resource()?,
-        }])
+        Ok(match &self.make {
+            Make::ConfigMap(args) => vec![generate::config_map(args, loader)?],
+            Make::Secret(args) => vec![generate::secret(args, loader)?],
+            Make::Iam(policy) => vec![policy.resource()?],
+            // The kustomization's namespace is not told to charts that a file configures.
+            Make::Chart(config) => charts::inflate(&config.chart, &config.globals, "", loader)?,
+        })
     }
 }
 
@@ -154,7 +159,7 @@ fn failed(resource: &Resource) -> impl Fn(Error) -> Error + '_ {
 }
 
 /// Where the plugin's own configuration is.
-fn origin(resource: &Resource) -> Option<Origin> {
+fn origin(resource: &Resource) -> Option<Arc<Origin>> {
     let origin = resource.memory.origin.as_ref()?;
     let by = ConfiguredBy {
         api_version: resource.api_version().to_owned(),
@@ -162,12 +167,12 @@ fn origin(resource: &Resource) -> Option<Origin> {
         name: resource.name().to_owned(),
         namespace: resource.namespace().to_owned(),
     };
-    Some(Origin {
+    Some(Arc::new(Origin {
         path: String::new(),
         configured_in: origin.path.clone(),
         configured_by: Some(by),
-        ..origin.clone()
-    })
+        ..Origin::clone(origin)
+    }))
 }
 
 /// The generators that the resources configure.
@@ -204,6 +209,13 @@ fn generator(resource: &Resource, loader: &Loader<'_>) -> Result<Make, Error> {
             Ok(Make::Secret(secret))
         }
         "IAMPolicyGenerator" => Ok(Make::Iam(decode(&json, loader).map_err(failed(resource))?)),
+        "HelmChartInflationGenerator" if loader.context.environment.charts.is_some() => {
+            let config: ChartConfig = decode(&json, loader).map_err(failed(resource))?;
+            if config.chart.name.is_empty() {
+                return Err(failed(resource)(Error::Usage("chart name cannot be empty".to_owned())));
+            }
+            Ok(Make::Chart(Box::new(config)))
+        }
         "HelmChartInflationGenerator" => Err(Error::Helm { chart: resource.name().to_owned() }),
         _ if is_transformer(&kind) => {
             Err(Error::Usage(format!("plugin {} not a generator", resource.original_id())))
@@ -280,7 +292,8 @@ fn transformer(kind: &'static str, json: &Json, loader: &Loader<'_>) -> Result<S
             let subjects = config.subjects()?;
             let specs = config.specs();
             let name = config.metadata.namespace;
-            Step::new(kind, Namespace { name, specs, unset_only: config.unset_only, subjects })
+            let dialect = loader.context.options.dialect;
+            Step::new(kind, Namespace { name, specs, unset_only: config.unset_only, subjects, dialect })
         }
         "PatchJson6902Transformer" => {
             let patch =
@@ -322,6 +335,19 @@ struct Hash;
 impl Transformer for Hash {
     fn transform(&self, map: &mut ResMap) -> Result<(), Error> {
         map.resources_mut().iter_mut().filter(|resource| resource.memory.needs_hash).try_for_each(add_hash)
+    }
+}
+
+/// A chart, with what is global elsewhere.
+#[derive(Default)]
+struct ChartConfig {
+    chart: HelmChart,
+    globals: HelmGlobals,
+}
+
+impl Decode for ChartConfig {
+    fn decode(value: &Json, at: &At) -> Result<Self, DecodeError> {
+        Ok(Self { chart: Decode::decode(value, at)?, globals: Decode::decode(value, at)? })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The resources of a build, in order, found by id.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use crate::error::Error;
 use crate::generate::merge_data;
@@ -16,11 +17,13 @@ pub(crate) struct ResMap {
     has_empties: bool,
 }
 
-/// Where ids are. Made when first asked for, kept while resources are only added.
+/// Where ids are. Made when first asked for, kept while resources are only added. It holds hashes, and places where
+/// the ids may be: copies of the ids would take as much memory as small resources.
 #[derive(Clone, Debug, Default)]
 struct Index {
-    current: HashMap<IdKey, Vec<usize>>,
-    any: HashMap<IdKey, Vec<usize>>,
+    hasher: RandomState,
+    current: HashMap<u64, Vec<u32>>,
+    any: HashMap<u64, Vec<u32>>,
 }
 
 impl Index {
@@ -33,17 +36,37 @@ impl Index {
     }
 
     fn add(&mut self, at: usize, resource: &Resource) {
-        let current = resource.id().key();
-        self.current.entry(current.clone()).or_default().push(at);
-        if resource.is_empty() {
-            return;
-        }
-        for key in resource.previous_ids().map(|id| id.key()).chain([current]) {
-            let places = self.any.entry(key).or_default();
-            if places.last() != Some(&at) {
-                places.push(at);
+        let Ok(at) = u32::try_from(at) else { return };
+        let current = self.hasher.hash_one(resource.key());
+        push(&mut self.current, current, at);
+        if !resource.is_empty() {
+            for key in resource.previous_keys() {
+                push(&mut self.any, self.hasher.hash_one(key), at);
             }
+            push(&mut self.any, current, at);
         }
+    }
+
+    /// Whether a resource has the id.
+    fn is_current(&self, key: IdKey<'_>, resources: &[Resource]) -> bool {
+        let places = self.current.get(&self.hasher.hash_one(key)).into_iter().flatten();
+        places.filter_map(|at| resources.get(*at as usize)).any(|resource| resource.key() == key)
+    }
+
+    /// The places of the resources that have or had the id.
+    fn any(&self, key: IdKey<'_>, resources: &[Resource]) -> Vec<usize> {
+        let places = self.any.get(&self.hasher.hash_one(key)).into_iter().flatten().map(|at| *at as usize);
+        let has =
+            |resource: &Resource| resource.key() == key || resource.previous_keys().any(|had| had == key);
+        places.filter(|at| resources.get(*at).is_some_and(has)).collect()
+    }
+}
+
+fn push(places: &mut HashMap<u64, Vec<u32>>, hash: u64, at: u32) {
+    let places = places.entry(hash).or_default();
+    if places.last() != Some(&at) {
+        places.reserve_exact(1);
+        places.push(at);
     }
 }
 
@@ -99,17 +122,12 @@ impl ResMap {
         Ok(Some(changed))
     }
 
-    fn index(&mut self) -> &mut Index {
-        self.index.get_or_insert_with(|| Index::new(&self.resources))
-    }
-
     /// Adds a resource whose id is new.
     pub(crate) fn append(&mut self, resource: Resource) -> Result<(), Error> {
-        let id = resource.id();
         let at = self.resources.len();
-        let index = self.index();
-        if index.current.contains_key(&id.key()) {
-            return Err(Error::DuplicateId { id: id.to_string() });
+        let index = self.index.get_or_insert_with(|| Index::new(&self.resources));
+        if index.is_current(resource.key(), &self.resources) {
+            return Err(Error::DuplicateId { id: resource.id().to_string() });
         }
         index.add(at, &resource);
         self.resources.push(resource);
@@ -117,12 +135,25 @@ impl ResMap {
     }
 
     pub(crate) fn append_all(&mut self, resources: Vec<Resource>) -> Result<(), Error> {
+        // As they are if there are no others yet: a build of thousands needs no second list.
+        if self.resources.is_empty() {
+            let mut index = Index::default();
+            for (at, resource) in resources.iter().enumerate() {
+                if index.is_current(resource.key(), &resources) {
+                    return Err(Error::DuplicateId { id: resource.id().to_string() });
+                }
+                index.add(at, resource);
+            }
+            (self.resources, self.index) = (resources, Some(index));
+            return Ok(());
+        }
         resources.into_iter().try_for_each(|resource| self.append(resource))
     }
 
     /// The places of the resources that have or had the id.
     pub(crate) fn places_by_any_id(&mut self, id: &ResId) -> Vec<usize> {
-        self.index().any.get(&id.key()).cloned().unwrap_or_default()
+        let index = self.index.get_or_insert_with(|| Index::new(&self.resources));
+        index.any(id.key(), &self.resources)
     }
 
     /// The place of the one resource that has or had the id.

@@ -1,12 +1,13 @@
 //! A resource and what the build remembers about it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sluice_yaml::{Kind, Mapping, Node};
 
 use crate::error::Error;
 use crate::fieldspec::{self, FieldSpec, Setter};
-use crate::ids::{Gvk, ResId, split_api_version};
+use crate::ids::{DEFAULT_NAMESPACE, Gvk, IdKey, NO_NAMESPACE, ResId, split_api_version};
 use crate::nodes;
 use crate::origin::Origin;
 
@@ -50,24 +51,27 @@ impl Behavior {
 /// A name that the resource had before a transformer changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Previous {
-    kind: String,
-    name: String,
-    namespace: String,
+    kind: Box<str>,
+    name: Box<str>,
+    namespace: Box<str>,
 }
+
+/// What was put before or behind a name, the first first.
+pub(crate) type Affixes = Vec<Arc<str>>;
 
 /// What the build remembers about a resource: kustomize keeps it in annotations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     previous: Vec<Previous>,
-    pub(crate) prefixes: Vec<String>,
-    pub(crate) suffixes: Vec<String>,
+    pub(crate) prefixes: Affixes,
+    pub(crate) suffixes: Affixes,
     pub(crate) behavior: Behavior,
     pub(crate) needs_hash: bool,
     pub(crate) is_generated: bool,
     pub(crate) allow_name_change: bool,
     pub(crate) allow_kind_change: bool,
-    pub(crate) origin: Option<Origin>,
-    pub(crate) transformations: Vec<Origin>,
+    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) transformations: Vec<Arc<Origin>>,
     pub(crate) vars: Vec<String>,
 }
 
@@ -76,12 +80,37 @@ pub(crate) struct Memory {
 pub struct Resource {
     pub(crate) node: Node,
     pub(crate) memory: Memory,
-    pub(crate) source: Option<String>,
+    pub(crate) source: Option<Arc<str>>,
 }
 
 impl Resource {
     pub(crate) fn new(node: Node) -> Self {
         Self { node, ..Self::default() }
+    }
+
+    /// Takes over what the object's own annotations note of former ids, as kustomize does, which keeps its notes there.
+    pub(crate) fn adopt_notes(&mut self) {
+        let Some(annotations) = self.node.at(&["metadata", "annotations"]) else { return };
+        let list = |key: &str| -> Vec<&str> {
+            annotations
+                .get(key)
+                .map(nodes::text)
+                .filter(|text| !text.is_empty())
+                .map_or_else(Vec::new, |text| text.split(',').collect())
+        };
+        let names = list(NOTES);
+        let kinds = list("internal.config.kubernetes.io/previousKinds");
+        let namespaces = list("internal.config.kubernetes.io/previousNamespaces");
+        if names.len() == kinds.len() && names.len() == namespaces.len() {
+            let ids = names.into_iter().zip(kinds).zip(namespaces);
+            self.memory.previous = ids
+                .map(|((name, kind), namespace)| Previous {
+                    kind: kind.into(),
+                    name: name.into(),
+                    namespace: namespace.into(),
+                })
+                .collect();
+        }
     }
 
     /// The object's tree.
@@ -145,6 +174,30 @@ impl Resource {
         ResId { gvk: self.gvk(), name: self.name().to_owned(), namespace: self.namespace().to_owned() }
     }
 
+    /// What the present id is looked up by.
+    pub(crate) fn key(&self) -> IdKey<'_> {
+        let (api_version, kind) = (self.api_version(), self.kind());
+        let (group, version) = split_api_version(api_version);
+        let namespace = match self.namespace() {
+            _ if crate::schema::is_cluster_scoped(api_version, kind) => NO_NAMESPACE,
+            "" => DEFAULT_NAMESPACE,
+            namespace => namespace,
+        };
+        IdKey { group, version, kind, name: self.name(), namespace }
+    }
+
+    /// What the former ids are looked up by.
+    pub(crate) fn previous_keys(&self) -> impl Iterator<Item = IdKey<'_>> {
+        let (group, version) = split_api_version(self.api_version());
+        self.memory.previous.iter().map(move |previous| IdKey {
+            group,
+            version,
+            kind: &previous.kind,
+            name: &previous.name,
+            namespace: if previous.namespace.is_empty() { DEFAULT_NAMESPACE } else { &previous.namespace },
+        })
+    }
+
     /// The ids before each change of name, namespace or kind; the first one first.
     pub(crate) fn previous_ids(&self) -> impl DoubleEndedIterator<Item = ResId> + '_ {
         let (group, version) = split_api_version(self.api_version());
@@ -152,11 +205,11 @@ impl Resource {
             gvk: Gvk {
                 group: group.to_owned(),
                 version: version.to_owned(),
-                kind: previous.kind.clone(),
+                kind: previous.kind.to_string(),
                 cluster_scoped: false,
             },
-            name: previous.name.clone(),
-            namespace: previous.namespace.clone(),
+            name: previous.name.to_string(),
+            namespace: previous.namespace.to_string(),
         })
     }
 
@@ -172,12 +225,11 @@ impl Resource {
 
     /// Remembers the present id, before it changes.
     pub(crate) fn store_previous_id(&mut self) {
-        let id = self.id();
-        self.memory.previous.push(Previous {
-            namespace: id.effective_namespace().to_owned(),
-            kind: id.gvk.kind,
-            name: id.name,
-        });
+        let IdKey { kind, name, namespace, .. } = self.key();
+        let previous = Previous { kind: kind.into(), name: name.into(), namespace: namespace.into() };
+        // Most have two or three, and room for more would be wasted.
+        self.memory.previous.reserve_exact(1);
+        self.memory.previous.push(previous);
     }
 
     /// `metadata.labels` as texts.

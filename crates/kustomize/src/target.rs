@@ -1,6 +1,7 @@
 //! One directory with a kustomization: gathers its resources and changes them.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::accumulator::Accumulator;
 use crate::charts;
@@ -27,6 +28,8 @@ pub(crate) struct Target<'a> {
     /// What the root asks for, for the whole build.
     build_metadata: Rc<Vec<String>>,
     builtin: Rc<TransformerConfig>,
+    /// The namespace that charts are told if nothing nearer says one: of the kustomizations that lead here.
+    chart_namespace: Rc<str>,
 }
 
 /// The one kustomization file of a directory.
@@ -95,6 +98,7 @@ impl<'a> Target<'a> {
             origin: None,
             build_metadata: Rc::default(),
             builtin: Rc::new(TransformerConfig::builtin(dialect)),
+            chart_namespace: Rc::from(""),
         };
         target.check()?;
         target.build_metadata = Rc::new(target.kustomization.build_metadata.clone());
@@ -222,7 +226,7 @@ impl<'a> Target<'a> {
             schema.note_kind(resource.api_version(), resource.kind());
         }
         if let Some(origin) = &self.origin {
-            let origin = origin.join(path);
+            let origin = Arc::new(origin.join(path));
             for resource in &mut resources {
                 resource.memory.origin = Some(origin.clone());
             }
@@ -249,6 +253,10 @@ impl<'a> Target<'a> {
             origin: self.origin.as_ref().map(|origin| origin.join(path)),
             build_metadata: Rc::clone(&self.build_metadata),
             builtin: Rc::clone(&self.builtin),
+            chart_namespace: match self.kustomization.namespace.as_str() {
+                "" => Rc::clone(&self.chart_namespace),
+                own => own.into(),
+            },
         };
         target.check().map_err(within)?;
         target.load_schema(false)?;
@@ -294,8 +302,8 @@ impl<'a> Target<'a> {
     }
 
     /// The origin of what a built-in generator or transformer of this kustomization makes.
-    fn builtin_origin(&self, kind: &str) -> Option<Origin> {
-        self.origin.as_ref().map(|origin| origin.builtin(self.file, kind))
+    fn builtin_origin(&self, kind: &str) -> Option<Arc<Origin>> {
+        self.origin.as_ref().map(|origin| Arc::new(origin.builtin(self.file, kind)))
     }
 
     fn generate(&self, gathered: &mut Accumulator) -> Result<(), Error> {
@@ -321,8 +329,12 @@ impl<'a> Target<'a> {
             self.absorb(gathered, made, self.builtin_origin("SecretGenerator"))?;
         }
         let globals = kustomization.helm_globals.clone().unwrap_or_default();
+        let namespace = match kustomization.namespace.as_str() {
+            "" => &self.chart_namespace,
+            own => own,
+        };
         for chart in &kustomization.helm_charts {
-            for made in charts::inflate(chart, &globals, &kustomization.namespace, &self.loader)? {
+            for made in charts::inflate(chart, &globals, namespace, &self.loader)? {
                 self.absorb(gathered, made, self.builtin_origin("HelmChartInflationGenerator"))?;
             }
         }
@@ -338,10 +350,10 @@ impl<'a> Target<'a> {
         &self,
         gathered: &mut Accumulator,
         mut made: Resource,
-        origin: Option<Origin>,
+        origin: Option<Arc<Origin>>,
     ) -> Result<(), Error> {
         made.memory.origin = origin;
-        made.source = Some(self.file.to_owned());
+        made.source = Some(self.file.into());
         gathered.map.absorb(vec![made]).map_err(|source| source.within("merging from generator"))
     }
 
@@ -357,7 +369,8 @@ impl<'a> Target<'a> {
                 continue;
             };
             if let Some(origin) = &self.origin {
-                inline.memories_mut().for_each(|memory| memory.origin = Some(origin.join(self.file)));
+                let origin = Arc::new(origin.join(self.file));
+                inline.memories_mut().for_each(|memory| memory.origin = Some(Arc::clone(&origin)));
             }
             gathered
                 .map

@@ -19,6 +19,12 @@ pub(crate) fn from_crds(content: &[u8]) -> Result<TransformerConfig, Error> {
         return Err(Error::Usage("expected a mapping of type names to OpenAPI definitions".to_owned()));
     };
     for (name, definition) in &definitions {
+        if !matches!(definition, Value::Object(_) | Value::Null) {
+            return Err(Error::Usage(format!(
+                "'{name}' is no OpenAPI definition: a file of 'crds' maps type names to definitions; a \
+                 CustomResourceDefinition belongs in 'resources'"
+            )));
+        }
         let Some(properties) = properties(definition) else { continue };
         if ["kind", "apiVersion", "metadata"].iter().all(|field| properties.contains_key(*field)) {
             let kind = name.rsplit('.').next().unwrap_or(name);

@@ -11,7 +11,7 @@ use crate::Dialect;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// A field that the struct doesn't have.
-    #[error("json: unknown field {field:?}{}", hint(*.known))]
+    #[error("json: unknown field {field:?}")]
     UnknownField {
         /// The field as written.
         field: String,
@@ -19,10 +19,7 @@ pub enum DecodeError {
         known: Option<&'static str>,
     },
     /// A value of another type.
-    #[error(
-        "json: cannot unmarshal {found} into Go struct field {path} of type {wanted}{}",
-        quote(found, wanted)
-    )]
+    #[error("json: cannot unmarshal {found} into Go struct field {path} of type {wanted}")]
     Type {
         /// What was found: `number`, `string`, `bool`, `array`, `object`.
         found: &'static str,
@@ -33,16 +30,17 @@ pub enum DecodeError {
     },
 }
 
-fn hint(known: Option<&str>) -> String {
-    known.map(|field| format!(": did you mean {field:?}?")).unwrap_or_default()
-}
-
-/// YAML 1.1 has more booleans than one expects: `y`, `no`, `on`.
-fn quote(found: &str, wanted: &str) -> &'static str {
-    if wanted == "string" && matches!(found, "bool" | "number") {
-        ": put quotes around the value"
-    } else {
-        ""
+impl DecodeError {
+    /// What may help. It is no part of the message, whose words are those of Go.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownField { known, .. } => known.map(|field| format!("did you mean {field:?}?")),
+            // YAML 1.1 has more booleans than one expects: `y`, `no`, `on`.
+            Self::Type { found: "bool" | "number", wanted: "string", .. } => {
+                Some("put quotes around the value".to_owned())
+            }
+            Self::Type { .. } => None,
+        }
     }
 }
 
@@ -250,11 +248,13 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_where() {
-        let error = decode(r#"{"name": 1}"#, true).unwrap_err().to_string();
+        let error = decode(r#"{"name": 1}"#, true).unwrap_err();
         let words = "json: cannot unmarshal number into Go struct field Sample.name of type string";
-        assert_eq!(error, format!("{words}: put quotes around the value"));
-        let error = decode(r#"{"names": "a"}"#, true).unwrap_err().to_string();
-        assert_eq!(error, r#"json: unknown field "names": did you mean "name"?"#);
+        assert_eq!(error.to_string(), words);
+        assert_eq!(error.hint().unwrap(), "put quotes around the value");
+        let error = decode(r#"{"names": "a"}"#, true).unwrap_err();
+        assert_eq!(error.to_string(), r#"json: unknown field "names""#);
+        assert_eq!(error.hint().unwrap(), r#"did you mean "name"?"#);
         assert!(decode(r#"{"names": "a"}"#, false).is_ok());
     }
 }

@@ -70,7 +70,7 @@ impl Operations {
     pub(crate) fn apply(&self, resource: &mut Resource) -> Result<(), Error> {
         let id = resource.id();
         let applied = resource.with_annotated_notes(true, |node| Ok(self.0.apply_to_node(node)?));
-        applied.map_err(|source| source.within(format!("patching {id}")))?;
+        applied.map_err(|source| source.patching(&id))?;
         // kustomize puts its notes back, and all annotations become texts.
         resource.set_annotations(&resource.annotations());
         Ok(())

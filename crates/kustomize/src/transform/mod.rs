@@ -13,6 +13,8 @@ mod strategic;
 mod value_add;
 mod vars;
 
+use std::sync::Arc;
+
 use crate::config::TransformerConfig;
 use crate::error::Error;
 use crate::fieldspec::{FieldSpec, merge_all, merge_one};
@@ -46,7 +48,7 @@ pub(crate) struct Step {
     pub(crate) kind: &'static str,
     pub(crate) transformer: Box<dyn Transformer>,
     /// Where it is configured, if that is to be noted.
-    pub(crate) origin: Option<Origin>,
+    pub(crate) origin: Option<Arc<Origin>>,
 }
 
 impl Step {
@@ -77,6 +79,7 @@ pub(crate) fn builtin_steps(
             specs: config.namespace.clone(),
             unset_only: false,
             subjects: Subjects::Default,
+            dialect: loader.context.options.dialect,
         };
         steps.push(Step::new("NamespaceTransformer", namespace));
     }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use sluice_yaml::{Kind, Node};
 
 use super::Transformer;
+use crate::Dialect;
 use crate::error::Error;
 use crate::fieldspec::{FieldSpec, visit};
-use crate::ids::IdKey;
 use crate::nodes;
 use crate::resmap::ResMap;
 use crate::resource::Resource;
@@ -30,7 +30,11 @@ pub(crate) struct Namespace {
     /// Leave fields that have a value.
     pub(crate) unset_only: bool,
     pub(crate) subjects: Subjects,
+    pub(crate) dialect: Dialect,
 }
+
+/// Kinds outside namespaces that kustomize 5.8.1 does not know, and puts into one.
+const NEWLY_CLUSTER_SCOPED: [&str; 2] = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
 
 const METADATA_NAMESPACE: &str = "metadata/namespace";
 
@@ -39,16 +43,19 @@ impl Transformer for Namespace {
         if self.name.is_empty() {
             return Ok(());
         }
-        let mut ids: HashMap<IdKey, usize> = HashMap::new();
+        let mut ids: HashMap<String, usize> = HashMap::new();
         for resource in map.iter() {
-            *ids.entry(resource.id().key()).or_default() += 1;
+            *ids.entry(resource.key().text()).or_default() += 1;
         }
         for resource in map.resources_mut().iter_mut().filter(|resource| !resource.is_empty()) {
-            let before = resource.id().key();
+            if self.dialect == Dialect::Latest && is_of_chart(resource) {
+                continue;
+            }
+            let before = resource.key().text();
             resource.store_previous_id();
             self.set(resource)?;
             let id = resource.id();
-            let after = id.key();
+            let after = id.key().text();
             if let Some(count) = ids.get_mut(&before) {
                 *count -= 1;
             }
@@ -65,7 +72,10 @@ impl Transformer for Namespace {
 impl Namespace {
     /// Sets the namespace of one resource.
     pub(crate) fn set(&self, resource: &mut Resource) -> Result<(), Error> {
-        if !resource.gvk().cluster_scoped {
+        let is_spared = self.dialect == Dialect::Latest
+            && resource.api_version() == "admissionregistration.k8s.io/v1"
+            && NEWLY_CLUSTER_SCOPED.contains(&resource.kind());
+        if !is_spared && !resource.gvk().cluster_scoped {
             let spec =
                 FieldSpec { path: METADATA_NAMESPACE.to_owned(), create: true, ..FieldSpec::default() };
             visit(&mut resource.node, &spec, Some(Kind::Scalar), &mut |field| self.set_scalar(field))?;
@@ -127,6 +137,11 @@ impl Namespace {
         }
         Ok(())
     }
+}
+
+/// Whether a chart made it, which was told the namespace.
+fn is_of_chart(resource: &Resource) -> bool {
+    resource.annotations().get(crate::charts::GENERATED).is_some_and(|value| value == "true")
 }
 
 fn is_role_binding(kind: &str) -> bool {

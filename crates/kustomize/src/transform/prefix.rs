@@ -1,5 +1,7 @@
 //! Puts something before or behind names.
 
+use std::sync::Arc;
+
 use sluice_yaml::Kind;
 
 use super::Transformer;
@@ -18,13 +20,13 @@ pub(crate) enum End {
 /// Puts something before or behind names.
 pub(crate) struct Affix {
     end: End,
-    text: String,
+    text: Arc<str>,
     specs: Vec<FieldSpec>,
 }
 
 impl Affix {
     pub(crate) fn new(end: End, text: &str, specs: Vec<FieldSpec>) -> Self {
-        Self { end, text: text.to_owned(), specs }
+        Self { end, text: text.into(), specs }
     }
 }
 
@@ -45,7 +47,8 @@ impl Transformer for Affix {
                         End::Prefix => &mut resource.memory.prefixes,
                         End::Suffix => &mut resource.memory.suffixes,
                     };
-                    affixes.push(self.text.clone());
+                    affixes.reserve_exact(1);
+                    affixes.push(Arc::clone(&self.text));
                     resource.store_previous_id();
                 }
                 resource.apply(spec, Some(Kind::Scalar), &mut |field| {

@@ -1,6 +1,7 @@
 //! Changes names in references after the names of what they refer to have changed.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use sluice_yaml::{Node, Value};
 
@@ -10,7 +11,7 @@ use crate::fieldspec::FieldSpec;
 use crate::ids::{Gvk, NO_NAMESPACE, ResId};
 use crate::nodes;
 use crate::resmap::ResMap;
-use crate::resource::Resource;
+use crate::resource::{Affixes, Resource};
 
 /// Changes every field that holds a former name of a resource to its present name.
 pub(crate) fn fix_references(map: &mut ResMap, references: &[NameReference]) -> Result<(), Error> {
@@ -84,8 +85,8 @@ struct Target {
     id: ResId,
     previous: Vec<ResId>,
     original_namespace: String,
-    prefixes: Vec<String>,
-    suffixes: Vec<String>,
+    prefixes: Affixes,
+    suffixes: Affixes,
 }
 
 impl Targets {
@@ -118,8 +119,8 @@ impl Targets {
 /// What a reference depends on in the resource that has it.
 struct Referrer {
     id: ResId,
-    prefixes: Vec<String>,
-    suffixes: Vec<String>,
+    prefixes: Affixes,
+    suffixes: Affixes,
     /// Other namespaces that a role binding's subjects are in.
     subject_namespaces: HashSet<String>,
     /// Group and kind of a binding's role.
@@ -264,7 +265,7 @@ impl<'a> Finder<'a> {
     }
 
     fn same_affixes(&self, target: &Target, allow_none: bool) -> bool {
-        let same = |one: &[String], other: &[String]| {
+        let same = |one: &[Arc<str>], other: &[Arc<str>]| {
             let (short, long) = if one.len() > other.len() { (other, one) } else { (one, other) };
             (allow_none && short.is_empty())
                 || (long.ends_with(short) && (!short.is_empty() || long.is_empty()))

@@ -109,7 +109,7 @@ pub(super) fn merge(resource: &mut Resource, patch: &Resource, schema: &Schema) 
         *node = schema.merge(&patch.node, node)?.unwrap_or_else(Node::null);
         Ok(())
     });
-    merged.map_err(|source| source.within(format!("patching {id}")))?;
+    merged.map_err(|source| source.patching(&id))?;
     if resource.is_empty() {
         resource.node = Node::null();
         return Ok(());

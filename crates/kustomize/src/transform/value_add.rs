@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 use sluice_yaml::Node;
 
 use super::{Namespace, Subjects, Transformer};
+use crate::Dialect;
 use crate::error::Error;
 use crate::kustomization::decode::{At, Decode, DecodeError, Fields};
 use crate::kustomization::{Selector, SelectorRegex};
@@ -56,6 +57,7 @@ impl Fields for Target {
 pub(crate) struct ValueAdd {
     value: String,
     targets: Vec<(Option<SelectorRegex>, Target)>,
+    dialect: Dialect,
 }
 
 impl ValueAdd {
@@ -88,7 +90,7 @@ impl ValueAdd {
             }
             targets.push((target.selector.as_ref().map(SelectorRegex::new).transpose()?, target));
         }
-        Ok(Self { value, targets })
+        Ok(Self { value, targets, dialect: loader.context.options.dialect })
     }
 
     fn set(&self, node: &mut Node, target: &Target) -> Result<(), Error> {
@@ -152,9 +154,14 @@ impl Transformer for ValueAdd {
                     continue;
                 }
                 if target.field_path == "metadata/namespace" {
-                    let name = self.value.clone();
-                    Namespace { name, specs: Vec::new(), unset_only: false, subjects: Subjects::Default }
-                        .set(resource)?;
+                    let namespace = Namespace {
+                        name: self.value.clone(),
+                        specs: Vec::new(),
+                        unset_only: false,
+                        subjects: Subjects::Default,
+                        dialect: self.dialect,
+                    };
+                    namespace.set(resource)?;
                 } else {
                     self.set(&mut resource.node, target)?;
                 }

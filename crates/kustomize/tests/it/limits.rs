@@ -101,14 +101,13 @@ fn errors_name_the_file_and_the_line() {
     let fs = Memory::new()
         .with("/a/kustomization.yaml", "resources: [r.yaml]\n")
         .with("/a/r.yaml", config("r") + "---\na: b\n\tc: d\n");
-    let error = built(&fs, "/a").unwrap_err().to_string();
-    assert!(error.contains("r.yaml") && error.contains("line 7"), "{error}");
+    let error = built(&fs, "/a").unwrap_err();
+    let detail = error.detail().unwrap();
+    assert!(error.to_string().contains("r.yaml") && detail.contains("line 7"), "{error}; {detail}");
     let fs = Memory::new().with("/a/kustomization.yaml", "resource: [r.yaml]\n");
-    let error = built(&fs, "/a").unwrap_err().to_string();
-    assert!(
-        error.contains("/a/kustomization.yaml") && error.contains(r#"did you mean "resources"?"#),
-        "{error}"
-    );
+    let error = built(&fs, "/a").unwrap_err();
+    assert_eq!(error.to_string(), r#"invalid Kustomization: json: unknown field "resource""#);
+    assert_eq!(error.detail().unwrap(), r#"in /a/kustomization.yaml: did you mean "resources"?"#);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Builds of small trees in memory and on disk.
 
+mod compared;
 mod limits;
 mod network;
 mod patches;
