@@ -25,6 +25,7 @@ mod guard;
 mod index;
 mod jitter;
 mod key;
+mod lanes;
 pub mod leader;
 mod logging;
 mod manager;
@@ -53,6 +54,7 @@ pub use self::{
     index::Index,
     jitter::Jitter,
     key::ObjectKey,
+    lanes::{Lanes, Superseded},
     manager::Manager,
     metrics::Metrics,
     pass::{Object, Pass},

@@ -168,6 +168,21 @@ impl<K: Object> Pass<K> {
         }
         self.shared.events.record(&self.object, kind, reason, message, metadata);
     }
+
+    /// As [`event`](Self::event) with [`EventType::Warning`], with an explanation that only goes along with what is
+    /// posted and logged.
+    pub fn failure_event(
+        &self,
+        reason: &str,
+        message: &str,
+        explanation: Option<&str>,
+        metadata: &BTreeMap<String, String>,
+    ) {
+        let explanation = explanation.unwrap_or_default();
+        tracing::error!(reason, explanation, "{message}");
+        let text = (message, explanation);
+        self.shared.events.record_explained(&self.object, EventType::Warning, reason, text, metadata);
+    }
 }
 
 /// The newest state, with what this turn decides by kept from `current`.

@@ -7,6 +7,7 @@ use std::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -14,6 +15,7 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use rustix::process::Signal;
 use tokio::{io::AsyncWriteExt, process::Command, sync::OnceCell};
 
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
     binary::e2e_binary,
     crds,
     server::{Server, arguments},
+    wait::DEFAULT_TIMEOUT,
 };
 
 /// How a control plane of one's own is started.
@@ -84,6 +87,35 @@ impl ControlPlane {
     /// The process to signal, for one that this process started.
     pub fn pid(&self) -> Option<u32> {
         self.server.as_ref().map(Server::pid)
+    }
+
+    /// Ends the API server as a crash would and starts it again, at the same address and with the same data; returns
+    /// once it serves. Only for a control plane of one's own.
+    pub async fn restart_api_server(&self) -> Result<()> {
+        self.disturb(Signal::USR1, "ready").await
+    }
+
+    /// Has the store forget the past, as it does every five minutes: who asks for it is told that it is gone.
+    /// Only for a control plane of one's own.
+    pub async fn compact_store(&self) -> Result<()> {
+        self.disturb(Signal::USR2, "compacted").await
+    }
+
+    /// Sends a signal, and waits for the file that tells the end of what it asks for.
+    async fn disturb(&self, signal: Signal, done: &str) -> Result<()> {
+        let server = self.server.as_ref().context("somebody else started this control plane")?;
+        let done = Path::new(server.address("dir").context("no folder was announced")?).join(done);
+        match std::fs::remove_file(&done) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        server.signal(signal)?;
+        let began = Instant::now();
+        while !done.exists() {
+            ensure!(began.elapsed() < DEFAULT_TIMEOUT, "{} was not written", done.display());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// A client with all rights. Make one per test: its connections belong to the test's runtime.

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::ExitStatus,
     time::{Duration, Instant},
@@ -14,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{EventSink, Metrics, Namespace, binary::controller_command, process::Process};
+use crate::{EventSink, Metrics, Namespace, binary::controller_command, ports::free_address, process::Process};
 
 /// How long a controller may take until it says that it is ready.
 const READY: Duration = Duration::from_secs(30);
@@ -103,6 +102,11 @@ impl Controller {
         self.process.stop()
     }
 
+    /// How it ended, if it has ended by itself.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.process.ended()
+    }
+
     /// Starts it again with the same flags, addresses and folder, and waits until it is ready.
     pub async fn restart(&mut self) -> Result<()> {
         self.process.stop()?;
@@ -178,6 +182,13 @@ impl ControllerBuilder {
 
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Result<Controller> {
+        let mut controller = self.start_doomed()?;
+        controller.until_ready().await?;
+        Ok(controller)
+    }
+
+    /// Starts one that may end before it is ready.
+    pub fn start_doomed(self) -> Result<Controller> {
         let folder = tempfile::Builder::new().prefix("sluice-controller-").tempdir()?;
         let (health, metrics) = (free_address()?, free_address()?);
         let serves = matches!(self.name.as_str(), "source-controller" | "source-watcher");
@@ -185,9 +196,7 @@ impl ControllerBuilder {
         let addresses = Addresses { health: &health, metrics: &metrics, storage: storage.as_deref() };
         let process = self.spawn(folder.path(), &addresses)?;
         let http = http_client()?;
-        let mut controller = Controller { builder: self, process, health, metrics, storage, http, folder };
-        controller.until_ready().await?;
-        Ok(controller)
+        Ok(Controller { builder: self, process, health, metrics, storage, http, folder })
     }
 
     fn spawn(&self, folder: &Path, addresses: &Addresses<'_>) -> Result<Process> {
@@ -212,11 +221,6 @@ impl ControllerBuilder {
         command.args(&self.arguments);
         Process::start(command, &folder.join("log"), false)
     }
-}
-
-/// An address whose port nobody uses just now.
-fn free_address() -> Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 pub(crate) fn http_client() -> Result<reqwest::Client> {

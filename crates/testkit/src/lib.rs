@@ -22,9 +22,11 @@ mod crds;
 mod git_options;
 mod git_repository;
 mod git_server;
+mod key_services;
 mod metrics;
 mod namespace;
 mod object_store;
+mod ports;
 mod process;
 mod registry;
 mod server;
@@ -38,9 +40,11 @@ pub use self::{
     git_options::GitOptions,
     git_repository::GitRepository,
     git_server::{GitServer, Request},
+    key_services::{Fault, KeyRequest, KeyServices, SopsKey},
     metrics::{Metrics, Sample},
     namespace::Namespace,
     object_store::{ObjectStore, S3Options, StoreRequest},
+    ports::free_address,
     registry::{PushedArtifact, Registry, RegistryOptions, RegistryRequest},
     sink::{EventSink, Received},
     wait::{condition, wait_for, wait_gone, wait_ready},

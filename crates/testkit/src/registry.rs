@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    net::TcpListener,
     process::Command,
     time::{Duration, Instant},
 };
@@ -16,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::{
     binary::e2e_binary,
+    controller::http_client,
     process::Process,
     server::{Server, arguments},
 };
@@ -171,8 +171,7 @@ impl Registry {
     /// (Debian's package `docker-registry`).
     pub fn distribution() -> Result<Option<Self>> {
         let folder = tempfile::tempdir()?;
-        // A port that was free a moment ago: the program can't choose one and tell.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let address = free_address()?;
         let config = json!({
             "version": 0.1, "log": {"level": "error"}, "http": {"addr": address},
             "storage": {"filesystem": {"rootdirectory": folder.path().join("storage")}},
@@ -184,16 +183,41 @@ impl Registry {
         if Command::new("docker-registry").arg("--version").output().is_err() {
             return Ok(None);
         }
+        Self::of_others(command, address, folder).map(Some)
+    }
+
+    /// Starts zot, which has an API for referrers, where the environment variable `SLUICE_ZOT` names its binary
+    /// (<https://zotregistry.dev>).
+    pub fn zot() -> Result<Option<Self>> {
+        let Some(binary) = std::env::var_os("SLUICE_ZOT") else { return Ok(None) };
+        let folder = tempfile::tempdir()?;
+        let address = free_address()?;
+        let (ip, port) = address.split_once(':').context("no port")?;
+        let config = json!({
+            "distSpecVersion": "1.1.1", "log": {"level": "error"},
+            "http": {"address": ip, "port": port},
+            "storage": {"rootDirectory": folder.path().join("storage")},
+        });
+        let file = folder.path().join("config.json");
+        fs::write(&file, config.to_string())?;
+        let mut command = Command::new(binary);
+        command.arg("serve").arg(&file);
+        Self::of_others(command, address, folder).map(Some)
+    }
+
+    /// Starts another's program that serves at an address.
+    fn of_others(command: Command, address: String, folder: TempDir) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
         let process = Process::start(command, &folder.path().join("log"), false)?;
         let since = Instant::now();
         while std::net::TcpStream::connect(&address).is_err() {
             if since.elapsed() > Duration::from_secs(20) {
-                bail!("docker-registry does not serve:\n{}", process.log());
+                bail!("{name} does not serve:\n{}", process.log());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
         let server = Running::Distribution { _process: process };
-        Ok(Some(Self { server, open: address.clone(), address, folder }))
+        Ok(Self { server, open: address.clone(), address, folder })
     }
 
     /// Host and port, as image references start.
@@ -237,7 +261,7 @@ impl Registry {
     pub async fn push_manifest(&self, repository: &str, tag: &str, manifest: &Value) -> Result<String> {
         let media_type = manifest["mediaType"].as_str().context("the manifest has no mediaType")?;
         let url = format!("http://{}/v2/{repository}/manifests/{tag}", self.open);
-        let request = reqwest::Client::new().request(Method::PUT, url);
+        let request = http_client()?.request(Method::PUT, url);
         let sent = request.header("content-type", media_type).body(manifest.to_string()).send().await?;
         let answer = sent.error_for_status()?;
         let digest = answer.headers().get("docker-content-digest").context("no digest in the answer")?;
@@ -246,7 +270,7 @@ impl Registry {
 
     /// Uploads content; returns its descriptor.
     pub async fn push_blob(&self, repository: &str, media_type: &str, content: &[u8]) -> Result<Value> {
-        let client = reqwest::Client::new();
+        let client = http_client()?;
         let url = format!("http://{}/v2/{repository}/blobs/uploads/", self.open);
         let begun = client.post(url).send().await?.error_for_status()?;
         let location = begun.headers().get("location").context("no upload location")?.to_str()?.to_owned();

@@ -113,6 +113,19 @@ impl EventRecorder {
         self.record_for::<K>(object.meta(), kind, reason, message, metadata);
     }
 
+    /// As [`record`](Self::record), with an explanation that only goes along with what is posted: events in the
+    /// cluster are grouped by their text.
+    pub fn record_explained<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        kind: EventType,
+        reason: &str,
+        (message, explanation): (&str, &str),
+        metadata: &BTreeMap<String, String>,
+    ) {
+        self.record_both::<K>(object.meta(), kind, reason, (message, explanation), metadata);
+    }
+
     /// As [`record`](Self::record), about an object of which only the metadata is known.
     pub(crate) fn record_for<K: Resource<DynamicType = ()>>(
         &self,
@@ -120,6 +133,17 @@ impl EventRecorder {
         kind: EventType,
         reason: &str,
         message: &str,
+        metadata: &BTreeMap<String, String>,
+    ) {
+        self.record_both::<K>(object, kind, reason, (message, ""), metadata);
+    }
+
+    fn record_both<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &ObjectMeta,
+        kind: EventType,
+        reason: &str,
+        (message, explanation): (&str, &str),
         metadata: &BTreeMap<String, String>,
     ) {
         let event = Recorded {
@@ -133,7 +157,11 @@ impl EventRecorder {
         if let Some(posts) = &self.inner.posts
             && kind != EventType::Trace
         {
-            posts.push(event.clone());
+            let mut event = event.clone();
+            if !explanation.is_empty() {
+                event.message = format!("{}\n\n{explanation}", event.message);
+            }
+            posts.push(event);
         }
         self.inner.cluster.push(event);
     }

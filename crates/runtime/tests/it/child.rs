@@ -1,7 +1,6 @@
 //! A controller in a process of its own: this test binary again, told to run one ignored test.
 
 use std::{
-    net::TcpListener,
     process::{Child, Command, ExitCode, ExitStatus, Stdio},
     time::Duration,
 };
@@ -9,7 +8,7 @@ use std::{
 use clap::Parser;
 use sluice_apis::{conditions, source::v1::GitRepository};
 use sluice_runtime::{Action, CommonArgs, Manager, Pass, ReconcileError, Reconciler, RuntimeError};
-use sluice_testkit::ControlPlane;
+use sluice_testkit::{ControlPlane, free_address};
 
 use crate::support::{Env, soon};
 
@@ -60,7 +59,7 @@ pub struct Controller {
 
 impl Controller {
     pub fn start(env: &Env, args: &[&str]) -> Self {
-        let (metrics, health) = (free_addr(), free_addr());
+        let (metrics, health) = (free_address().unwrap(), free_address().unwrap());
         let mut all = vec![
             format!("--watch-label-selector={}", env.selector()),
             format!("--metrics-addr={metrics}"),
@@ -126,8 +125,4 @@ impl Drop for Controller {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_addr() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
