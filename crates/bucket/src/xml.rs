@@ -62,7 +62,7 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Result<char, String> 
         "gt" => Ok('>'),
         "quot" => Ok('"'),
         "apos" => Ok('\''),
-        other => Err(format!("unknown entity '{}'", other)),
+        other => Err(format!("unknown entity '{other}'")),
     }
 }
 

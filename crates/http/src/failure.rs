@@ -58,8 +58,17 @@ pub fn classify(err: &(dyn StdError + 'static), route: &Route) -> Failure {
         }
         link = source(current);
     }
+    if UNUSED.contains(&text.as_str()) {
+        text = format!(
+            "the server closed the connection before it could be used (over HTTPS perhaps because it wants a client certificate): {text}"
+        );
+    }
     Failure::Connect(text)
 }
+
+/// What the HTTP client says of a connection that ended between its handshake and the request. With TLS 1.3 a client is
+/// through with the handshake before the server has seen its certificate, and may miss the alert that refuses it.
+const UNUSED: [&str; 2] = ["connection was not ready", "operation was canceled"];
 
 /// The first error of a type in a chain.
 fn find<'a, E: StdError + 'static>(err: &'a (dyn StdError + 'static)) -> Option<&'a E> {

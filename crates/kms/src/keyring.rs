@@ -4,7 +4,7 @@ use sluice_sops::{KeyService, MasterKey, Recipient};
 use zeroize::Zeroizing;
 
 use crate::age::AgeKeys;
-use crate::identity::Identity;
+use crate::identity::{Identity, Memo};
 use crate::pgp::PgpKeys;
 use crate::vault::{self, Vault};
 use crate::{aws, azure, gcp};
@@ -27,6 +27,9 @@ pub struct Keyring {
     pub azure: Identity<azure::Credentials>,
     /// Whose credentials Google is shown.
     pub gcp: Identity<gcp::Credentials>,
+    aws_credentials: Memo<aws::Credentials>,
+    azure_tokens: Memo<Zeroizing<String>>,
+    gcp_tokens: Memo<Zeroizing<String>>,
 }
 
 impl Keyring {
@@ -61,11 +64,14 @@ impl KeyService for Keyring {
             Recipient::Age(_) => self.age.decrypt(encrypted),
             Recipient::Pgp(_) => self.pgp.decrypt(encrypted),
             Recipient::AwsKms { arn, role, context, .. } => {
-                aws::decrypt(&self.aws, arn, role.as_deref(), context, encrypted).await
+                let of = (&self.aws, &self.aws_credentials);
+                aws::decrypt(of, arn, role.as_deref(), context, encrypted).await
             }
-            Recipient::GcpKms(resource) => gcp::decrypt(&self.gcp, resource, encrypted).await,
+            Recipient::GcpKms(resource) => {
+                gcp::decrypt((&self.gcp, &self.gcp_tokens), resource, encrypted).await
+            }
             Recipient::AzureKeyVault { url, name, version } => {
-                azure::decrypt(&self.azure, url, name, version, encrypted).await
+                azure::decrypt((&self.azure, &self.azure_tokens), url, name, version, encrypted).await
             }
             Recipient::Vault { address, engine, key } => match &self.vault {
                 Some(vault) => vault::decrypt(vault, address, engine, key, encrypted).await,

@@ -2,7 +2,8 @@
 //!
 //! A [`Keyring`] holds what a decryption Secret brings and knows how to ask the services that files name: age and OpenPGP
 //! are computed here, Amazon's KMS, Azure's Key Vault, Google's KMS and the transit engine of Vault and OpenBao are asked
-//! over their published REST interfaces. [`cluster`] makes credentials for remote clusters of the same clouds.
+//! over their published REST interfaces. [`cluster`], [`registry`] and [`git`] make credentials for clusters, registries
+//! and Git servers of the same clouds, [`storage`] for their object stores.
 //!
 //! Which credentials a cloud gets is said by an [`Identity`]: given ones, those of the process's surroundings, or a
 //! Kubernetes service account's, exchanged for the cloud's.
@@ -14,11 +15,14 @@ pub mod aws;
 pub mod azure;
 pub mod cluster;
 pub mod gcp;
+pub mod git;
 mod http;
 mod identity;
 mod jwt;
 mod keyring;
 mod pgp;
+pub mod registry;
+pub mod storage;
 mod vault;
 
 pub use identity::{Identity, ServiceAccount};

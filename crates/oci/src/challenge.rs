@@ -93,26 +93,26 @@ mod tests {
         Challenge::of(&map)
     }
 
-    fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Option<Challenge> {
+    fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Challenge {
         let own = |text: Option<&str>| text.map(ToOwned::to_owned);
-        Some(Challenge::Bearer { realm: realm.to_owned(), service: own(service), scope: own(scope) })
+        Challenge::Bearer { realm: realm.to_owned(), service: own(service), scope: own(scope) }
     }
 
     #[test]
     fn what_registries_send_is_understood() {
         assert_eq!(
             of(&[r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io""#]),
-            bearer("https://auth.docker.io/token", Some("registry.docker.io"), None)
+            Some(bearer("https://auth.docker.io/token", Some("registry.docker.io"), None))
         );
         assert_eq!(
             of(&[r#"bearer Realm="https://r/t", service=r, scope="repository:a/b:pull,push",error="x""#]),
-            bearer("https://r/t", Some("r"), Some("repository:a/b:pull,push"))
+            Some(bearer("https://r/t", Some("r"), Some("repository:a/b:pull,push")))
         );
         assert_eq!(of(&["Basic realm=\"Registry Realm\""]), Some(Challenge::Basic));
         assert_eq!(of(&["Basic"]), Some(Challenge::Basic));
-        assert_eq!(of(&["Negotiate", "Bearer realm=\"r\""]), bearer("r", None, None));
+        assert_eq!(of(&["Negotiate", "Bearer realm=\"r\""]), Some(bearer("r", None, None)));
         assert_eq!(of(&["Negotiate abc==, Basic realm=x"]), Some(Challenge::Basic));
-        assert_eq!(of(&[r#"Bearer realm="a\"b""#]), bearer("a\"b", None, None));
+        assert_eq!(of(&[r#"Bearer realm="a\"b""#]), Some(bearer("a\"b", None, None)));
     }
 
     #[test]

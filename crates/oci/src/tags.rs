@@ -1,5 +1,6 @@
 //! The tags of a repository, page by page.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -22,13 +23,14 @@ pub struct Tags {
     transport: Transport,
     timeout: Duration,
     next: Option<String>,
-    pages: usize,
+    /// The pages that were asked for.
+    asked: HashSet<String>,
 }
 
 impl Tags {
     pub(crate) fn new(transport: Transport, timeout: Duration) -> Self {
         let first = format!("/v2/{}/tags/list?n=1000", transport.repository().path());
-        Self { transport, timeout, next: Some(first), pages: 0 }
+        Self { transport, timeout, next: Some(first), asked: HashSet::new() }
     }
 
     /// The next page; None after the last. A page may be empty.
@@ -50,8 +52,8 @@ impl Tags {
             Ok((page.tags.unwrap_or_default(), next))
         };
         let (tags, next) = within(self.timeout, &path, &self.transport, page).await?;
-        self.pages += 1;
-        if next.is_some() && (self.pages >= MAX_PAGES || next.as_ref() == Some(&path)) {
+        self.asked.insert(path.clone());
+        if next.as_ref().is_some_and(|next| self.asked.len() >= MAX_PAGES || self.asked.contains(next)) {
             return Err(Error::Protocol {
                 request: path,
                 reason: "the list of tags does not end".to_owned(),

@@ -33,8 +33,11 @@ fn resource(url: &Url, account: &str) -> String {
     let mut pairs: Vec<(String, String)> =
         url.query_pairs().map(|(name, value)| (name.to_lowercase(), value.into_owned())).collect();
     pairs.sort();
-    let pairs: String = pairs.iter().map(|(name, value)| format!("\n{name}:{value}")).collect();
-    format!("/{account}{}{pairs}", url.path())
+    let mut resource = format!("/{account}{}", url.path());
+    for (name, value) in &pairs {
+        resource.extend(["\n", name, ":", value]);
+    }
+    resource
 }
 
 #[cfg(test)]

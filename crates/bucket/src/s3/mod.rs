@@ -136,7 +136,7 @@ impl S3 {
         let region = self.region();
         match self.ask_in(&region, &method, &url).await {
             Err(Refusal { region: Some(other), .. }) if other != region => {
-                *self.region.lock().unwrap_or_else(PoisonError::into_inner) = other.clone();
+                self.region.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&other);
                 self.ask_in(&other, &method, &url).await.map_err(|refusal| refusal.error)
             }
             result => result.map_err(|refusal| refusal.error),

@@ -35,7 +35,7 @@ pub(super) fn headers(
     all.sort();
     let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(";");
-    let lines: String = all.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+    let lines: String = all.iter().flat_map(|(name, value)| [name, ":", value.trim(), "\n"]).collect();
     let canonical = format!("{method}\n{}\n{}\n{lines}\n{names}\n{EMPTY}", url.path(), query(url));
     let scope = format!("{date}/{region}/s3/aws4_request");
     let hashed = hex::encode(digest::digest(&digest::SHA256, canonical.as_bytes()));

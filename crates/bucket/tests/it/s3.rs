@@ -4,8 +4,8 @@ use sluice_testkit::{ObjectStore, S3Options};
 
 use crate::{download, keys, list};
 
-fn credentials(access: &str, secret: &str) -> Option<Credentials> {
-    Some(Credentials { access_key: access.to_owned(), secret_key: secret.to_owned(), session_token: None })
+fn credentials(access: &str, secret: &str) -> Credentials {
+    Credentials { access_key: access.to_owned(), secret_key: secret.to_owned(), session_token: None }
 }
 
 fn open(store: &ObjectStore, name: &str, credentials: Option<Credentials>) -> Bucket {
@@ -25,10 +25,10 @@ async fn objects_are_listed_and_read() {
     ] {
         store.put("apps", key, content).await.unwrap();
     }
-    let bucket = open(&store, "apps", credentials("access", "secret"));
+    let bucket = open(&store, "apps", Some(credentials("access", "secret")));
     assert!(bucket.exists().await.unwrap());
-    assert!(!open(&store, "none", credentials("access", "secret")).exists().await.unwrap());
-    assert_eq!(list(&open(&store, "empty", credentials("access", "secret")), "").await, []);
+    assert!(!open(&store, "none", Some(credentials("access", "secret"))).exists().await.unwrap());
+    assert_eq!(list(&open(&store, "empty", Some(credentials("access", "secret"))), "").await, []);
     let all = list(&bucket, "").await;
     assert_eq!(keys(&all), ["a.yaml", "deep/er/b c+d(1)~ü.yaml", "deep/x.yaml", "deeper", "empty"]);
     assert_eq!(keys(&list(&bucket, "deep").await), ["deep/er/b c+d(1)~ü.yaml", "deep/x.yaml", "deeper"]);
@@ -63,7 +63,7 @@ async fn wrong_keys_are_refused_in_the_stores_words() {
     let options = S3Options::default().keys("access", "secret");
     let store = ObjectStore::s3(&["apps"], &options).unwrap();
     store.put("apps", "a.yaml", "a: 1\n").await.unwrap();
-    for credentials in [None, credentials("access", "wrong"), credentials("other", "secret")] {
+    for credentials in [None, Some(credentials("access", "wrong")), Some(credentials("other", "secret"))] {
         let bucket = open(&store, "apps", credentials);
         let error = bucket.exists().await.unwrap_err();
         assert_eq!(error.status(), Some(403), "{error}");
@@ -78,14 +78,14 @@ async fn the_store_says_which_region_it_is() {
     let options = S3Options::default().keys("access", "secret").region("eu-west-3");
     let store = ObjectStore::s3(&["apps"], &options).unwrap();
     store.put("apps", "a.yaml", "a: 1\n").await.unwrap();
-    let bucket = open(&store, "apps", credentials("access", "secret"));
+    let bucket = open(&store, "apps", Some(credentials("access", "secret")));
     assert_eq!(keys(&list(&bucket, "").await), ["a.yaml"]);
     let given = S3::new(
         store.address(),
         true,
         "apps",
         Some("eu-west-3"),
-        credentials("access", "secret"),
+        Some(credentials("access", "secret")),
         &Access::default(),
     );
     assert!(Bucket::S3(given.unwrap()).exists().await.unwrap());

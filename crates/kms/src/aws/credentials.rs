@@ -2,22 +2,26 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::sign::{Request, signed};
 use super::{endpoint, message};
-use crate::http::{client, send, send_json};
+use crate::http::{client, post_form, send, send_json};
 use crate::identity::{Identity, ServiceAccount, read_file, variable};
 
 /// The annotation that names a service account's role.
 const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 /// How long before they expire credentials are no longer used.
-const MARGIN: SignedDuration = SignedDuration::from_mins(5);
+const MARGIN: Duration = Duration::from_mins(5);
+
+/// How long, in seconds, credentials are used that don't expire by themselves: somebody may exchange them.
+const UNBOUNDED: Duration = Duration::from_hours(1);
 
 /// Credentials, wiped from memory when dropped and never printed.
 #[derive(Clone)]
@@ -46,10 +50,6 @@ impl Credentials {
             expires: None,
         }
     }
-
-    fn is_fresh(&self) -> bool {
-        self.expires.is_none_or(|expires| Timestamp::now() + MARGIN < expires)
-    }
 }
 
 /// Reads the YAML of a decryption Secret's `sops.aws-kms`.
@@ -75,20 +75,40 @@ pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
     Ok(Credentials::new(&file.id, &file.secret, Some(&file.session)))
 }
 
+/// The credentials of an identity, and how long they can be used.
+pub async fn credentials(
+    identity: &Identity<Credentials>,
+    region: &str,
+) -> Result<(Credentials, Duration), String> {
+    let found = resolve(identity, region).await?;
+    let left = lifetime(&found);
+    Ok((found, left))
+}
+
+/// How long credentials can be used that were just given.
+pub(super) fn lifetime(credentials: &Credentials) -> Duration {
+    credentials.expires.map_or(UNBOUNDED, |expires| {
+        let left = expires.as_second() - Timestamp::now().as_second();
+        Duration::from_secs(left.max(0).unsigned_abs())
+    })
+}
+
 /// The credentials of an identity.
 pub(crate) async fn resolve(identity: &Identity<Credentials>, region: &str) -> Result<Credentials, String> {
     match identity {
         Identity::Given(credentials) => Ok(credentials.clone()),
         Identity::ServiceAccount(account) => of_service_account(account.as_ref(), region).await,
         Identity::Surroundings => {
-            static KNOWN: Mutex<Option<Credentials>> = Mutex::new(None);
+            // Until when they are used is counted by a clock that nobody sets.
+            static KNOWN: Mutex<Option<(Credentials, Instant)>> = Mutex::new(None);
             let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(known) = known.filter(Credentials::is_fresh) {
+            if let Some((known, _)) = known.filter(|(_, ends)| Instant::now() < *ends) {
                 return Ok(known);
             }
             let found = of_surroundings(region).await?;
             if found.expires.is_some() {
-                *KNOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
+                let ends = Instant::now() + lifetime(&found).saturating_sub(MARGIN);
+                *KNOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some((found.clone(), ends));
             }
             Ok(found)
         }
@@ -177,12 +197,7 @@ async fn web_identity(role: &str, token: &str, session: &str, region: &str) -> R
         ("RoleSessionName", &session_name(session)),
         ("WebIdentityToken", token),
     ];
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let request = client()?
-        .post(endpoint("sts", region))
-        .header("Content-Type", "application/x-www-form-urlencoded")
-        .body(body);
-    sts(send(request).await?, "AssumeRoleWithWebIdentity")
+    sts(send(post_form(endpoint("sts", region), form)?).await?, "AssumeRoleWithWebIdentity")
 }
 
 /// The credentials of another role.
@@ -255,7 +270,7 @@ mod tests {
         assert!(!static_credentials(b"- s3cret: [").unwrap_err().contains("s3cret"));
         let xml = "<R><Credentials><AccessKeyId>A</AccessKeyId><SecretAccessKey>B</SecretAccessKey><SessionToken>C</SessionToken><Expiration>2030-01-01T00:00:00Z</Expiration></Credentials></R>";
         let credentials = sts(Ok(xml.into()), "AssumeRole").unwrap();
-        assert!(credentials.expires.is_some() && credentials.is_fresh());
+        assert!(credentials.expires.is_some() && lifetime(&credentials) > MARGIN);
         assert_eq!(session_name("ns/name: x"), "nsnamex");
     }
 }

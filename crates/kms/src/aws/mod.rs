@@ -7,19 +7,24 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-pub use credentials::{Credentials, static_credentials};
-pub(crate) use credentials::{assume_role, resolve};
-pub(crate) use sign::presign;
+pub(crate) use credentials::resolve;
+pub use credentials::{Credentials, credentials, static_credentials};
+use credentials::{assume_role, lifetime};
+pub(crate) use sign::{presign, sign_git};
 
 use crate::http::{client, send_json, text_at};
-use crate::identity::{Identity, variable};
+use crate::identity::{Identity, Memo, variable};
 use sign::Request;
 
 /// Where a service is asked, unless a variable says otherwise.
 pub(crate) fn endpoint(service: &str, region: &str) -> String {
-    let own = format!("AWS_ENDPOINT_URL_{}", service.to_ascii_uppercase());
+    let own = format!("AWS_ENDPOINT_URL_{}", service.to_ascii_uppercase().replace('-', "_"));
     variable(&own).or_else(|| variable("AWS_ENDPOINT_URL")).unwrap_or_else(|| {
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let domain = match region.split('-').next() {
+            Some("cn") => "amazonaws.com.cn",
+            Some("eusc") => "amazonaws.eu",
+            _ => "amazonaws.com",
+        };
         format!("https://{service}.{region}.{domain}")
     })
 }
@@ -30,7 +35,9 @@ fn region(arn: &str) -> Result<&str, String> {
     match parts.as_slice() {
         ["arn", partition, "kms", region, _, key]
             if partition.starts_with("aws")
+                // It becomes a part of a host's name.
                 && !region.is_empty()
+                && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
                 && (key.starts_with("key/") || key.starts_with("alias/")) =>
         {
             Ok(region)
@@ -41,7 +48,7 @@ fn region(arn: &str) -> Result<&str, String> {
 
 /// Decrypts a data key.
 pub(crate) async fn decrypt(
-    identity: &Identity<Credentials>,
+    (identity, memo): (&Identity<Credentials>, &Memo<Credentials>),
     arn: &str,
     role: Option<&str>,
     context: &std::collections::BTreeMap<String, String>,
@@ -49,11 +56,15 @@ pub(crate) async fn decrypt(
 ) -> Result<Vec<u8>, String> {
     let region = region(arn)?;
     let fail = |error: String| format!("failed to decrypt sops data key with AWS KMS: {error}");
-    let mut credentials = resolve(identity, region).await.map_err(fail)?;
+    let mut credentials = memo.get(region, credentials(identity, region)).await.map_err(fail)?;
     if let Some(role) = role {
-        credentials = assume_role(&credentials, role, region)
-            .await
-            .map_err(|error| format!("failed to assume role '{role}': {error}"))?;
+        let assumed = async {
+            let assumed = assume_role(&credentials, role, region).await?;
+            let left = lifetime(&assumed);
+            Ok((assumed, left))
+        };
+        let assumed = memo.get(&format!("{region} {role}"), assumed).await;
+        credentials = assumed.map_err(|error| format!("failed to assume role '{role}': {error}"))?;
     }
     let mut body = json!({"KeyId": arn, "CiphertextBlob": encrypted.trim()});
     if !context.is_empty() {
@@ -86,6 +97,35 @@ pub(crate) async fn describe_cluster(
     send_json(sign::signed(&client()?, request, "eks", region, credentials)?, message).await
 }
 
+/// Asks for a token for private registries, or for the public one.
+pub(crate) async fn registry_token(
+    credentials: &Credentials,
+    region: &str,
+    public: bool,
+) -> Result<Value, String> {
+    let (service, target) = if public {
+        ("ecr-public", "SpencerFrontendService.GetAuthorizationToken")
+    } else {
+        ("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken")
+    };
+    // Unlike those of other services, the hosts have a part before the service's name.
+    let endpoint = endpoint(service, region).replacen(
+        &format!("https://{service}."),
+        &format!("https://api.{service}."),
+        1,
+    );
+    let request = Request {
+        method: "POST",
+        url: &endpoint,
+        headers: vec![
+            ("content-type", "application/x-amz-json-1.1".to_owned()),
+            ("x-amz-target", target.to_owned()),
+        ],
+        body: b"{}".to_vec(),
+    };
+    send_json(sign::signed(&client()?, request, service, region, credentials)?, message).await
+}
+
 /// What the services say in JSON.
 pub(crate) fn message(answer: &Value) -> Option<String> {
     let kind =
@@ -106,6 +146,7 @@ mod tests {
         assert_eq!(region("arn:aws:kms:eu-west-1:123:key/abc"), Ok("eu-west-1"));
         assert_eq!(region("arn:aws-us-gov:kms:us-gov-west-1:123:alias/a"), Ok("us-gov-west-1"));
         assert!(region("arn:aws:s3:::bucket").is_err());
+        assert!(region("arn:aws:kms:evil.example/:123:key/abc").is_err());
         assert!(region("key").is_err());
     }
 }

@@ -137,6 +137,28 @@ pub(crate) fn presign(
     Ok(url.to_string())
 }
 
+/// The user and the password with which `CodeCommit` takes a Git repository's URL: a signature of method `GIT` whose time
+/// has no zone, as Amazon's git-remote-codecommit makes it.
+pub(crate) fn sign_git(
+    url: &Url,
+    region: &str,
+    credentials: &Credentials,
+    now: Timestamp,
+) -> (String, String) {
+    let time = now.strftime("%Y%m%dT%H%M%S").to_string();
+    let scope = Scope { region, service: "codecommit", time: time.clone() };
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let headers = BTreeMap::from([("host".to_owned(), host)]);
+    let signature =
+        scope.signature(&canonical("GIT", url, &[], &headers, ""), &credentials.secret_access_key);
+    let id = &credentials.access_key_id;
+    let username = match &credentials.session_token {
+        Some(token) => format!("{id}%{}", token.as_str()),
+        None => id.clone(),
+    };
+    (username, format!("{time}Z{signature}"))
+}
+
 fn canonical(
     method: &str,
     url: &Url,
@@ -189,6 +211,21 @@ mod tests {
         assert_eq!(
             headers["authorization"],
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"
+        );
+    }
+
+    /// Computed apart from this code, with Python's hmac and hashlib, after git-remote-codecommit.
+    #[test]
+    fn repositories_are_signed_as_by_amazon_s_own_helper() {
+        let credentials =
+            Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", Some("session"));
+        let url = Url::parse("https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/app").unwrap();
+        let now: Timestamp = "2015-08-30T12:36:00Z".parse().unwrap();
+        let (username, password) = sign_git(&url, "eu-west-1", &credentials, now);
+        assert_eq!(username, "AKIDEXAMPLE%session");
+        assert_eq!(
+            password,
+            "20150830T123600Z33e07419bf0e2cfbfa518e1e3f6843bf6c7e33a3cdffe75916fd00cdfe98f544"
         );
     }
 }

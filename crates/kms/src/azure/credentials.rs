@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::message;
-use crate::http::{client, send_json};
+use crate::http::{client, post_form, send_json};
 use crate::identity::{Identity, ServiceAccount, read_file, variable};
 use crate::jwt;
 
@@ -118,6 +118,14 @@ pub(crate) async fn token(
     identity: &Identity<Credentials>,
     scope: &str,
 ) -> Result<Zeroizing<String>, String> {
+    access_token(identity, scope).await.map(|(token, _)| token)
+}
+
+/// A token of an identity for a scope, and how long it can be used.
+pub async fn access_token(
+    identity: &Identity<Credentials>,
+    scope: &str,
+) -> Result<(Zeroizing<String>, Duration), String> {
     let token = match identity {
         Identity::Given(Credentials { tenant, client, authority, proof: Some(proof) }) => {
             let form = proof_form(proof, tenant, client, authority)?;
@@ -141,7 +149,8 @@ pub(crate) async fn token(
             }
         }
     };
-    Ok(token.text)
+    let left = token.ends.saturating_duration_since(Instant::now());
+    Ok((token.text, left))
 }
 
 /// In the order of the vendor's own tools: variables, a projected token, the machine.
@@ -228,17 +237,10 @@ async fn exchange(
     scope: &str,
     proof: Vec<(String, String)>,
 ) -> Result<Token, String> {
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", client_id)
-        .append_pair("scope", scope)
-        .extend_pairs(proof)
-        .finish();
-    let request = client()?
-        .post(format!("{}/{tenant}/oauth2/v2.0/token", authority.trim_end_matches('/')))
-        .header("Content-Type", "application/x-www-form-urlencoded")
-        .body(body);
-    read(&send_json(request, message).await?)
+    let form = [("grant_type", "client_credentials"), ("client_id", client_id), ("scope", scope)];
+    let proof = proof.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let url = format!("{}/{tenant}/oauth2/v2.0/token", authority.trim_end_matches('/'));
+    read(&send_json(post_form(url, form.into_iter().chain(proof))?, message).await?)
 }
 
 fn read(answer: &Value) -> Result<Token, String> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::message;
-use crate::http::{client, send, send_json};
+use crate::http::{client, post_form, send, send_json};
 use crate::identity::{Identity, ServiceAccount, read_file, variable};
 use crate::jwt;
 
@@ -97,6 +97,11 @@ struct Token {
 
 /// A token of an identity.
 pub(crate) async fn token(identity: &Identity<Credentials>) -> Result<Zeroizing<String>, String> {
+    access_token(identity).await.map(|(token, _)| token)
+}
+
+/// A token of an identity for all of Google's services, and how long it can be used.
+pub async fn access_token(identity: &Identity<Credentials>) -> Result<(Zeroizing<String>, Duration), String> {
     let token = match identity {
         Identity::Given(Credentials(key)) => of_key(key).await?,
         Identity::ServiceAccount(account) => of_service_account(account.as_ref()).await?,
@@ -112,7 +117,8 @@ pub(crate) async fn token(identity: &Identity<Credentials>) -> Result<Zeroizing<
             }
         }
     };
-    Ok(token.text)
+    let left = token.ends.saturating_duration_since(Instant::now());
+    Ok((token.text, left))
 }
 
 async fn of_surroundings() -> Result<Token, String> {
@@ -247,9 +253,7 @@ async fn impersonate(token: Token, url: &str) -> Result<Token, String> {
 }
 
 async fn exchange(url: &str, form: &[(&str, &str)]) -> Result<Token, String> {
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let request = client()?.post(url).header("Content-Type", "application/x-www-form-urlencoded").body(body);
-    read(&send_json(request, message).await?)
+    read(&send_json(post_form(url, form.iter().copied())?, message).await?)
 }
 
 fn read(answer: &Value) -> Result<Token, String> {

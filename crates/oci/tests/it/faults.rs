@@ -57,7 +57,7 @@ async fn a_refusal_says_what_the_registry_says() {
 #[tokio::test]
 async fn a_pause_is_kept_to_by_everybody_with_the_same_account() {
     let server =
-        Misbehaving::start(|asked, _| open(asked, || Reply::new(429, "slow down").with("retry-after", 60)))
+        Misbehaving::start(|asked, _| open(asked, || Reply::new(429, "slow down").with("retry-after", "60")))
             .await;
     let registries = Registries::default();
     let first = client_with(&registries, &server.address, Credentials::Anonymous);
@@ -102,13 +102,13 @@ async fn a_lasting_error_is_told() {
 #[tokio::test]
 async fn a_transfer_that_breaks_is_resumed() {
     let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
-    let served = content.clone();
+    let kept = content.clone();
     let server = Misbehaving::start(move |asked, _| {
         open(asked, || {
             let range = asked.headers.get("range").and_then(|range| range.strip_prefix("bytes="));
             let from: usize = range.map_or(0, |range| range.trim_end_matches('-').parse().unwrap());
             let status = if from > 0 { 206 } else { 200 };
-            let rest = served[from..].to_vec();
+            let rest = kept[from..].to_vec();
             let cut = 150_000;
             if rest.len() > cut {
                 Reply::new(status, rest).given(Manner::Cut(cut))
@@ -125,9 +125,9 @@ async fn a_transfer_that_breaks_is_resumed() {
 #[tokio::test]
 async fn a_transfer_that_breaks_again_and_again_fails() {
     let content = vec![7; 1000];
-    let served = content.clone();
+    let kept = content.clone();
     let server = Misbehaving::start(move |asked, _| {
-        open(asked, || Reply::new(200, served.clone()).given(Manner::Cut(10)))
+        open(asked, || Reply::new(200, kept.clone()).given(Manner::Cut(10)))
     })
     .await;
     let since = Instant::now();
@@ -162,9 +162,9 @@ async fn endless_content_is_cut_off() {
 #[tokio::test]
 async fn trickling_content_is_given_up() {
     let content = vec![b'x'; 10_000];
-    let served = content.clone();
+    let kept = content.clone();
     let server = Misbehaving::start(move |asked, _| {
-        open(asked, || Reply::new(200, served.clone()).given(Manner::Trickle(Duration::from_millis(100))))
+        open(asked, || Reply::new(200, kept.clone()).given(Manner::Trickle(Duration::from_millis(100))))
     })
     .await;
     let repository = Repository::parse(&format!("{}/org/app", server.address), true).unwrap();
@@ -181,14 +181,14 @@ async fn trickling_content_is_given_up() {
 #[tokio::test]
 async fn credentials_do_not_follow_a_redirect_to_another_server() {
     let content = b"layer".to_vec();
-    let (served, sent) = (content.clone(), content.clone());
-    let store = Misbehaving::start(move |_, _| Reply::new(200, served.clone())).await;
+    let (kept, sent) = (content.clone(), content.clone());
+    let store = Misbehaving::start(move |_, _| Reply::new(200, kept.clone())).await;
     let elsewhere = format!("http://{}/blob?X-Amz-Signature=s3cret", store.address);
     let server = Misbehaving::start(move |asked, _| {
         if !asked.headers.contains_key("authorization") {
             return Reply::new(401, "").with("www-authenticate", "Basic realm=\"r\"");
         }
-        open(asked, || Reply::new(307, "").with("location", &elsewhere))
+        open(asked, || Reply::new(307, "").with("location", elsewhere.as_str()))
     })
     .await;
     let user = Credentials::Basic { user: "u".to_owned(), password: "hunter2".to_owned() };
@@ -205,7 +205,8 @@ async fn credentials_are_not_sent_to_a_foreign_token_server() {
     let realm = format!("http://{}/token", thief.address.replace("127.0.0.1", "127.0.0.2"));
     let challenge = format!("Bearer realm=\"{realm}\",service=\"s\"");
     let server =
-        Misbehaving::start(move |_, _| Reply::new(401, "").with("www-authenticate", &challenge)).await;
+        Misbehaving::start(move |_, _| Reply::new(401, "").with("www-authenticate", challenge.as_str()))
+            .await;
     let user = Credentials::Basic { user: "u".to_owned(), password: "hunter2".to_owned() };
     let client = client_with(&Registries::default(), &server.address, user);
     let error = client.resolve(&tag()).await.unwrap_err().to_string();

@@ -44,8 +44,8 @@ impl Reply {
         Self { status, headers: Vec::new(), body: body.into(), manner: Manner::Whole }
     }
 
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
-        self.headers.push((name.to_owned(), value.to_string()));
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 

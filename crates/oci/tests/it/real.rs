@@ -67,6 +67,36 @@ async fn the_distribution() {
 }
 
 #[tokio::test]
+async fn zot_lists_referrers() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // Where it is installed.
+    let Some(registry) = Registry::zot().unwrap() else { return };
+    exercise(&registry, Access::default()).await;
+    let client = client(&registry, Access::default());
+    let digest = client.resolve(&tag("1.0.0")).await.unwrap();
+    let image = client.image(&digest).await.unwrap().manifest;
+    let describe = |media_type: &str, digest: &str, size: u64| serde_json::json!({"mediaType": media_type, "digest": digest, "size": size});
+    let size = client.manifest_size(&digest).await.unwrap();
+    let layer = &image.layers[0];
+    for kind in ["application/one", "application/two"] {
+        let referrer = serde_json::json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "artifactType": kind,
+            "config": describe(&image.config.media_type, &image.config.digest, image.config.size),
+            "layers": [describe(&layer.media_type, &layer.digest, layer.size)],
+            "subject": describe("application/vnd.oci.image.manifest.v1+json", &digest, size),
+        });
+        registry.push_manifest("org/app", &kind.replace('/', "-"), &referrer).await.unwrap();
+    }
+    let found = client.referrers(&digest, None).await.unwrap();
+    let mut kinds: Vec<&str> = found.iter().map(|referrer| referrer.artifact_type.as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["application/one", "application/two"]);
+    let found = client.referrers(&digest, Some("application/two")).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].artifact_type, "application/two");
+}
+
+#[tokio::test]
 async fn a_registry_that_asks_for_a_password() {
     let registry = start(&RegistryOptions::default().basic("u", "p"));
     exercise(&registry, user("u", "p")).await;
