@@ -133,7 +133,7 @@ pub async fn fetch_commit(
 }
 
 /// Bounds the time of an operation.
-async fn within<T>(
+pub(crate) async fn within<T>(
     deadline: Instant,
     work: impl Future<Output = Result<T, Error>>,
     failed: impl FnOnce(Cause) -> Error,

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::lfs::LargeFiles;
 use crate::{Commit, Entry, Error, Kind, Options, Remote, Submodule, Walk, fetch_commit};
 
 /// How deep submodules may be in each other, as in Go's Git library.
@@ -20,12 +22,22 @@ pub struct Content {
     submodules: BTreeMap<Vec<u8>, Self>,
     /// Directories that are wanted, as paths without slashes at either end; all if there are none.
     directories: Vec<String>,
+    /// Where a submodule's commit came from.
+    origin: Option<Remote>,
+    /// What pointers of LFS stand for, once it was fetched.
+    large: Arc<LargeFiles>,
 }
 
 impl Content {
     /// The tree of a commit. A submodule is an empty directory.
     pub fn new(commit: Commit) -> Self {
-        Self { commit, submodules: BTreeMap::new(), directories: Vec::new() }
+        Self {
+            commit,
+            submodules: BTreeMap::new(),
+            directories: Vec::new(),
+            origin: None,
+            large: Arc::default(),
+        }
     }
 
     /// Leaves only what is at or below the given paths; all of it if there are none. `./` in front of a path is
@@ -79,6 +91,7 @@ impl Content {
             let (mut content, from) = content.map_err(|error| failed(error.to_string()))?;
             content.directories = self.directories_in(&module.path);
             Box::pin(content.fetch_nested(&from, store_of, options, depth - 1, left)).await?;
+            content.origin = Some(from);
             self.submodules.insert(module.path.into_bytes(), content);
         }
         Ok(())
@@ -113,9 +126,31 @@ impl Content {
                     Walk::Continue => module.walk_at(&mut entry.path.to_vec(), visit),
                     other => Ok(other),
                 },
-                None => visit(entry),
+                None => match self.large.get(&entry.id).filter(|_| entry.kind.is_file()) {
+                    Some(large) => visit(&entry.with_content(large)),
+                    None => visit(entry),
+                },
             }
         })
+    }
+
+    /// Where the content at a path came from, and the full name of the reference that led to it.
+    pub(crate) fn origin_of<'a>(&'a self, path: &[u8], own: &'a Remote) -> (&'a Remote, Option<String>) {
+        for (at, module) in &self.submodules {
+            let below = path.strip_prefix(at.as_slice()).and_then(|rest| rest.strip_prefix(b"/"));
+            if let (Some(below), Some(origin)) = (below, &module.origin) {
+                return module.origin_of(below, origin);
+            }
+        }
+        (own, self.commit.reference.clone())
+    }
+
+    /// Gives contents in the place of their pointers from now on.
+    pub(crate) fn set_large(&mut self, large: &Arc<LargeFiles>) {
+        self.large = Arc::clone(large);
+        for module in self.submodules.values_mut() {
+            module.set_large(large);
+        }
     }
 
     /// Whether there is something at a path. Blocks.

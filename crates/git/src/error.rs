@@ -15,7 +15,7 @@ pub enum Error {
     #[error("{0}")]
     InvalidConfig(String),
     /// The server has no such repository, or hides it from these credentials.
-    #[error("unable to clone: repository not found{}: git repository: '{url}'", suffix(.detail))]
+    #[error("unable to clone '{url}': repository not found: {detail}")]
     RepositoryNotFound {
         /// The remote, without user information.
         url: String,
@@ -41,6 +41,35 @@ pub enum Error {
         /// Why.
         cause: Cause,
     },
+    /// The remote failed while it was pushed to.
+    #[error("failed to push to remote: {cause}")]
+    Push {
+        /// The remote, without user information.
+        url: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// The remote took the objects but refused to move a reference.
+    #[error("failed to push to remote: command error on {name}: {reason}{}", suffix(.said))]
+    Rejected {
+        /// Full name of the reference.
+        name: String,
+        /// What the server reports.
+        reason: String,
+        /// What the server and its hooks say besides, on one line.
+        said: String,
+    },
+    /// The reference has moved to what is not part of the history that is pushed.
+    #[error("failed to push to remote: non-fast-forward update: {name} is at {found} now")]
+    NonFastForward {
+        /// Full name of the reference.
+        name: String,
+        /// Where it is.
+        found: String,
+    },
+    /// A commit could not be made.
+    #[error("unable to create the commit: {0}")]
+    Commit(String),
     /// `ref.name` names a reference that the remote does not have.
     #[error("unable to resolve ref '{0}' to a specific commit")]
     UnresolvableName(String),
@@ -70,6 +99,14 @@ pub enum Error {
     #[error("unable to clone submodule '{path}': {reason}")]
     Submodule {
         /// Where it belongs in the tree.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A large file that is kept beside Git could not be fetched.
+    #[error("unable to fetch LFS file{}: {reason}", named(.path))]
+    Lfs {
+        /// Where its pointer stands in the tree; empty if it is about several.
         path: String,
         /// Why.
         reason: String,
@@ -218,10 +255,15 @@ impl Error {
         Self::List { url: remote.display_url(), cause }
     }
 
+    /// Names the remote that could not be pushed to.
+    pub(crate) fn push_failed(remote: &Remote, cause: Cause) -> Self {
+        Self::Push { url: remote.display_url(), cause }
+    }
+
     /// The cause, when a remote was involved.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
-            Self::Clone { cause, .. } | Self::List { cause, .. } => Some(cause),
+            Self::Clone { cause, .. } | Self::List { cause, .. } | Self::Push { cause, .. } => Some(cause),
             _ => None,
         }
     }
@@ -230,6 +272,11 @@ impl Error {
 /// `": text"`, or nothing when there is no text.
 fn suffix(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+/// `" 'path'"`, or the plural's letter when there is no path.
+fn named(path: &str) -> String {
+    if path.is_empty() { "s".to_owned() } else { format!(" '{path}'") }
 }
 
 fn seconds(duration: Duration) -> String {

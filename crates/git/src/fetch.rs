@@ -57,6 +57,14 @@ pub async fn run(
     }
 }
 
+/// Brings a commit with all its ancestors into a store, which is emptied before.
+pub async fn history(remote: &Remote, sha: &str, path: &Path, limits: &Limits) -> Result<(), Error> {
+    let path = path.to_path_buf();
+    let store = blocking(move || Store::open(&path)).await?;
+    let fetch = Fetch { remote, store, limits };
+    fetch.history(fetch.session().await?, vec![sha.to_owned()]).await
+}
+
 /// What a reference asks for, checked.
 enum Plan {
     Listed { wanted: Wanted, missing: Missing },

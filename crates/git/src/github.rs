@@ -169,6 +169,11 @@ impl GitHubApp {
 }
 
 impl GitHubTokens {
+    /// Whether a token of the App is known that is not about to end.
+    pub fn hold(&self, app: &GitHubApp) -> bool {
+        self.lock().get(app).is_some_and(|(_, end)| *end > SystemTime::now())
+    }
+
     /// The credentials that an App has now: a known token, or a new one if the known one is about to end.
     pub async fn credentials(
         &self,

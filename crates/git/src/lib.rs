@@ -1,4 +1,4 @@
-//! Git over HTTP and SSH: resolve references, fetch shallowly, read trees.
+//! Git over HTTP and SSH: resolve references, fetch shallowly, read trees, commit, push.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), sluice_git::Error> {
@@ -19,24 +19,31 @@ mod content;
 mod error;
 mod fetch;
 mod github;
+mod lfs;
 mod pack;
 mod packed;
 mod protocol;
+mod push;
 mod reference;
 mod remote;
 mod select;
+mod sign;
 mod store;
 mod submodule;
 mod transport;
 mod tree;
+mod write;
 
 pub use client::{Head, Limits, Options, RemoteRef, fetch, fetch_commit, ls_remote, resolve};
 pub use commit::{Commit, Person, Tag};
 pub use content::Content;
 pub use error::{Cause, Error};
 pub use github::{GitHubApp, GitHubTokens};
+pub use push::{Rule, Update, push};
 pub use reference::{DEFAULT_BRANCH, Reference, ReferenceFields};
 pub use remote::{Auth, Remote, SshAlgorithms};
+pub use sign::ssh_signer;
 pub use sluice_http::{ClientCertificate, Proxy, Tls};
 pub use submodule::Submodule;
 pub use tree::{Entry, Kind, Walk};
+pub use write::{NewCommit, Signer, commit, is_repeat};

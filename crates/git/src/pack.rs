@@ -19,6 +19,10 @@ static TRANSFERS: Semaphore = Semaphore::const_new(64);
 /// Pieces that may wait for the indexer, each at most one packet long.
 const QUEUE: usize = 16;
 
+/// What must stay free on the volume, in bytes. The indexer writes through a mapping of the file: without room for a
+/// page the system would end the whole process.
+const RESERVE: u64 = 1 << 20;
+
 /// Signature, version and object count.
 const HEADER: usize = 12;
 
@@ -139,6 +143,7 @@ fn index(
             Some(Piece::Data(bytes)) => {
                 let missing = HEADER - header.len();
                 header.extend_from_slice(&bytes[..bytes.len().min(missing)]);
+                check_room(objects, bytes.len() as u64)?;
                 indexer.write_all(&bytes).map_err(|err| Cause::Store(err.to_string()))?;
             }
             // Nothing new: libgit2 would leave an empty pack behind.
@@ -147,4 +152,14 @@ fn index(
             None => return Err(Cause::Store("the transfer was abandoned".to_owned())),
         }
     }
+}
+
+/// Whether so many bytes can be written to the volume of a directory.
+fn check_room(dir: &std::path::Path, bytes: u64) -> Result<(), Cause> {
+    // Where the system does not say, writing will tell.
+    let Ok(volume) = rustix::fs::statvfs(dir) else { return Ok(()) };
+    if volume.f_bavail.saturating_mul(volume.f_frsize) < bytes.saturating_add(RESERVE) {
+        return Err(Cause::Store("no space left on device".to_owned()));
+    }
+    Ok(())
 }

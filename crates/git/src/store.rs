@@ -16,9 +16,9 @@ const DAMAGED: &str = "sluice-damaged";
 /// The last commits fetched, one hash a line: what we tell servers that we have.
 const TIPS: &str = "sluice-tips";
 /// Tips to remember.
-const MAX_TIPS: usize = 8;
+const MAX_TIPS: usize = 64;
 /// Every fetch that transfers something adds a pack; beyond this it is cheaper to start anew.
-const MAX_PACKS: usize = 32;
+const MAX_PACKS: usize = 128;
 
 /// A bare repository at a path. All methods block.
 #[derive(Clone, Debug)]
@@ -47,15 +47,11 @@ impl Store {
 
     /// Forgets everything.
     pub fn reset(&self) -> Result<(), Error> {
-        match fs::remove_dir_all(&self.0) {
-            Err(err) if err.kind() != io::ErrorKind::NotFound => {
-                // The directory itself may be a mount point: then emptying it is enough.
-                empty(&self.0).map_err(store_error)?;
-            }
-            _ => {}
-        }
         fs::create_dir_all(&self.0).map_err(store_error)?;
+        // It stays while all else goes: who is killed here, or meets another who does the same, must not leave a
+        // directory that nobody dares to wipe.
         fs::write(self.0.join(OWNED), "").map_err(store_error)?;
+        empty(&self.0).map_err(store_error)?;
         Repository::init_bare(&self.0).map(|_| ()).map_err(|err| Error::Store(err.message().to_owned()))
     }
 
@@ -163,10 +159,20 @@ pub fn mark_damaged(path: &Path) {
     }
 }
 
+/// Removes all but the mark. The directory itself stays: it may be a mount point.
 fn empty(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
-        let path = entry?.path();
-        if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+        let entry = entry?;
+        if entry.file_name() == OWNED {
+            continue;
+        }
+        let path = entry.path();
+        let removed =
+            if entry.file_type()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        match removed {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -126,7 +126,7 @@ fn parse(text: &str) -> BTreeMap<String, String> {
 }
 
 /// Undoes quotes and escapes, and drops a comment after the value.
-fn unquote(value: &str) -> String {
+pub(crate) fn unquote(value: &str) -> String {
     let mut text = String::new();
     let mut quoted = false;
     let mut characters = value.chars();

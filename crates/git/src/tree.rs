@@ -1,10 +1,12 @@
 //! Reading a commit's tree straight from the object store, without a work tree.
 
+use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use git2::{ObjectType, Odb, OdbObject, Oid, Repository};
 
+use crate::lfs::Large;
 use crate::store::mark_damaged;
 use crate::{Commit, Error, packed};
 
@@ -27,6 +29,13 @@ pub enum Kind {
     Symlink,
     /// A submodule.
     Submodule,
+}
+
+impl Kind {
+    /// Whether it is a file, executable or not.
+    pub(crate) fn is_file(self) -> bool {
+        matches!(self, Self::File | Self::Executable)
+    }
 }
 
 /// What to do after an entry.
@@ -52,11 +61,16 @@ pub struct Entry<'a> {
     pub id: Oid,
     odb: &'a Odb<'a>,
     store: &'a Path,
+    /// What stands in a file of its own, in place of the object.
+    large: Option<&'a Large>,
 }
 
 impl Entry<'_> {
     /// Size of the content in bytes; 0 for directories and submodules. Does not read the content.
     pub fn size(&self) -> Result<u64, Error> {
+        if let Some(large) = self.large {
+            return Ok(large.size);
+        }
         match self.kind {
             Kind::Directory | Kind::Submodule => Ok(0),
             _ => self
@@ -69,6 +83,10 @@ impl Entry<'_> {
 
     /// The content of a file, or the target of a symbolic link. Large files are not held in memory.
     pub fn reader(&self) -> Result<Box<dyn Read + '_>, Error> {
+        if let Some(Large { path, .. }) = self.large {
+            let file = File::open(path).map_err(|error| Error::Store(error.to_string()))?;
+            return Ok(Box::new(file));
+        }
         if self.size()? >= STREAMED
             && let Ok(Some(blob)) = packed::open(&self.store.join("objects"), self.id)
         {
@@ -87,6 +105,11 @@ impl Entry<'_> {
     /// The same place, taken for a directory: a submodule whose content is visited next.
     pub(crate) fn as_directory(&self) -> Entry<'_> {
         Entry { path: self.path, kind: Kind::Directory, mode: 0o040_000, ..*self }
+    }
+
+    /// The same file with other content.
+    pub(crate) fn with_content<'b>(&'b self, large: &'b Large) -> Entry<'b> {
+        Entry { large: Some(large), ..*self }
     }
 
     /// The whole content, refused when longer than `limit` bytes.
@@ -167,7 +190,8 @@ impl Commit {
             let (kind, mode) = kind(entry.filemode_raw());
             id = entry.id();
             if parts.peek().is_none() {
-                return found(&Entry { path, kind, mode, id, odb: &odb, store: &self.store }).map(Some);
+                return found(&Entry { path, kind, mode, id, odb: &odb, store: &self.store, large: None })
+                    .map(Some);
             }
             if kind != Kind::Directory {
                 return Ok(None);
@@ -213,7 +237,8 @@ impl Commit {
                 return Err(self.unsafe_path(path, reason).into());
             }
             let (kind, mode) = kind(entry.filemode_raw());
-            match visit(&Entry { path, kind, mode, id: entry.id(), odb, store: &self.store })? {
+            let id = entry.id();
+            match visit(&Entry { path, kind, mode, id, odb, store: &self.store, large: None })? {
                 Walk::Stop => return Ok(Walk::Stop),
                 Walk::Continue if kind == Kind::Directory => {
                     if self.walk_tree(repository, odb, entry.id(), path, depth + 1, visit)? == Walk::Stop {

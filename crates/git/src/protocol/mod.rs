@@ -6,15 +6,17 @@
 
 mod capabilities;
 mod pktline;
+mod receive;
 mod v0;
 mod v2;
 
 use bytes::Bytes;
 
 pub use pktline::{PacketReader, clean};
+pub use receive::{Command, PushSession};
 
 use crate::client::RemoteRef;
-use crate::transport::Connection;
+use crate::transport::{Connection, Service};
 use crate::{Cause, Limits, Remote};
 use capabilities::Capabilities;
 use pktline::Packet;
@@ -67,7 +69,7 @@ pub trait PackSink {
 impl Session {
     /// Connects, authenticates and reads what the remote can do.
     pub async fn open(remote: &Remote, limits: &Limits) -> Result<Self, Cause> {
-        let mut connection = Connection::open(remote).await?;
+        let mut connection = Connection::open(remote, Service::UploadPack).await?;
         connection.reader().limit(limits.listing_bytes);
         let mut line = connection.reader().next_line().await?;
         if line.as_deref().is_some_and(|line| line.starts_with("# service=")) {

@@ -134,6 +134,19 @@ impl Request {
         self
     }
 
+    /// Appends a packet of these bytes, of which there are at most 65516.
+    pub fn packet(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(format!("{:04x}", bytes.len() + 4).as_bytes());
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// Appends bytes outside of packets.
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
     /// Appends a flush packet.
     pub fn flush(&mut self) -> &mut Self {
         self.0.extend_from_slice(b"0000");

@@ -13,17 +13,23 @@ use sluice_http::{
 use tokio_util::io::StreamReader;
 use url::Url;
 
-use super::Body;
+use super::{Body, Service};
 use crate::protocol::{AGENT, clean};
 use crate::{Auth, Cause, Proxy, Remote, Tls};
 
-const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
-const REQUEST: &str = "application/x-git-upload-pack-request";
-const RESULT: &str = "application/x-git-upload-pack-result";
-const DISCOVERY: &str = "info/refs?service=git-upload-pack";
+/// The media type of an answer or a request of a service.
+fn media_type(service: Service, what: &str) -> String {
+    format!("application/x-{}-{what}", service.name())
+}
+
+/// Where a service is found, relative to the repository.
+fn discovery(service: Service) -> String {
+    format!("info/refs?service={}", service.name())
+}
 
 /// Where requests go, once redirects are resolved.
 pub struct Endpoint {
+    service: Service,
     client: Client,
     base: Url,
     authorization: Option<HeaderValue>,
@@ -31,7 +37,7 @@ pub struct Endpoint {
 }
 
 /// Asks for the advertisement, following redirects.
-pub async fn open(remote: &Remote) -> Result<(Endpoint, Body), Cause> {
+pub async fn open(remote: &Remote, service: Service) -> Result<(Endpoint, Body), Cause> {
     let mut base = remote.url.clone();
     // Credentials travel in a header that we control; clearing them cannot fail for http(s).
     let _ = base.set_username("");
@@ -39,16 +45,17 @@ pub async fn open(remote: &Remote) -> Result<(Endpoint, Body), Cause> {
     base.set_fragment(None);
     base.set_query(None);
     let mut endpoint = Endpoint {
+        service,
         client: client(&remote.tls, remote.proxy.as_ref())?,
         base,
         authorization: authorization(remote)?,
         proxy: remote.proxy.as_ref().map(|proxy| authority(&proxy.url)),
     };
-    let mut url = endpoint.url(DISCOVERY)?;
+    let mut url = endpoint.url(&discovery(service))?;
     for _ in 0..=MAX_REDIRECTS {
         let response = endpoint.send(Method::GET, url.clone(), None).await?;
         if !is_redirect(response.status()) {
-            let body = endpoint.accept(response, ADVERTISEMENT, &url, &describe("Get", &url)).await?;
+            let body = endpoint.accept(response, "advertisement", &url, &describe("Get", &url)).await?;
             return Ok((endpoint, body));
         }
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
@@ -63,23 +70,23 @@ pub async fn open(remote: &Remote) -> Result<(Endpoint, Body), Cause> {
                 check_address(&remote.url, &step.url).await?;
             }
         }
-        endpoint.base = repository_of(&step.url)?;
+        endpoint.base = repository_of(&step.url, service)?;
         url = step.url;
     }
     Err(Cause::Redirect(format!("more than {MAX_REDIRECTS} redirects")))
 }
 
 impl Endpoint {
-    /// Sends a request to `git-upload-pack` and gives its answer.
+    /// Sends a request to the service and gives its answer.
     pub async fn post(&self, body: Bytes) -> Result<Body, Cause> {
-        let url = self.url("git-upload-pack")?;
+        let url = self.url(self.service.name())?;
         let request = describe("Post", &url);
         let response = self.send(Method::POST, url.clone(), Some(body)).await?;
         if is_redirect(response.status()) {
             // Git itself follows redirects of the first request only, as a request body may hold secrets.
             return Err(Cause::Redirect(format!("{request} was redirected")));
         }
-        self.accept(response, RESULT, &url, &request).await
+        self.accept(response, "result", &url, &request).await
     }
 
     fn url(&self, suffix: &str) -> Result<Url, Cause> {
@@ -97,13 +104,17 @@ impl Endpoint {
         }
         let mut request = Request::new(method, url);
         let headers = request.headers_mut();
-        headers.insert("git-protocol", HeaderValue::from_static("version=2"));
+        if self.service.has_version_2() {
+            headers.insert("git-protocol", HeaderValue::from_static("version=2"));
+        }
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
         if body.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(REQUEST));
-            headers.insert(ACCEPT, HeaderValue::from_static(RESULT));
+            for (name, what) in [(CONTENT_TYPE, "request"), (ACCEPT, "result")] {
+                let value = HeaderValue::try_from(media_type(self.service, what));
+                headers.insert(name, value.map_err(|error| Cause::Protocol(error.to_string()))?);
+            }
         } else {
             headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         }
@@ -119,13 +130,8 @@ impl Endpoint {
     }
 
     /// Turns an answer into its body, or into the cause that its status means.
-    async fn accept(
-        &self,
-        response: Response,
-        expected: &str,
-        url: &Url,
-        request: &str,
-    ) -> Result<Body, Cause> {
+    async fn accept(&self, response: Response, what: &str, url: &Url, request: &str) -> Result<Body, Cause> {
+        let expected = media_type(self.service, what);
         let status = response.status();
         let content_type =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -168,19 +174,21 @@ fn describe(verb: &str, url: &Url) -> String {
     format!("{verb} \"{url}\"")
 }
 
-fn authority(url: &Url) -> String {
+/// Host and port.
+pub fn authority(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
 /// The repository whose discovery URL this is.
-fn repository_of(url: &Url) -> Result<Url, Cause> {
-    let base = url.as_str().strip_suffix(DISCOVERY).map(|base| base.trim_end_matches('/'));
+fn repository_of(url: &Url, service: Service) -> Result<Url, Cause> {
+    let discovery = discovery(service);
+    let base = url.as_str().strip_suffix(discovery.as_str()).map(|base| base.trim_end_matches('/'));
     base.and_then(|base| Url::parse(base).ok())
-        .ok_or_else(|| Cause::Redirect(format!("{} does not end with /{DISCOVERY}", redact(url.as_str()))))
+        .ok_or_else(|| Cause::Redirect(format!("{} does not end with /{discovery}", redact(url.as_str()))))
 }
 
 /// Refuses to be led from a public name to a private address.
-async fn check_address(original: &Url, url: &Url) -> Result<(), Cause> {
+pub async fn check_address(original: &Url, url: &Url) -> Result<(), Cause> {
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return Ok(()) };
     if is_private(original.host()) || original.host() == url.host() {
         return Ok(());
@@ -203,7 +211,8 @@ async fn start_of(mut response: Response) -> String {
     }
 }
 
-fn authorization(remote: &Remote) -> Result<Option<HeaderValue>, Cause> {
+/// What the server is shown.
+pub fn authorization(remote: &Remote) -> Result<Option<HeaderValue>, Cause> {
     let basic =
         |user: &str, password: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
     let text = match &remote.auth {
@@ -225,7 +234,7 @@ fn authorization(remote: &Remote) -> Result<Option<HeaderValue>, Cause> {
 }
 
 /// The client for these settings; equal settings share one.
-fn client(tls: &Tls, proxy: Option<&Proxy>) -> Result<Client, Cause> {
+pub fn client(tls: &Tls, proxy: Option<&Proxy>) -> Result<Client, Cause> {
     let settings = Settings { tls: tls.clone(), proxy: proxy.cloned(), user_agent: AGENT };
     let request = "configuration".to_owned();
     sluice_http::client(&settings).map_err(|err| match err {

@@ -1,9 +1,12 @@
-//! Byte streams to `git-upload-pack`: over HTTP requests, or one SSH channel.
+//! Byte streams to `git-upload-pack` or `git-receive-pack`: over HTTP requests, or one SSH channel.
 
 mod http;
 mod known_hosts;
 mod proxy;
 mod ssh;
+
+pub use http::{authority, authorization, check_address, client as http_client};
+pub use ssh::private_key;
 
 use bytes::Bytes;
 use sluice_http::Failure;
@@ -11,6 +14,30 @@ use tokio::io::AsyncRead;
 
 use crate::protocol::PacketReader;
 use crate::{Cause, Remote};
+
+/// What is asked of a remote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// To give objects.
+    UploadPack,
+    /// To take objects.
+    ReceivePack,
+}
+
+impl Service {
+    /// The program that does it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UploadPack => "git-upload-pack",
+            Self::ReceivePack => "git-receive-pack",
+        }
+    }
+
+    /// Whether there is a version 2 of its protocol.
+    pub fn has_version_2(self) -> bool {
+        self == Self::UploadPack
+    }
+}
 
 /// What a remote sends.
 type Body = Box<dyn AsyncRead + Send + Unpin>;
@@ -28,12 +55,12 @@ enum Channel {
 
 impl Connection {
     /// Connects and authenticates. The reader then yields what the remote advertises.
-    pub async fn open(remote: &Remote) -> Result<Self, Cause> {
+    pub async fn open(remote: &Remote, service: Service) -> Result<Self, Cause> {
         let (channel, body) = if remote.url.scheme() == "ssh" {
-            let (channel, body) = ssh::open(remote).await?;
+            let (channel, body) = ssh::open(remote, service).await?;
             (Channel::Ssh(channel), body)
         } else {
-            let (endpoint, body) = http::open(remote).await?;
+            let (endpoint, body) = http::open(remote, service).await?;
             (Channel::Http(endpoint), body)
         };
         Ok(Self { channel, reader: PacketReader::new(body) })

@@ -1,4 +1,4 @@
-//! Git over SSH: one channel that runs `git-upload-pack` on the remote.
+//! Git over SSH: one channel that runs `git-upload-pack` or `git-receive-pack` on the remote.
 
 use std::borrow::Cow;
 use std::io;
@@ -14,7 +14,7 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Preferred, kex};
 use tokio_util::io::StreamReader;
 
 use super::known_hosts::{KnownHosts, Verdict};
-use super::{Body, proxy};
+use super::{Body, Service, proxy};
 use crate::protocol::clean;
 use crate::{Auth, Cause, Remote};
 
@@ -28,8 +28,8 @@ pub struct Channel {
     _session: Handle<Verifier>,
 }
 
-/// Connects, checks the host, authenticates and starts `git-upload-pack`.
-pub async fn open(remote: &Remote) -> Result<(Channel, Body), Cause> {
+/// Connects, checks the host, authenticates and starts the service.
+pub async fn open(remote: &Remote, service: Service) -> Result<(Channel, Body), Cause> {
     let Auth::Ssh { identity, password, known_hosts } = &remote.auth else {
         return Err(Cause::Authentication("invalid 'ssh' auth option: 'identity' is required".to_owned()));
     };
@@ -60,9 +60,13 @@ pub async fn open(remote: &Remote) -> Result<(Channel, Body), Cause> {
     let channel = session.channel_open_session().await.map_err(failed)?;
     let (reader, writer) = channel.split();
     // Servers may ignore this; then they speak version 0.
-    writer.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(failed)?;
-    writer.exec(true, format!("git-upload-pack {}", quote(&remote_path(remote)))).await.map_err(failed)?;
-    Ok((Channel { writer, _session: session }, Box::new(StreamReader::new(Box::pin(chunks(reader))))))
+    if service.has_version_2() {
+        writer.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(failed)?;
+    }
+    let command = format!("{} {}", service.name(), quote(&remote_path(remote)));
+    writer.exec(true, command).await.map_err(failed)?;
+    let body = StreamReader::new(Box::pin(chunks(reader, service)));
+    Ok((Channel { writer, _session: session }, Box::new(body)))
 }
 
 impl Channel {
@@ -73,8 +77,8 @@ impl Channel {
 }
 
 /// The remote's standard output. At its end, what it wrote to standard error becomes the error.
-fn chunks(reader: ChannelReadHalf) -> impl stream::Stream<Item = io::Result<Bytes>> {
-    stream::try_unfold((reader, Vec::new()), |(mut reader, mut stderr)| async move {
+fn chunks(reader: ChannelReadHalf, service: Service) -> impl stream::Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold((reader, Vec::new()), move |(mut reader, mut stderr)| async move {
         loop {
             match reader.wait().await {
                 Some(ChannelMsg::Data { data }) if data.has_remaining() => {
@@ -85,9 +89,8 @@ fn chunks(reader: ChannelReadHalf) -> impl stream::Stream<Item = io::Result<Byte
                     stderr.extend_from_slice(&data[..data.len().min(room)]);
                 }
                 Some(ChannelMsg::Failure) => {
-                    return Err(io::Error::other(Cause::Ssh(
-                        "the server refused to run git-upload-pack".to_owned(),
-                    )));
+                    let name = service.name();
+                    return Err(io::Error::other(Cause::Ssh(format!("the server refused to run {name}"))));
                 }
                 // Standard error may still arrive after the end of standard output.
                 Some(ChannelMsg::Close) | None => break,
@@ -118,7 +121,7 @@ fn complaint(stderr: &[u8]) -> Cause {
 }
 
 /// Parses the private key; never repeats any of it.
-fn private_key(pem: &[u8], password: Option<&str>) -> Result<Arc<PrivateKey>, Cause> {
+pub fn private_key(pem: &[u8], password: Option<&str>) -> Result<Arc<PrivateKey>, Cause> {
     let invalid = |reason: String| Cause::Authentication(format!("unable to use the SSH identity: {reason}"));
     let text = std::str::from_utf8(pem).map_err(|_| invalid("it is not PEM".to_owned()))?;
     // Carriage returns and outer blanks are common in Secrets made by hand.

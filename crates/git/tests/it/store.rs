@@ -149,12 +149,19 @@ async fn stores_do_not_grow_without_bound() {
     let repo = Repo::new();
     let server = Server::plain(repo.root()).await;
     let store = tempfile::tempdir().unwrap();
-    for number in 0..40 {
-        repo.commit("app.yaml", number.to_string());
-        repo.push("main");
-        fetch(&remote(&server.url()), &branch("main"), store.path(), &options()).await.unwrap();
-        assert!(packs(store.path()).len() <= 34);
+    let remote = remote(&server.url());
+    fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    // As many fetches leave as many packs; these stand for them.
+    let folder = store.path().join("objects/pack");
+    for number in 0..128 {
+        std::fs::write(folder.join(format!("pack-{number:040x}.pack")), "").unwrap();
     }
+    repo.commit("app.yaml", "replicas: 2\n");
+    repo.push("main");
+    let head = fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    assert_eq!(content(&head, "app.yaml"), b"replicas: 2\n");
+    assert_eq!(packs(store.path()).len(), 1);
+    assert!(!folder.join(format!("pack-{:040x}.pack", 0)).exists());
 }
 
 #[tokio::test]
@@ -173,4 +180,46 @@ async fn a_commit_whose_history_was_needed() {
     assert_eq!(content(&commit, "app.yaml"), b"replicas: 1\n");
     let head = fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
     assert_eq!(content(&head, "app.yaml"), b"new");
+}
+
+#[tokio::test]
+async fn many_branches_cost_little_more_than_one() {
+    let repo = Repo::empty();
+    let mut random = 1_u64;
+    let mut noise = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as u8
+    };
+    for number in 0..8 {
+        let content: Vec<u8> = (0..32 << 10).map(|_| noise()).collect();
+        std::fs::write(repo.work().join(format!("file{number}")), content).unwrap();
+    }
+    repo.commit_all("base");
+    repo.push("main");
+    for number in 0..50 {
+        repo.git(&["checkout", "-q", "-B", &format!("branch{number}"), "main"]);
+        repo.commit("own", format!("{number}"));
+        repo.push(&format!("branch{number}"));
+    }
+    let server = Server::plain(repo.root()).await;
+    let store = tempfile::tempdir().unwrap();
+    let remote = remote(&server.url());
+    fetch(&remote, &branch("main"), store.path(), &options()).await.unwrap();
+    let size = || {
+        packs(store.path())
+            .iter()
+            .map(|index| index.with_extension("pack").metadata().unwrap().len())
+            .sum::<u64>()
+    };
+    let one = size();
+    for number in 0..50 {
+        let head =
+            fetch(&remote, &branch(&format!("branch{number}")), store.path(), &options()).await.unwrap();
+        assert_eq!(content(&head, "own"), format!("{number}").as_bytes());
+    }
+    assert!(size() < one * 2, "{} after {one}", size());
+    // All of them are still there.
+    let posts = server.posts();
+    fetch(&remote, &branch("branch0"), store.path(), &options()).await.unwrap();
+    assert_eq!(server.posts(), posts + 1, "a listing only");
 }

@@ -1,5 +1,6 @@
 //! The real `git http-backend` behind an HTTP server.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,6 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -36,11 +38,23 @@ pub struct Config {
     pub version_2: bool,
     pub tls: Option<Arc<rustls::ServerConfig>>,
     pub intercept: Option<Intercept>,
+    /// What the server keeps beside Git, by its SHA-256.
+    pub large: Option<Large>,
 }
+
+/// Contents by their SHA-256.
+pub type Large = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 
 impl Config {
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_path_buf(), authorization: None, version_2: true, tls: None, intercept: None }
+        Self {
+            root: root.to_path_buf(),
+            authorization: None,
+            version_2: true,
+            tls: None,
+            intercept: None,
+            large: None,
+        }
     }
 }
 
@@ -112,6 +126,9 @@ async fn handle(
     if config.authorization.is_some() && header("authorization") != config.authorization {
         return text(StatusCode::UNAUTHORIZED, "Wrong credentials.\nTry a token.");
     }
+    if let (Some(large), Some((_, path))) = (&config.large, uri.path().split_once("/info/lfs/objects/")) {
+        return lfs(large, uri.path(), path, &header("host").unwrap_or_default(), &body);
+    }
     let protocol = header("git-protocol").filter(|_| config.version_2).unwrap_or_default();
     backend(&config.root, &method, &uri, &header("content-type").unwrap_or_default(), &protocol, &body).await
 }
@@ -121,6 +138,33 @@ pub fn text(status: StatusCode, text: &'static str) -> Response {
         .status(status)
         .header("content-type", "text/plain; charset=utf-8")
         .body(Body::from(text))
+        .unwrap()
+}
+
+/// The batch API of LFS, and the downloads that it names.
+fn lfs(large: &Large, whole: &str, path: &str, host: &str, body: &[u8]) -> Response {
+    let large = large.lock().unwrap();
+    if path != "batch" {
+        return match large.get(path) {
+            Some(content) => Response::new(Body::from(content.clone())),
+            None => text(StatusCode::NOT_FOUND, "no such content"),
+        };
+    }
+    let asked: Value = serde_json::from_slice(body).unwrap();
+    assert_eq!((&asked["operation"], &asked["hash_algo"]), (&json!("download"), &json!("sha256")));
+    let place = |object: &Value| {
+        let oid = object["oid"].as_str().unwrap();
+        if large.contains_key(oid) {
+            let href = format!("http://{host}{}", whole.replace("batch", oid));
+            json!({"oid": oid, "size": object["size"], "actions": {"download": {"href": href}}})
+        } else {
+            json!({"oid": oid, "error": {"code": 404, "message": "Object does not exist"}})
+        }
+    };
+    let objects: Vec<Value> = asked["objects"].as_array().unwrap().iter().map(place).collect();
+    Response::builder()
+        .header("content-type", "application/vnd.git-lfs+json")
+        .body(Body::from(json!({"transfer": "basic", "objects": objects}).to_string()))
         .unwrap()
 }
 
