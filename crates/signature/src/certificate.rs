@@ -64,10 +64,11 @@ impl Certificate {
         let seconds = |time: &x509_cert::time::Time| {
             i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
         };
-        let at = at.as_second();
-        if at < seconds(&validity.not_before) || at > seconds(&validity.not_after) {
+        let second = at.as_second();
+        if second < seconds(&validity.not_before) || second > seconds(&validity.not_after) {
+            let (from, to) = (validity.not_before, validity.not_after);
             return Err(Error::new(format!(
-                "certificate '{}' is not valid at the time of the signature",
+                "certificate '{}' is not valid at {at}, but from {from} to {to}",
                 self.subject()
             )));
         }
@@ -176,7 +177,8 @@ impl Certificate {
     }
 }
 
-/// Checks that a chain leads from its first certificate to one of the roots, at a time.
+/// Checks that each certificate of a chain was issued by the next, and one of them is trusted or the last was issued by
+/// one that is, at a time.
 pub(crate) fn check_chain(chain: &[Certificate], roots: &[Certificate], at: Timestamp) -> Result<(), Error> {
     for certificate in chain {
         certificate.check_time(at)?;
@@ -187,8 +189,9 @@ pub(crate) fn check_chain(chain: &[Certificate], roots: &[Certificate], at: Time
         }
     }
     let last = chain.last().ok_or_else(|| Error::new("there is no certificate"))?;
-    let is_trusted =
-        |root: &Certificate| root == last || last.check_issuer(root).is_ok() && root.check_time(at).is_ok();
+    let is_trusted = |root: &Certificate| {
+        chain.contains(root) || last.check_issuer(root).is_ok() && root.check_time(at).is_ok()
+    };
     if roots.iter().any(is_trusted) {
         return Ok(());
     }

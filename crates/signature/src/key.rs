@@ -53,6 +53,28 @@ pub(crate) enum Scheme {
     Fixed,
 }
 
+/// What kind a key is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Rsa { bits: usize },
+    P256,
+    P384,
+    P521,
+    Ed25519,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rsa { bits } => write!(f, "RSA with {bits} bits"),
+            Self::P256 => f.write_str("P-256"),
+            Self::P384 => f.write_str("P-384"),
+            Self::P521 => f.write_str("P-521"),
+            Self::Ed25519 => f.write_str("Ed25519"),
+        }
+    }
+}
+
 /// A public key. `Debug` tells its kind.
 #[derive(Clone)]
 pub struct PublicKey {
@@ -128,6 +150,16 @@ impl PublicKey {
         sha256(&self.der)
     }
 
+    pub(crate) fn kind(&self) -> Kind {
+        match &self.key {
+            Key::P256(_) => Kind::P256,
+            Key::P384(_) => Kind::P384,
+            Key::P521(_) => Kind::P521,
+            Key::Rsa(key) => Kind::Rsa { bits: key.size() * 8 },
+            Key::Ed25519(_) => Kind::Ed25519,
+        }
+    }
+
     /// Whether the signature of the message is this key's.
     pub(crate) fn verify(
         &self,
@@ -176,12 +208,6 @@ impl PublicKey {
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.key {
-            Key::P256(_) => "PublicKey(P-256)",
-            Key::P384(_) => "PublicKey(P-384)",
-            Key::P521(_) => "PublicKey(P-521)",
-            Key::Rsa(_) => "PublicKey(RSA)",
-            Key::Ed25519(_) => "PublicKey(Ed25519)",
-        })
+        write!(f, "PublicKey({})", self.kind())
     }
 }

@@ -1,12 +1,14 @@
 //! Signatures of sources: OpenPGP (RFC 9580, RFC 4880) and SSH (the `PROTOCOL.sshsig` of OpenSSH).
 //!
-//! Both functions take an armored detached signature, the bytes that were signed and trusted public keys, and
+//! [`verify_pgp`] and [`verify_ssh`] take an armored detached signature, the bytes that were signed and trusted public keys, and
 //! tell which key made the signature.
 
 mod pgp;
+mod sign;
 mod ssh;
 
-pub use self::pgp::{KeyRing, verify_pgp};
+pub use self::pgp::{KeyRing, verify_clear, verify_pgp};
+pub use self::sign::{PgpSigner, SignError};
 pub use self::ssh::{AuthorizedKeys, verify_ssh};
 
 /// What the armor of a signature says it is.

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use pgp::composed::{Deserializable, DetachedSignature, SignedPublicKey, SignedPublicSubKey};
+use pgp::composed::{
+    CleartextSignedMessage, Deserializable, DetachedSignature, SignedPublicKey, SignedPublicSubKey,
+};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature, SignatureType};
 use pgp::types::{KeyDetails, Tag, VerifyingKey};
@@ -28,6 +30,13 @@ impl KeyRing {
         }
         ring
     }
+
+    /// Reads a key ring, armored or not.
+    pub fn read_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let unreadable = |error: pgp::errors::Error| Error::KeyRing(error.to_string());
+        let (keys, _) = SignedPublicKey::from_reader_many(bytes).map_err(unreadable)?;
+        Ok(Self { keys: keys.collect::<Result<_, _>>().map_err(unreadable)?, unreadable: None })
+    }
 }
 
 fn keys(text: &str) -> Result<Vec<SignedPublicKey>, String> {
@@ -48,7 +57,27 @@ pub fn verify_pgp(signature: &str, payload: &[u8], trusted: &KeyRing) -> Result<
     {
         return Err(Error::KeyRing(error.clone()));
     }
-    let signature = &signature.signature;
+    trusted_signer(&signature.signature, payload, trusted)
+}
+
+/// Checks a clear-signed message (RFC 9580, section 7) by the same rules. Returns the text that was signed, with `\n`
+/// at the end of its lines, and the id of the primary key of who signed.
+pub fn verify_clear(message: &str, trusted: &KeyRing) -> Result<(String, String), Error> {
+    let (message, _) =
+        CleartextSignedMessage::from_string(message).map_err(|error| Error::Signature(error.to_string()))?;
+    let text = message.signed_text();
+    let mut refused = Error::Signature("the message has no signature".to_owned());
+    for signature in message.signatures() {
+        match trusted_signer(signature, text.as_bytes(), trusted) {
+            Ok(key) => return Ok((text.replace("\r\n", "\n"), key)),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+/// The id of the trusted key that made a signature.
+fn trusted_signer(signature: &Signature, payload: &[u8], trusted: &KeyRing) -> Result<String, Error> {
     let now = SystemTime::now();
     let mut reason = made_by_stranger(signature);
     for key in &trusted.keys {
@@ -108,17 +137,16 @@ fn verify(
     key: &impl VerifyingKey,
     now: SystemTime,
 ) -> Result<(), String> {
-    match signature.hash_alg() {
-        Some(hash @ (HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160)) => {
-            return Err(format!("the signature uses {hash}, which is not safe any more"));
-        }
-        _ => {}
+    if let Some(hash @ (HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160)) =
+        signature.hash_alg()
+    {
+        return Err(format!("the signature uses {hash}, which is not safe any more"));
     }
     if !matches!(signature.typ(), Some(SignatureType::Binary | SignatureType::Text)) {
         return Err("the signature is not one of a document".to_owned());
     }
     signature.verify(key, payload).map_err(|_| "the signature does not fit the content".to_owned())?;
-    if is_past(signature, signature.signature_expiration_time().map(|time| time.as_secs()), now) {
+    if is_past(signature, signature.signature_expiration_time().map(pgp::types::Duration::as_secs), now) {
         return Err("the signature has expired".to_owned());
     }
     Ok(())
@@ -131,7 +159,7 @@ fn valid(key: &SignedPublicKey, now: SystemTime) -> Result<&Signature, String> {
         return Err("it was revoked".to_owned());
     }
     let newest = self_signature(key).ok_or("it has no valid signature of its own")?;
-    let expires = newest.key_expiration_time().map(|time| time.as_secs());
+    let expires = newest.key_expiration_time().map(pgp::types::Duration::as_secs);
     if has_expired(primary, expires, now) {
         return Err("it has expired".to_owned());
     }
@@ -154,7 +182,7 @@ fn self_signature(key: &SignedPublicKey) -> Option<&Signature> {
             .any(|signature| own(&signature));
         user.signatures.iter().filter(move |signature| !revoked && signature.is_certification()).filter(own)
     });
-    direct.chain(users).max_by_key(|signature| signature.created().map(|time| time.as_secs()))
+    direct.chain(users).max_by_key(|signature| signature.created().map(pgp::types::Timestamp::as_secs))
 }
 
 /// Whether the primary key itself may sign documents. A key that doesn't say may do all that it can.
@@ -180,17 +208,17 @@ fn valid_subkey(key: &SignedPublicKey, subkey: &SignedPublicSubKey, now: SystemT
     }
     let binding = of_type(SignatureType::SubkeyBinding)
         .filter(bound)
-        .max_by_key(|signature| signature.created().map(|time| time.as_secs()))
+        .max_by_key(|signature| signature.created().map(pgp::types::Timestamp::as_secs))
         .ok_or_else(|| format!("its subkey {id} is not bound to it"))?;
     if !binding.key_flags().sign() {
         return Err(format!("its subkey {id} is not made for signing"));
     }
     // Else anybody could claim somebody's signing key as their own subkey.
     let back = binding.embedded_signature();
-    if !back.is_some_and(|back| back.verify_primary_key_binding(&subkey.key, primary).is_ok()) {
+    if back.is_none_or(|back| back.verify_primary_key_binding(&subkey.key, primary).is_err()) {
         return Err(format!("its subkey {id} does not acknowledge it"));
     }
-    if has_expired(&subkey.key, binding.key_expiration_time().map(|time| time.as_secs()), now) {
+    if has_expired(&subkey.key, binding.key_expiration_time().map(pgp::types::Duration::as_secs), now) {
         return Err(format!("its subkey {id} has expired"));
     }
     Ok(())
@@ -226,5 +254,5 @@ fn made_by_stranger(signature: &Signature) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    hex::encode_upper(bytes)
 }

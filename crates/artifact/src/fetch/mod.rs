@@ -32,6 +32,8 @@ pub struct FetcherConfig {
     pub retry_min: Duration,
     /// Longest wait between two tries.
     pub retry_max: Duration,
+    /// How long one try may take in all; without a bound, 30 s may pass between two parts of the answer.
+    pub timeout: Option<Duration>,
     /// Hosts to ask instead of those in the artifacts' URLs.
     pub hosts: HostOverrides,
     /// Bounds on what an archive may unpack to.
@@ -51,6 +53,7 @@ impl Default for FetcherConfig {
             retries: 9,
             retry_min: Duration::from_secs(5),
             retry_max: Duration::from_secs(30),
+            timeout: None,
             hosts: HostOverrides::from_env(),
             limits: Limits::any_size(),
             idle_bytes: 256 << 20,
@@ -135,9 +138,12 @@ impl Fetcher {
     pub fn new(config: FetcherConfig) -> Result<Self, FetchError> {
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
-            .read_timeout(Duration::from_secs(30))
-            .build()
-            .map_err(|e| FetchError::Client(Arc::new(e)))?;
+            .read_timeout(Duration::from_secs(30));
+        let client = match config.timeout {
+            Some(timeout) => client.timeout(timeout),
+            None => client,
+        };
+        let client = client.build().map_err(|e| FetchError::Client(Arc::new(e)))?;
         let workspace =
             Workspace::create(&config.dir, WORKSPACE_PREFIX).map(Arc::new).map_err(FetchError::workspace)?;
         let cache = Cache::new(config.idle_bytes);

@@ -1,35 +1,42 @@
-//! Envelopes in JSON: JWS (RFC 7515) with certificates and claims of the Notary project.
+//! Signatures with what is signed and who signed it, whatever they are written in.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::claims::{Claims, SigningScheme};
+use super::{Format, cose, jws};
+use crate::Error;
 use crate::certificate::Certificate;
-use crate::key::{Hash, Scheme};
-use crate::{Error, base64};
+use crate::notation::algorithm::Algorithm;
 
-/// What is signed.
-const PAYLOAD_TYPE: &str = "application/vnd.cncf.notary.payload.v1+json";
-/// The claims that we understand, which is what the critical ones have to be among.
-const KNOWN: [&str; 4] = [
-    "io.cncf.notary.signingScheme",
-    "io.cncf.notary.expiry",
-    "io.cncf.notary.signingTime",
-    "io.cncf.notary.authenticSigningTime",
-];
+/// Largest envelope in bytes.
+const MAX_SIZE: usize = 4 << 20;
+/// Longest chain of certificates: each costs a verification.
+const MAX_CHAIN: usize = 16;
 
 /// An envelope whose parts were read, not checked.
 pub(super) struct Envelope {
-    pub(super) payload: Payload,
     /// The signer's certificate first.
     pub(super) chain: Vec<Certificate>,
-    pub(super) signing_time: Option<Timestamp>,
+    pub(super) scheme: SigningScheme,
+    /// When it was signed, by the word of the signer or the authority.
+    pub(super) signing_time: Timestamp,
     pub(super) expiry: Option<Timestamp>,
-    hash: Hash,
-    scheme: Scheme,
-    signed: String,
+    algorithm: Algorithm,
+    payload: Vec<u8>,
+    signed: Vec<u8>,
     signature: Vec<u8>,
+}
+
+/// What the formats have in common.
+pub(super) struct Parts {
+    pub(super) claims: Claims,
+    pub(super) payload: Vec<u8>,
+    /// Certificates in DER, the signer's first.
+    pub(super) chain: Vec<Vec<u8>>,
+    /// What the signature is of.
+    pub(super) signed: Vec<u8>,
+    pub(super) signature: Vec<u8>,
 }
 
 /// What is signed.
@@ -45,83 +52,61 @@ pub(super) struct TargetArtifact {
     pub(super) size: u64,
 }
 
-#[derive(Deserialize)]
-struct Jws {
-    payload: String,
-    protected: String,
-    header: Header,
-    signature: String,
-}
-
-#[derive(Deserialize)]
-struct Header {
-    x5c: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Protected {
-    alg: String,
-    cty: String,
-    #[serde(default)]
-    crit: Vec<String>,
-    #[serde(rename = "io.cncf.notary.signingScheme")]
-    scheme: String,
-    #[serde(rename = "io.cncf.notary.signingTime")]
-    signing_time: Option<Timestamp>,
-    #[serde(rename = "io.cncf.notary.expiry")]
-    expiry: Option<Timestamp>,
+fn invalid(error: impl std::fmt::Display) -> Error {
+    Error::new(format!("signature envelope is invalid: {error}"))
 }
 
 impl Envelope {
-    pub(super) fn read(json: &[u8]) -> Result<Self, Error> {
-        let bad =
-            |error: &dyn std::fmt::Display| Error::new(format!("signature envelope is invalid: {error}"));
-        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|error| bad(&error));
-        let jws: Jws = serde_json::from_slice(json).map_err(|error| bad(&error))?;
-        let protected: Protected =
-            serde_json::from_slice(&decode(&jws.protected)?).map_err(|error| bad(&error))?;
-        if protected.cty != PAYLOAD_TYPE {
-            return Err(bad(&format!("payload content type {:?} not supported", protected.cty)));
+    pub(super) fn read(format: Format, bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() > MAX_SIZE {
+            return Err(invalid(format!("it has more than {MAX_SIZE} bytes")));
         }
-        if protected.scheme != "notary.x509" {
-            return Err(bad(&format!("signing scheme {:?} is not supported", protected.scheme)));
-        }
-        if let Some(unknown) = protected.crit.iter().find(|claim| !KNOWN.contains(&claim.as_str())) {
-            return Err(bad(&format!("the critical claim {unknown:?} is not understood")));
-        }
-        let (hash, scheme) = match protected.alg.as_str() {
-            "PS256" => (Hash::Sha256, Scheme::Pss),
-            "PS384" => (Hash::Sha384, Scheme::Pss),
-            "PS512" => (Hash::Sha512, Scheme::Pss),
-            "ES256" => (Hash::Sha256, Scheme::Fixed),
-            "ES384" => (Hash::Sha384, Scheme::Fixed),
-            "ES512" => (Hash::Sha512, Scheme::Fixed),
-            other => return Err(bad(&format!("signature algorithm {other:?} is not supported"))),
+        let parts = match format {
+            Format::Jws => jws::read(bytes),
+            Format::Cose => cose::read(bytes),
         };
-        let payload = decode(&jws.payload)?;
-        let chain = jws.header.x5c.iter();
-        let chain = chain.map(|der| Certificate::from_der(&base64(der, "a certificate")?));
+        let Parts { claims, payload, chain, signed, signature } = parts.map_err(invalid)?;
+        let (scheme, signing_time) = claims.check().map_err(invalid)?;
+        match chain.len() {
+            0 => return Err(invalid("it has no certificate")),
+            1..=MAX_CHAIN => {}
+            more => return Err(invalid(format!("it has {more} certificates: {MAX_CHAIN} are looked at"))),
+        }
+        let chain = chain.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>();
         Ok(Self {
-            payload: serde_json::from_slice(&payload).map_err(|error| bad(&error))?,
-            chain: chain.collect::<Result<_, _>>()?,
-            signing_time: protected.signing_time,
-            expiry: protected.expiry,
-            hash,
+            chain: chain.map_err(invalid)?,
             scheme,
-            signed: format!("{}.{}", jws.protected, jws.payload),
-            signature: decode(&jws.signature)?,
+            signing_time,
+            expiry: claims.expiry,
+            algorithm: claims.algorithm,
+            payload,
+            signed,
+            signature,
         })
     }
 
     /// The signer's certificate.
     pub(super) fn leaf(&self) -> Result<&Certificate, Error> {
-        self.chain.first().ok_or_else(|| Error::new("signature envelope is invalid: it has no certificate"))
+        self.chain.first().ok_or_else(|| invalid("it has no certificate"))
     }
 
-    /// Checks that the signer's key made the signature.
-    pub(super) fn check_signature(&self) -> Result<(), Error> {
+    /// Checks that the signer's key made the signature; what is signed.
+    pub(super) fn check_signature(&self) -> Result<Payload, Error> {
+        let failed = |why: &dyn std::fmt::Display| Error::new(format!("signature is invalid: {why}"));
         let key = self.leaf()?.key()?;
-        key.verify(self.signed.as_bytes(), &self.signature, self.hash, self.scheme)
-            .map_err(|_| Error::new("signature is invalid: it does not fit the certificate"))
+        // The key says what it signs with: an envelope that could choose might choose something weaker.
+        let algorithm = Algorithm::of(&key);
+        let algorithm = algorithm.ok_or_else(|| {
+            failed(&format!("the certificate's key, {}, is of no kind that signs envelopes", key.kind()))
+        })?;
+        if algorithm != self.algorithm {
+            let (said, due) = (self.algorithm.name(), algorithm.name());
+            return Err(failed(&format!(
+                "its algorithm is {said}, and {due} is that of the certificate's key"
+            )));
+        }
+        key.verify(&self.signed, &self.signature, algorithm.hash(), algorithm.scheme())
+            .map_err(|_| failed(&"it does not fit the certificate"))?;
+        serde_json::from_slice(&self.payload).map_err(|error| invalid(format!("its payload: {error}")))
     }
 }

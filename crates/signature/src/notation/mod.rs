@@ -1,9 +1,13 @@
 //! notation: signatures with certificates of authorities that the user names, judged by a trust policy of his.
 //!
-//! Envelopes in JSON (JWS) are understood, those in CBOR (COSE) and countersignatures of time-stamping authorities are
-//! not.
+//! Envelopes in JSON (JWS) and in CBOR (COSE) are understood; countersignatures of time-stamping authorities are not.
 
+mod algorithm;
+mod cbor;
+mod claims;
+mod cose;
 mod envelope;
+mod jws;
 mod policy;
 
 use jiff::Timestamp;
@@ -12,13 +16,32 @@ pub use policy::{Policy, TrustPolicy};
 
 use crate::Error;
 use crate::certificate::{CODE_SIGNING, Certificate, check_chain};
+use claims::SigningScheme;
 use envelope::{Envelope, Payload};
 use policy::{Action, Check};
 
 /// Type of artifacts that are signatures.
 pub const ARTIFACT_TYPE: &str = "application/vnd.cncf.notary.signature";
-/// Media type of the layer with an envelope in JSON.
-pub const JWS_TYPE: &str = "application/jose+json";
+
+/// What an envelope is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JSON Web Signature.
+    Jws,
+    /// CBOR Object Signing and Encryption.
+    Cose,
+}
+
+impl Format {
+    /// The format of a layer with this media type.
+    pub fn of_media_type(media_type: &str) -> Option<Self> {
+        match media_type {
+            "application/jose+json" => Some(Self::Jws),
+            "application/cose" => Some(Self::Cose),
+            _ => None,
+        }
+    }
+}
 
 /// Authorities that are trusted.
 #[derive(Clone, Debug, Default)]
@@ -51,24 +74,35 @@ pub struct Target<'a> {
 /// What a check that is not enforced found.
 pub type Warning = String;
 
-/// Checks an envelope in JSON; what checks that the policy only wants to be logged have to say.
-pub fn verify_jws(
+/// A signature that the policy lets pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Whether somebody who is trusted signed. A policy may want no more than to be told that it was somebody else.
+    pub is_authentic: bool,
+    /// What checks that are not enforced found.
+    pub warnings: Vec<Warning>,
+}
+
+/// Checks an envelope.
+pub fn verify(
+    format: Format,
     envelope: &[u8],
     target: Target<'_>,
     policy: &Policy,
     authorities: &Authorities,
     now: Timestamp,
-) -> Result<Vec<Warning>, Error> {
+) -> Result<Accepted, Error> {
     // Without integrity nothing else means anything.
-    let envelope = Envelope::read(envelope)?;
-    envelope.check_signature()?;
-    check_target(&envelope.payload, target)?;
+    let envelope = Envelope::read(format, envelope)?;
+    check_target(&envelope.check_signature()?, target)?;
 
+    let authenticity = check_authenticity(&envelope, policy, authorities);
+    let is_authentic = authenticity.is_ok();
     let mut warnings = Vec::new();
     let checks = [
-        (Check::Authenticity, check_authenticity(&envelope, policy, authorities, now)),
+        (Check::Authenticity, authenticity),
         (Check::Expiry, check_expiry(&envelope, now)),
-        (Check::AuthenticTimestamp, check_time(&envelope, now)),
+        (Check::AuthenticTimestamp, check_time(&envelope, policy, now)),
         (Check::Revocation, check_revocation(&envelope)),
     ];
     for (check, result) in checks {
@@ -78,7 +112,7 @@ pub fn verify_jws(
             (Err(error), Action::Enforce) => return Err(error),
         }
     }
-    Ok(warnings)
+    Ok(Accepted { is_authentic, warnings })
 }
 
 fn check_target(payload: &Payload, target: Target<'_>) -> Result<(), Error> {
@@ -89,16 +123,16 @@ fn check_target(payload: &Payload, target: Target<'_>) -> Result<(), Error> {
     Err(Error::new(format!("the signature is of {}, not of this artifact", signed.digest)))
 }
 
-fn check_authenticity(
-    envelope: &Envelope,
-    policy: &Policy,
-    authorities: &Authorities,
-    now: Timestamp,
-) -> Result<(), Error> {
+fn check_authenticity(envelope: &Envelope, policy: &Policy, authorities: &Authorities) -> Result<(), Error> {
+    let untrusted = |why: &dyn std::fmt::Display| {
+        Error::new(format!("signature is not produced by a trusted signer: {why}"))
+    };
+    let store = envelope.scheme.trust_store();
+    if !policy.has_store(store) {
+        return Err(untrusted(&format!("the trust policy names no trust store '{store}:…'")));
+    }
     // Whether certificates are of this time is another check.
-    let at = envelope.signing_time.unwrap_or(now);
-    check_chain(&envelope.chain, &authorities.0, at)
-        .map_err(|error| Error::new(format!("signature is not produced by a trusted signer: {error}")))?;
+    check_chain(&envelope.chain, &authorities.0, envelope.signing_time).map_err(|error| untrusted(&error))?;
     let leaf = envelope.leaf()?;
     if leaf.is_ca() || !leaf.may_sign() || leaf.is_for(CODE_SIGNING) == Some(false) {
         return Err(Error::new(format!("certificate '{}' is not one for signing", leaf.subject())));
@@ -115,9 +149,22 @@ fn check_expiry(envelope: &Envelope, now: Timestamp) -> Result<(), Error> {
     }
 }
 
-/// Without a countersignature nobody vouches for the time of the signature: the certificates must still be valid.
-fn check_time(envelope: &Envelope, now: Timestamp) -> Result<(), Error> {
-    envelope.chain.iter().try_for_each(|certificate| certificate.check_time(now))
+/// An authority vouches for the time of its signatures. For that of others nobody does without a countersignature: the
+/// certificates must still be valid.
+fn check_time(envelope: &Envelope, policy: &Policy, now: Timestamp) -> Result<(), Error> {
+    let at = match envelope.scheme {
+        SigningScheme::SigningAuthority => envelope.signing_time,
+        SigningScheme::X509 => now,
+    };
+    let valid = envelope.chain.iter().try_for_each(|certificate| certificate.check_time(at));
+    if envelope.scheme == SigningScheme::X509 && policy.wants_countersignature(valid.is_ok()) {
+        return Err(Error::new(
+            "the trust policy names a trust store 'tsa:…', and countersignatures of time-stamping authorities cannot be \
+             checked: leave it out, set 'verifyTimestamp' to 'afterCertExpiry', or the override 'authenticTimestamp' to \
+             'log'",
+        ));
+    }
+    valid
 }
 
 fn check_revocation(envelope: &Envelope) -> Result<(), Error> {

@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use crate::Error;
 
+/// The kinds of trust stores.
+const STORES: [&str; 3] = ["ca", "signingAuthority", "tsa"];
+
 /// The content of a `trustpolicy.json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +35,18 @@ struct Verification {
     level: Level,
     #[serde(rename = "override", default)]
     overrides: BTreeMap<Check, Action>,
+    #[serde(rename = "verifyTimestamp", default)]
+    countersignature: Countersignature,
+}
+
+/// When a countersignature is needed, where there are authorities for it.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+enum Countersignature {
+    #[default]
+    #[serde(alias = "")]
+    Always,
+    AfterCertExpiry,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -97,10 +112,35 @@ impl TrustPolicy {
             if policy.signature_verification.overrides.contains_key(&Check::Integrity) {
                 return bad(format!("has a statement {name:?} that overrides 'integrity', which cannot be"));
             }
+            let overrides = &policy.signature_verification.overrides;
+            let skipped = overrides
+                .iter()
+                .find(|(check, action)| **action == Action::Skip && **check != Check::Revocation);
+            if let Some((check, _)) = skipped {
+                let check = check.name();
+                return bad(format!(
+                    "has a statement {name:?} that skips '{check}', which can be logged at least"
+                ));
+            }
             let skips = policy.signature_verification.level == Level::Skip;
+            if skips && !overrides.is_empty() {
+                return bad(format!(
+                    "has a statement {name:?} that skips everything and overrides something"
+                ));
+            }
             if !skips && (policy.trust_stores.is_empty() || policy.trusted_identities.is_empty()) {
                 return bad(format!(
                     "has a statement {name:?} that is missing trust stores or trusted identities"
+                ));
+            }
+            let is_store = |store: &&String| {
+                let kind = store.split_once(':').map(|(kind, _)| kind);
+                kind.is_some_and(|kind| STORES.contains(&kind))
+            };
+            if let Some(store) = policy.trust_stores.iter().find(|store| !skips && !is_store(store)) {
+                return bad(format!(
+                    "has a statement {name:?} with the trust store {store:?}: it is one of '{}', with a name after a colon",
+                    STORES.join("', '")
                 ));
             }
             if policy.registry_scopes.is_empty() {
@@ -127,6 +167,17 @@ impl Policy {
     /// Whether nothing is to be checked.
     pub fn skips(&self) -> bool {
         self.signature_verification.level == Level::Skip
+    }
+
+    /// Whether a kind of trust store is named.
+    pub(super) fn has_store(&self, kind: &str) -> bool {
+        self.trust_stores.iter().any(|store| store.split_once(':').is_some_and(|(found, _)| found == kind))
+    }
+
+    /// Whether there has to be a countersignature, by whether the certificates are valid now.
+    pub(super) fn wants_countersignature(&self, certificates_are_valid: bool) -> bool {
+        let always = self.signature_verification.countersignature == Countersignature::Always;
+        self.has_store("tsa") && (always || !certificates_are_valid)
     }
 
     pub(super) fn action(&self, check: Check) -> Action {
@@ -218,6 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn countersignatures_are_wanted_where_there_are_authorities_for_them() {
+        let wants = |stores: &str, extra: &str, valid| {
+            let text = document("strict", extra).replace(r#""ca:x""#, stores);
+            let document = TrustPolicy::from_json(text.as_bytes()).unwrap();
+            document.for_repository("r/a").unwrap().wants_countersignature(valid)
+        };
+        let late = r#", "verifyTimestamp": "afterCertExpiry""#;
+        assert!(!wants(r#""ca:x""#, "", false));
+        assert!(wants(r#""ca:x", "tsa:y""#, "", true));
+        assert!(!wants(r#""ca:x", "tsa:y""#, late, true));
+        assert!(wants(r#""ca:x", "tsa:y""#, late, false));
+    }
+
+    #[test]
     fn identities_match_by_their_attributes() {
         let document = TrustPolicy::from_json(document("strict", "").as_bytes()).unwrap();
         let policy = document.for_repository("any").unwrap();
@@ -232,7 +297,12 @@ mod tests {
             ("{", "cannot be read"),
             (&document("strict", "").replace("1.0", "2.0"), "unsupported version"),
             (&document("strict", r#", "override": {"integrity": "log"}"#), "integrity"),
+            (&document("strict", r#", "override": {"authenticity": "skip"}"#), "skips 'authenticity'"),
+            (&document("skip", r#", "override": {"expiry": "log"}"#), "skips everything and overrides"),
+            (&document("strict", r#", "verifyTimestamp": "never""#), "cannot be read"),
             (&document("strict", "").replace(r#"["ca:x"]"#, "[]"), "missing trust stores"),
+            (&document("strict", "").replace("ca:x", "x"), "with the trust store \"x\""),
+            (&document("strict", "").replace("ca:x", "root:x"), "with the trust store \"root:x\""),
             (r#"{"version": "1.0", "trustPolicies": []}"#, "zero trust policy"),
         ] {
             let found = TrustPolicy::from_json(text.as_bytes()).unwrap_err().to_string();

@@ -1,10 +1,11 @@
 //! Against signatures that others made: cosign for an image of a public repository, openssl in the formats of cosign and
-//! notation.
+//! notation, and notation's own library.
 
 // The exemption for tests in clippy.toml does not reach helper functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cosign;
+mod envelopes;
 mod notation;
 
 use serde_json::Value;

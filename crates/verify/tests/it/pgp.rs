@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use sluice_verify::{Error, KeyRing, verify_pgp};
+use sluice_verify::{Error, KeyRing, PgpSigner, SignError, verify_pgp};
 
 use crate::run;
 
@@ -139,4 +139,53 @@ fn expired_and_revoked_keys_verify_nothing() {
     let certificate = std::fs::read_to_string(file).unwrap().replace(":-----BEGIN", "-----BEGIN");
     home.gpg(&["--import"], certificate.as_bytes());
     assert!(refusal(&signature, &trust(&[&home.export("revoked")])).contains("revoked"));
+}
+
+#[test]
+fn gpg_accepts_our_signatures() {
+    let home = Home::new();
+    home.key("rsa@example.org", "rsa2048", "sign,cert", "never");
+    home.key("ed@example.org", "ed25519", "sign,cert", "never");
+    let fingerprint = home.key("sub@example.org", "ed25519", "cert", "never");
+    home.gpg(&["--quick-add-key", &fingerprint, "ed25519", "sign", "never"], b"");
+    home.gpg(&["--quick-add-key", &fingerprint, "cv25519", "encrypt", "never"], b"");
+    for name in ["rsa@example.org", "ed@example.org", "sub@example.org"] {
+        let secret = String::from_utf8(home.gpg(&["--armor", "--export-secret-keys", name], b"")).unwrap();
+        let signature = PgpSigner::read(&secret, None).unwrap().sign(PAYLOAD).unwrap();
+        let file = home.path().join("signature");
+        std::fs::write(&file, &signature).unwrap();
+        home.gpg(&["--verify", file.to_str().unwrap(), "-"], PAYLOAD);
+        let public = String::from_utf8(home.gpg(&["--armor", "--export", name], b"")).unwrap();
+        verify_pgp(&signature, PAYLOAD, &KeyRing::read([public.as_str()])).unwrap();
+    }
+}
+
+#[test]
+fn protected_keys_need_their_passphrase() {
+    let home = Home::new();
+    let gpg = |args: &[&str]| {
+        let mut command = Command::new("gpg");
+        command.env("GNUPGHOME", home.path()).args(["--batch", "--quiet", "--pinentry-mode", "loopback"]);
+        run(command.args(["--passphrase", "hunter2"]).args(args), b"")
+    };
+    gpg(&["--quick-generate-key", "locked@example.org", "ed25519", "sign", "never"]);
+    let secret = String::from_utf8(gpg(&["--armor", "--export-secret-keys", "locked@example.org"])).unwrap();
+    assert_eq!(PgpSigner::read(&secret, None).err(), Some(SignError::Locked));
+    assert!(matches!(PgpSigner::read(&secret, Some("wrong")).err(), Some(SignError::Passphrase(_))));
+    let signature = PgpSigner::read(&secret, Some("hunter2")).unwrap().sign(PAYLOAD).unwrap();
+    let file = home.path().join("signature");
+    std::fs::write(&file, signature).unwrap();
+    home.gpg(&["--verify", file.to_str().unwrap(), "-"], PAYLOAD);
+}
+
+#[test]
+fn what_is_no_single_secret_key_is_refused() {
+    let home = Home::new();
+    home.key("a@example.org", "ed25519", "sign", "never");
+    home.key("b@example.org", "ed25519", "sign", "never");
+    let both = String::from_utf8(home.gpg(&["--armor", "--export-secret-keys"], b"")).unwrap();
+    assert_eq!(PgpSigner::read(&both, None).err(), Some(SignError::Several));
+    let public = String::from_utf8(home.gpg(&["--armor", "--export", "a@example.org"], b"")).unwrap();
+    assert!(matches!(PgpSigner::read(&public, None).err(), Some(SignError::Key(_))));
+    assert!(matches!(PgpSigner::read("nonsense", None).err(), Some(SignError::Key(_))));
 }
