@@ -3,7 +3,7 @@
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-use crate::k8s::CustomResourceDefinition;
+use crate::k8s::{CustomResourceDefinition, CustomResourceDefinitionVersion};
 use crate::{extensions, helm, image, kustomize, notification, source};
 
 /// Why a definition could not be generated: a bug in a type's schema.
@@ -36,7 +36,29 @@ pub fn all() -> Result<Vec<CustomResourceDefinition>, CrdError> {
         extensions::v1beta1::ArtifactGenerator::crd(),
     ];
     definitions.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-    definitions.into_iter().map(finish).collect()
+    definitions.into_iter().map(|definition| finish(definition).map(serve_older)).collect()
+}
+
+/// Serves the kinds of images in the version that guides written before theirs became stable name.
+///
+/// What such objects may say has not changed since, so nothing is converted: one is stored and read as the other.
+/// Flux's own definitions no longer have it.
+fn serve_older(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
+    let spec = &mut definition.spec;
+    if spec.group != image::GROUP {
+        return definition;
+    }
+    if let Some(stable) = spec.versions.first().cloned() {
+        let warning = format!("{0}/v1beta2 {1} is deprecated, use {0}/v1", spec.group, spec.names.kind);
+        spec.versions.push(CustomResourceDefinitionVersion {
+            name: image::OLDER_VERSION.to_owned(),
+            storage: false,
+            deprecated: Some(true),
+            deprecation_warning: Some(warning),
+            ..stable
+        });
+    }
+    definition
 }
 
 /// Turns a derived definition into one as Kubernetes' own tools write it: the derived schemas say more than the types

@@ -101,6 +101,8 @@ pub struct Applier {
     /// A hash of all options that change what applying an object does.
     fingerprint: blake3::Hash,
     waiter: Waiter,
+    /// Says who needn't be waited for after the apply.
+    judge: Option<Waiter>,
 }
 
 impl Applier {
@@ -111,7 +113,15 @@ impl Applier {
         let takeover = managed_fields::takeover_patterns(&options.field_manager, &options.override_managers);
         let fingerprint = format!("{:?}", (&options.field_manager, &takeover, &options.ignore));
         let fingerprint = blake3::hash(fingerprint.as_bytes());
-        Self { cluster, options, rules, takeover, fingerprint, waiter }
+        Self { cluster, options, rules, takeover, fingerprint, waiter, judge: None }
+    }
+
+    /// Also notes which objects are healthy, by the rules of a waiter that [knows
+    /// projects](Waiter::knowing_projects).
+    #[must_use]
+    pub fn judging_health(self) -> Self {
+        let judge = self.waiter.clone().knowing_projects();
+        Self { judge: Some(judge), ..self }
     }
 
     /// Applies the objects, stage by stage. In each stage all dry-runs must pass before anything is

@@ -50,6 +50,10 @@ pub struct Applied {
     pub resource_version: String,
     /// The live object's UID.
     pub uid: String,
+    /// Who owned its fields: see [`footprint`](crate::managed_fields::footprint).
+    pub footprint: blake3::Hash,
+    /// Whether it was healthy, if that was [asked](crate::Applier::judging_health).
+    pub is_healthy: bool,
 }
 
 /// What became of one object.

@@ -3,7 +3,13 @@
 mod discovery;
 mod hub;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use http::Request as HttpRequest;
 use kube::{
@@ -17,7 +23,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::discovery::{Discovery, Resource};
-pub use self::hub::{Mailbox, Subscription, WatchHub};
+pub use self::hub::{Listener, Mailbox, Names, Ownership, Seen, Subscription, WatchHub};
 use crate::{
     error::ClusterError,
     object::{Gvk, Object, ObjectId},
@@ -29,15 +35,32 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
 /// What all clients of one API server share, whoever they impersonate: its discovery, and the
 /// watches that wake waiters. Holds the client they are made with.
 pub struct ClusterCache {
+    client: Client,
     discovery: Discovery,
     hub: WatchHub,
+    owners: OnceLock<WatchHub<Ownership>>,
+    id: u64,
 }
+
+/// The id of the next cache.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 impl ClusterCache {
     /// A cache that asks with this client; it needs to read discovery, and to watch what is waited
     /// for (where it may not, waiters poll).
     pub fn new(client: Client) -> Arc<Self> {
-        Arc::new(Self { discovery: Discovery::new(client.clone()), hub: WatchHub::new(client) })
+        Arc::new(Self {
+            discovery: Discovery::new(client.clone()),
+            hub: WatchHub::new(client.clone(), ""),
+            owners: OnceLock::new(),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            client,
+        })
+    }
+
+    /// What tells this cache from all others of the process.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// The kinds that the API server serves.
@@ -48,6 +71,11 @@ impl ClusterCache {
     /// The watches that wake waiters.
     pub fn hub(&self) -> &WatchHub {
         &self.hub
+    }
+
+    /// The watches that tell who owns the fields of objects that carry this label; the first caller's label counts.
+    pub fn owners(&self, label: &str) -> &WatchHub<Ownership> {
+        self.owners.get_or_init(|| WatchHub::new(self.client.clone(), label))
     }
 }
 

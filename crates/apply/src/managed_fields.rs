@@ -91,6 +91,36 @@ pub fn entries(object: &Value) -> Vec<Entry> {
     entries.iter().filter_map(|entry| entry.as_object().cloned().map(Entry)).collect()
 }
 
+/// A hash of what shows whether others touched what a manager applied: the UID, the manager's applied fields (the API
+/// server takes those away that somebody else changes) and whatever managers own that it takes over from. What others
+/// add, and statuses, leave it as it is.
+pub fn footprint(metadata: &Value, field_manager: &str, patterns: &[ManagerPattern]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    add(metadata["uid"].as_str().unwrap_or_default());
+    for entry in metadata["managedFields"].as_array().into_iter().flatten() {
+        let text = |field: &str| entry[field].as_str().unwrap_or_default();
+        if !text("subresource").is_empty() {
+            continue;
+        }
+        let (manager, operation) = (text("manager"), text("operation"));
+        let is_own = manager == field_manager && operation == Operation::Apply.as_str();
+        let is_taken = patterns
+            .iter()
+            .any(|pattern| pattern.operation.as_str() == operation && manager.starts_with(&pattern.prefix));
+        if is_taken {
+            [manager, operation, text("time")].into_iter().for_each(&mut add);
+        }
+        if is_own || is_taken {
+            add(&entry["fieldsV1"].to_string());
+        }
+    }
+    hasher.finalize()
+}
+
 /// Merges the fields of all managers that match the patterns into the manager's own applied
 /// fields, so that its next apply removes those that it doesn't want. The first match becomes
 /// that entry if there is none yet. Nothing if no manager matches.

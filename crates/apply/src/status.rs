@@ -1,6 +1,7 @@
 //! How far an object's controller has come with it, by the conventions of kstatus.
 
 mod builtin;
+pub mod expressions;
 mod library;
 mod pods;
 

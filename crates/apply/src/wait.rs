@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 pub use self::report::{Pending, TerminationTimeout, WaitError};
 use self::tracker::{Reading, Tracker, Verdict};
 use crate::{
-    cluster::{Cluster, Mailbox, Resource, Subscription},
+    cluster::{Cluster, Listener, Mailbox, Names, Resource, Subscription},
     error::ClusterError,
     object::{Object, ObjectId},
     status::{self, PodFailure, State, Status, StatusReader},
@@ -63,22 +63,31 @@ pub fn jobs_with_ttl(objects: &[Object]) -> HashSet<ObjectId> {
 }
 
 /// Waits for objects of a cluster. Dropping a future of it stops that wait.
+#[derive(Clone)]
 pub struct Waiter {
     cluster: Cluster,
     readers: Vec<Arc<dyn StatusReader>>,
     knows_projects: bool,
+    /// Objects that were seen to be ready just now.
+    ready: Arc<HashSet<ObjectId>>,
 }
 
 impl Waiter {
     /// A waiter that asks these readers before the built-in rules.
     pub fn new(cluster: Cluster, readers: Vec<Arc<dyn StatusReader>>) -> Self {
-        Self { cluster, readers, knows_projects: false }
+        Self { cluster, readers, knows_projects: false, ready: Arc::default() }
     }
 
     /// Also judges kinds of well-known projects that keep to no convention.
     #[must_use]
     pub fn knowing_projects(self) -> Self {
         Self { knows_projects: true, ..self }
+    }
+
+    /// Doesn't read objects that were seen to be ready just now, until they change.
+    #[must_use]
+    pub fn knowing_ready(self, ready: HashSet<ObjectId>) -> Self {
+        Self { ready: Arc::new(ready), ..self }
     }
 
     /// Waits until all objects are ready.
@@ -106,7 +115,8 @@ impl Waiter {
         let mailbox = Arc::new(Mailbox::default());
         let mut subscriptions: Vec<Subscription> = Vec::new();
         let mut pause = FIRST_PAUSE;
-        let mut due: Vec<usize> = tracker.all();
+        tracker.record_ready(&self.ready);
+        let mut due: Vec<usize> = tracker.unready();
         loop {
             self.read(tracker, &due).await;
             if let Some(verdict) = tracker.verdict() {
@@ -140,7 +150,12 @@ impl Waiter {
             }
         }
         let hub = self.cluster.cache().hub();
-        resources.into_iter().map(|(resource, objects)| hub.subscribe(&resource, objects, mailbox)).collect()
+        let listener: Arc<dyn Listener<Names>> = Arc::<Mailbox>::clone(mailbox);
+        let listener = Arc::downgrade(&listener);
+        resources
+            .into_iter()
+            .map(|(resource, objects)| hub.subscribe(&resource, objects, &listener))
+            .collect()
     }
 
     async fn resolve(&self, id: &ObjectId) -> Result<Resource, ClusterError> {

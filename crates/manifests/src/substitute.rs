@@ -12,7 +12,7 @@ use crate::describe;
 pub enum Error {
     /// The name can't be used in `${…}`.
     #[error(
-        "'{name}' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$' (from {origin})"
+        "envsubst error: '{name}' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$' (from {origin})"
     )]
     Name {
         /// The name.
@@ -162,7 +162,7 @@ mod tests {
         let error = add(&mut Variables::new(), [("a-b", "")], "Secret/vars").unwrap_err().to_string();
         assert_eq!(
             error,
-            "'a-b' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$' (from Secret/vars)"
+            "envsubst error: 'a-b' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$' (from Secret/vars)"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Digests of values and of settings, as the status records them.
 
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Number, Value as Json};
 use sluice_archive::{Algorithm, Digest};
 
 use crate::gojson;
@@ -42,5 +42,36 @@ fn values_text(values: &Map<String, Json>) -> String {
     if values.is_empty() {
         return String::new();
     }
-    sluice_yaml::to_yaml_by_bytes(&Json::Object(values.clone()))
+    sluice_yaml::to_yaml_by_bytes(&Json::Object(exact_map(values)))
+}
+
+fn exact_map(values: &Map<String, Json>) -> Map<String, Json> {
+    values.iter().map(|(key, value)| (key.clone(), exact(value))).collect()
+}
+
+/// The value with whole floats as the integers that they are, where 64 bits hold them: Flux's text has all digits of
+/// 2^63, not those that tell it apart.
+fn exact(value: &Json) -> Json {
+    match value {
+        Json::Number(number) if number.is_f64() => {
+            number.as_f64().and_then(whole).map_or_else(|| value.clone(), Json::Number)
+        }
+        Json::Array(items) => Json::Array(items.iter().map(exact).collect()),
+        Json::Object(map) => Json::Object(exact_map(map)),
+        other => other.clone(),
+    }
+}
+
+fn whole(value: f64) -> Option<Number> {
+    const FIRST_BEYOND_I64: f64 = 9_223_372_036_854_775_808.0;
+    const FIRST_BEYOND_U64: f64 = 18_446_744_073_709_551_616.0;
+    if value.fract() != 0.0 {
+        None
+    } else if (-FIRST_BEYOND_I64..FIRST_BEYOND_I64).contains(&value) {
+        Some(Number::from(value as i64))
+    } else if (FIRST_BEYOND_I64..FIRST_BEYOND_U64).contains(&value) {
+        Some(Number::from(value as u64))
+    } else {
+        None
+    }
 }

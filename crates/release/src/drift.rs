@@ -3,6 +3,7 @@
 use futures::{StreamExt, stream};
 use serde_json::{Map, Value as Json, json};
 use sluice_apply::ignore::IgnoreRules;
+use sluice_apply::managed_fields::{self, ManagerPattern, Operation};
 use sluice_apply::{Cluster, ClusterError, Object, normalize, order};
 
 use crate::objects::{self, FIELD_MANAGER, Requests, Target};
@@ -58,14 +59,22 @@ impl Drift {
     }
 }
 
-/// Compares the objects of a release with those in the cluster. `disabled` is the label or annotation that exempts one
-/// with the value `disabled`.
+/// Which objects and fields are compared, and how.
+pub struct Rules<'a> {
+    /// Fields that may differ.
+    pub ignore: &'a IgnoreRules,
+    /// The label or annotation that exempts an object with the value `disabled`.
+    pub disabled: &'a str,
+    /// Field managers whose fields are taken over first, so that what they added counts as drift.
+    pub override_managers: &'a [String],
+}
+
+/// Compares the objects of a release with those in the cluster, but those that are exempt as a whole.
 pub async fn detect(
     cluster: &Cluster,
     release: &Release,
-    ignore: &IgnoreRules,
+    rules: &Rules<'_>,
     whole: impl Fn(&Object) -> bool,
-    disabled: &str,
 ) -> Result<Drift, String> {
     let mut targets = objects::build(cluster, &release.manifest, &release.namespace)
         .await
@@ -82,11 +91,8 @@ pub async fn detect(
         .map(|target| {
             let (requests, excluded) = (&requests, whole(&target.object));
             async move {
-                let result = if excluded {
-                    Ok(Difference::Excluded)
-                } else {
-                    compare(requests, &target, ignore, disabled).await
-                };
+                let result =
+                    if excluded { Ok(Difference::Excluded) } else { compare(requests, &target, rules).await };
                 (target, result)
             }
         })
@@ -105,17 +111,22 @@ pub async fn detect(
 async fn compare(
     requests: &Requests,
     target: &Target,
-    ignore: &IgnoreRules,
-    disabled: &str,
+    rules: &Rules<'_>,
 ) -> Result<Difference, ClusterError> {
+    let Rules { ignore, disabled, override_managers } = *rules;
     let is_exempt =
         |object: &Object| object.label(disabled) == "disabled" || object.annotation(disabled) == "disabled";
     if is_exempt(&target.object) {
         return Ok(Difference::Excluded);
     }
-    let live = requests.get(target).await?;
+    let mut live = requests.get(target).await?;
     if live.as_ref().is_some_and(is_exempt) {
         return Ok(Difference::Excluded);
+    }
+    if let Some(object) = &live
+        && let Some(patch) = take_over(object, override_managers)
+    {
+        live = Some(requests.json_patch(target, patch).await?);
     }
     let dry_run = requests.cluster().apply(&target.resource, &target.object, FIELD_MANAGER, true).await?;
     let (Some(live), Some(_)) = (live, dry_run.resource_version()) else { return Ok(Difference::Removed) };
@@ -131,6 +142,25 @@ async fn compare(
     let mut patch = metadata_patch(&live, &wanted);
     patch.extend(body_patch(&live, &wanted));
     Ok(if patch.is_empty() { Difference::None } else { Difference::Changed(patch) })
+}
+
+/// What makes the fields of these managers those of the release.
+fn take_over(live: &Object, managers: &[String]) -> Option<json_patch::Patch> {
+    if managers.is_empty() {
+        return None;
+    }
+    let both = |manager: &String| {
+        [Operation::Apply, Operation::Update]
+            .map(|operation| ManagerPattern { prefix: manager.clone(), operation })
+    };
+    let patterns: Vec<ManagerPattern> = managers.iter().flat_map(both).collect();
+    let entries = managed_fields::entries(live.as_value());
+    let fields = managed_fields::take_over(&entries, &patterns, FIELD_MANAGER)?;
+    serde_json::from_value(json!([
+        {"op": "replace", "path": "/metadata/managedFields", "value": fields},
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": live.resource_version()},
+    ]))
+    .ok()
 }
 
 /// What labels and annotations lack. Those that others have added stay.
@@ -186,7 +216,7 @@ pub async fn correct(cluster: &Cluster, drift: Drift) -> Correction {
         match requests.create(target).await {
             Ok(_) => correction.corrected.push(format!("{subject} created")),
             Err(error) => {
-                correction.errors.push(format!("{subject} creation failure: {}", masked(target, &error)))
+                correction.errors.push(format!("{subject} creation failure: {}", masked(target, &error)));
             }
         }
     }

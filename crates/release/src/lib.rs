@@ -5,8 +5,8 @@ pub mod digest;
 mod drift;
 mod failure;
 pub mod gojson;
-pub mod health;
 mod hooks;
+pub mod journal;
 mod legacy;
 mod log;
 mod logs;
@@ -19,6 +19,6 @@ mod threeway;
 pub mod values;
 pub mod wait;
 
-pub use self::drift::{Correction, Difference, Drift, correct, detect};
+pub use self::drift::{Correction, Difference, Drift, Rules as DriftRules, correct, detect};
 pub use self::failure::Failure;
 pub use self::log::Log;

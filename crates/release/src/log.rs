@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde_json::Value as Json;
+use serde::Serialize;
 
 use crate::gojson;
 
@@ -28,15 +28,17 @@ struct Line {
 
 impl Log {
     /// A line with its fields.
-    pub fn line(&self, message: &str, fields: &Json) {
-        tracing::debug!(%fields, "{message}");
-        self.push(format!("{message}: {}", gojson::to_string(fields)));
+    pub fn line(&self, message: &str, fields: &impl Serialize) {
+        let fields = gojson::to_string(fields);
+        tracing::debug!(fields, "{message}");
+        self.push(format!("{message}: {fields}"));
     }
 
     /// A line of warning.
-    pub fn warn(&self, message: &str, fields: &Json) {
-        tracing::warn!(%fields, "{message}");
-        self.push(format!("warning: {message}: {}", gojson::to_string(fields)));
+    pub fn warn(&self, message: &str, fields: &impl Serialize) {
+        let fields = gojson::to_string(fields);
+        tracing::warn!(fields, "{message}");
+        self.push(format!("warning: {message}: {fields}"));
     }
 
     fn push(&self, text: String) {

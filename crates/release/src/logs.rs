@@ -1,5 +1,7 @@
 //! The last lines that a hook's pods logged, for the failure to tell.
 
+use std::fmt::Write as _;
+
 use kube::Api;
 use kube::api::{ListParams, LogParams};
 use sluice_apis::k8s::Pod;
@@ -38,7 +40,8 @@ pub async fn of_hook(context: &Context<'_>, hook: &Hook, namespace: &str, policy
             if let Ok(log) = api.logs(&name, &params).await
                 && !log.trim().is_empty()
             {
-                text.push_str(&format!("\nlogs of pod {name} ({}):\n{}", container.name, log.trim_end()));
+                // Writing to memory can't fail.
+                let _ = write!(text, "\nlogs of pod {name} ({}):\n{}", container.name, log.trim_end());
             }
         }
     }

@@ -36,7 +36,7 @@ pub fn change(old: &Object, new: &Object, live: &Object, baseline: Baseline) -> 
         let patch = merge_patch(old.as_value(), new.as_value());
         return if patch.as_object().is_none_or(Map::is_empty) { Change::None } else { Change::Merge(patch) };
     }
-    let merged = merge(Some(old.as_value()), new.as_value(), Some(live.as_value()), schema);
+    let merged = merge(Some(old.as_value()), new.as_value(), Some(live.as_value()), schema.as_ref());
     if sluice_apply::drift::equal(&merged, live.as_value()) {
         return Change::None;
     }
@@ -65,7 +65,7 @@ fn merge_patch(old: &Json, new: &Json) -> Json {
 }
 
 /// The live value with what the old one had and the new one has not taken out, and what the new one has put in.
-fn merge(old: Option<&Json>, new: &Json, live: Option<&Json>, schema: Option<Type<'_>>) -> Json {
+fn merge(old: Option<&Json>, new: &Json, live: Option<&Json>, schema: Option<&Type<'_>>) -> Json {
     match (new, live) {
         (Json::Object(new), Some(Json::Object(live))) => {
             let mut merged = live.clone();
@@ -79,16 +79,18 @@ fn merge(old: Option<&Json>, new: &Json, live: Option<&Json>, schema: Option<Typ
                     merged.remove(key);
                     continue;
                 }
-                let field = schema.as_ref().and_then(|schema| schema.field(key));
-                let value = merge(old.get(key), value, live.get(key), field);
+                let field = schema.and_then(|schema| schema.field(key));
+                let value = merge(old.get(key), value, live.get(key), field.as_ref());
                 merged.insert(key.clone(), value);
             }
             Json::Object(merged)
         }
         (Json::Array(new), Some(Json::Array(live))) => {
-            let key = schema.as_ref().filter(|schema| schema.patch_strategy().contains("merge"));
+            let key = schema.filter(|schema| schema.patch_strategy().contains("merge"));
             match key.and_then(|schema| Some((schema.patch_merge_key()?, schema.items()))) {
-                Some((key, items)) => merge_list(old.and_then(Json::as_array), new, live, key, items),
+                Some((key, items)) => {
+                    merge_list(old.and_then(Json::as_array), new, live, key, items.as_ref())
+                }
                 // Lists of plain values with this strategy are sets.
                 None if key.is_some() => merge_set(old.and_then(Json::as_array), new, live),
                 None => Json::Array(new.clone()),
@@ -103,13 +105,13 @@ fn merge_list(
     new: &[Json],
     live: &[Json],
     key: &str,
-    items: Option<Type<'_>>,
+    items: Option<&Type<'_>>,
 ) -> Json {
     let find = |list: &[Json], id: &Json| list.iter().find(|item| &item[key] == id).cloned();
     let mut merged: Vec<Json> = Vec::new();
     for item in new {
         let (before, now) = (old.and_then(|old| find(old, &item[key])), find(live, &item[key]));
-        merged.push(merge(before.as_ref(), item, now.as_ref(), items.clone()));
+        merged.push(merge(before.as_ref(), item, now.as_ref(), items));
     }
     // What others have added stays.
     for item in live {
@@ -142,7 +144,7 @@ mod tests {
         Object::new(value).unwrap()
     }
 
-    fn deployment(containers: Json, replicas: Option<i64>) -> Object {
+    fn deployment(containers: &Json, replicas: Option<i64>) -> Object {
         let mut value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": {"spec": {"containers": containers}}}});
         if let Some(replicas) = replicas {
             value["spec"]["replicas"] = replicas.into();
@@ -153,12 +155,12 @@ mod tests {
     #[test]
     fn known_kinds_are_merged_with_what_is_live() {
         let old = deployment(
-            json!([{"name": "a", "image": "x:1", "args": ["1"]}, {"name": "gone", "image": "y"}]),
+            &json!([{"name": "a", "image": "x:1", "args": ["1"]}, {"name": "gone", "image": "y"}]),
             Some(2),
         );
-        let new = deployment(json!([{"name": "a", "image": "x:2"}]), None);
+        let new = deployment(&json!([{"name": "a", "image": "x:2"}]), None);
         let live = deployment(
-            json!([{"name": "a", "image": "edited", "args": ["1"], "tty": true}, {"name": "gone", "image": "y"}, {"name": "injected", "image": "z"}]),
+            &json!([{"name": "a", "image": "edited", "args": ["1"], "tty": true}, {"name": "gone", "image": "y"}, {"name": "injected", "image": "z"}]),
             Some(5),
         );
         let Change::Put(merged) = change(&old, &new, &live, Baseline::BySchema) else { panic!() };
@@ -166,7 +168,7 @@ mod tests {
             merged.as_value()["spec"],
             json!({"template": {"spec": {"containers": [{"name": "a", "image": "x:2", "tty": true}, {"name": "injected", "image": "z"}]}}})
         );
-        let same = deployment(json!([{"name": "a", "image": "x:2", "tty": true}]), None);
+        let same = deployment(&json!([{"name": "a", "image": "x:2", "tty": true}]), None);
         assert_eq!(change(&new, &new, &same, Baseline::BySchema), Change::None);
     }
 

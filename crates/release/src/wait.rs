@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sluice_apply::change::{Action, Change, ChangeSet};
 use sluice_apply::status::{JobReader, State, Status, StatusReader};
-use sluice_apply::wait::{WaitOptions, Waiter, jobs_with_ttl};
+use sluice_apply::wait::{WaitError, WaitOptions, Waiter, jobs_with_ttl};
 use sluice_apply::{Cluster, Object, ObjectId, prune};
 
 use crate::Failure;
@@ -121,17 +121,27 @@ impl Waiting<'_> {
             awaited.into_iter().filter(|object| object.kind() == "Job").cloned().collect();
         let options = WaitOptions { timeout, fail_fast: true, jobs_with_ttl: jobs_with_ttl(&jobs) };
         let waiter = Waiter::new(self.cluster.clone(), readers);
+        let told = |error: WaitError| {
+            let failure = match &error {
+                // Helm 3 says no more of releases than that time was up.
+                WaitError::Timeout(_) if interruptible && self.strategy == Strategy::HelmThree => {
+                    Failure::new("context deadline exceeded").with_detail(Some(error.to_string()))
+                }
+                _ => Failure::new(error.to_string()),
+            };
+            failure.with_detail(error.detail())
+        };
         let mut outcome = Ok(());
         self.park
             .park(Box::pin(async {
                 let wait = Box::pin(waiter.wait(&ids, &options));
                 outcome = if interruptible {
                     tokio::select! {
-                        result = wait => result.map_err(|error| Failure::new(error.to_string()).with_detail(error.detail())),
+                        result = wait => result.map_err(told),
                         reason = self.park.interrupted() => Err(Failure::new(reason)),
                     }
                 } else {
-                    wait.await.map_err(|error| Failure::new(error.to_string()).with_detail(error.detail()))
+                    wait.await.map_err(told)
                 };
             }))
             .await;

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Applier, mask,
-    plan::{Plan, Write, seen},
+    plan::{Plan, Write},
 };
 use crate::{
     change::{Change, ChangeSet},
@@ -19,7 +19,7 @@ use crate::{
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often a clean-up is tried again because the object was changed meanwhile.
-const CLEANUP_ATTEMPTS: usize = 3;
+const CLEANUP_ATTEMPTS: usize = 10;
 
 /// What a stage did.
 #[derive(Default)]
@@ -91,7 +91,7 @@ impl Applier {
             id: applied.id(),
             version: write.resource.gvk.version.clone(),
             action: write.action,
-            applied: seen(&applied, write.digest),
+            applied: self.seen(&applied, write.digest),
         };
         Ok((change, self.is_settled(&applied)))
     }

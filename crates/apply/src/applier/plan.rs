@@ -15,6 +15,7 @@ use crate::{
     managed_fields,
     object::{Object, ObjectId},
     order::GroupKind,
+    wait::Waiter,
 };
 
 /// How long discovery may lag behind a definition that has just become established.
@@ -120,7 +121,7 @@ impl Applier {
 
         let digest = self.digest(&desired);
         if let Some(live) = live.object()
-            && let Some(seen) = seen(live, digest)
+            && let Some(seen) = self.seen(live, digest)
             && memory.recall(&id).as_ref() == Some(&seen)
         {
             return Ok(leave(live, Action::Unchanged, Some(seen), self.is_settled(live)));
@@ -144,7 +145,7 @@ impl Applier {
         if !must_write && !drift::has_drifted(live.object(), &dry_run, ignore) {
             let live = live.object().unwrap_or(&dry_run);
             let settled = self.is_settled(live);
-            return Ok(leave(live, Action::Unchanged, seen(live, digest), settled));
+            return Ok(leave(live, Action::Unchanged, self.seen(live, digest), settled));
         }
         if let Some(live) = live.object() {
             ignore.yield_to_live(&mut desired, live, &dry_run, &self.options.field_manager);
@@ -156,7 +157,7 @@ impl Applier {
 
     /// Whether a stage needn't wait for the object.
     pub(super) fn is_settled(&self, object: &Object) -> bool {
-        self.waiter.judge(object).is_ok_and(|status| status.is_current())
+        is_current(&self.waiter, object)
     }
 
     /// Finds the resource. A kind that the set itself defines gets a while to appear.
@@ -295,6 +296,22 @@ impl Applier {
         (!operations.is_empty()).then(|| patch(live, operations))
     }
 
+    /// What to remember of an object that is in place.
+    pub(super) fn seen(&self, live: &Object, digest: blake3::Hash) -> Option<Applied> {
+        Some(Applied {
+            digest,
+            resource_version: live.resource_version()?.to_owned(),
+            uid: live.uid()?.to_owned(),
+            footprint: self.footprint(&live.as_value()["metadata"]),
+            is_healthy: self.judge.as_ref().is_some_and(|judge| is_current(judge, live)),
+        })
+    }
+
+    /// Who owns the fields of an object with this metadata, to compare with [`Applied::footprint`].
+    fn footprint(&self, metadata: &Value) -> blake3::Hash {
+        managed_fields::footprint(metadata, &self.options.field_manager, &self.takeover)
+    }
+
     /// A hash of the desired object and of all options that change what applying it does.
     fn digest(&self, desired: &Object) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
@@ -304,6 +321,10 @@ impl Applier {
     }
 }
 
+fn is_current(waiter: &Waiter, object: &Object) -> bool {
+    waiter.judge(object).is_ok_and(|status| status.is_current())
+}
+
 fn leave(object: &Object, action: Action, applied: Option<Applied>, settled: bool) -> Plan {
     let change = Change { id: object.id(), version: object.gvk().version, action, applied };
     Plan::Leave(Box::new(Leave { change, settled }))
@@ -311,15 +332,6 @@ fn leave(object: &Object, action: Action, applied: Option<Applied>, settled: boo
 
 fn write(resource: Resource, desired: Object, digest: blake3::Hash, action: Action) -> Plan {
     Plan::Write(Box::new(Write { resource, desired, digest, action, cleanup: None, replaces: None }))
-}
-
-/// What to remember of an object that is in place.
-pub(super) fn seen(live: &Object, digest: blake3::Hash) -> Option<Applied> {
-    Some(Applied {
-        digest,
-        resource_version: live.resource_version()?.to_owned(),
-        uid: live.uid()?.to_owned(),
-    })
 }
 
 /// A patch that fails with a conflict if the object was changed since it was read.

@@ -63,6 +63,15 @@ impl Tracker {
         }
     }
 
+    /// Objects that are known to be ready.
+    pub(super) fn record_ready(&mut self, ready: &HashSet<ObjectId>) {
+        for tag in self.all() {
+            if self.ids.get(tag).is_some_and(|id| ready.contains(id)) {
+                self.record(tag, Reading { status: Status::new(State::Current, ""), error: None });
+            }
+        }
+    }
+
     fn state(&self, tag: usize) -> Option<State> {
         let state = self.readings.get(tag)?.as_ref()?.status.state;
         let is_done = state == State::NotFound && self.may_be_gone.contains(&tag);

@@ -12,6 +12,7 @@
 mod apply;
 mod diff;
 mod errors;
+mod footprint;
 mod force;
 mod ignore;
 mod prune;

@@ -79,7 +79,7 @@ pub(super) async fn apply(
         .map_err(super::within("failed to wait for CustomResourceDefinition(s)"))?;
     let count = applied.len();
     context.log.line(&format!("successfully applied {count} CustomResourceDefinition(s)"), &json!({}));
-    context.capabilities.forget();
+    context.capabilities.forget(context.cluster());
     Ok(())
 }
 

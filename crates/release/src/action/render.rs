@@ -1,11 +1,10 @@
 //! From a chart and values to hooks and a manifest.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use kube::Client;
 use kube::core::discovery::v2::APIGroupDiscoveryList;
 use serde_json::{Map, Value as Json, json};
 use sluice_apply::{Cluster, Gvk};
@@ -20,6 +19,8 @@ use crate::record::Hook;
 
 /// How long what the cluster can do is held to be known.
 const FRESH: Duration = Duration::from_secs(10);
+/// How long a name server may take.
+const DNS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many objects `lookup` may list.
 const LISTED: u32 = 5000;
 
@@ -31,6 +32,8 @@ pub struct ChartRequest {
     pub values: Map<String, Json>,
     /// Whether values are checked against the charts' schemas.
     pub check_schema: bool,
+    /// Whether templates may ask name servers.
+    pub allow_dns: bool,
     /// What changes the manifests afterwards.
     pub settings: Settings,
 }
@@ -56,13 +59,13 @@ pub async fn render(
     request: ChartRequest,
     release: ReleaseInfo,
 ) -> Result<RenderedChart, Failure> {
-    let capabilities = capabilities.of(cluster.client()).await?;
+    let capabilities = capabilities.of(cluster).await?;
     let cluster = cluster.clone();
     let handle = Handle::current();
     let work = move || {
         let mut options = RenderOptions::new(release);
         options.capabilities = (*capabilities).clone();
-        options.lookup = Rc::new(ClusterLookup { cluster, handle });
+        options.lookup = Rc::new(ClusterLookup { cluster, handle, allow_dns: request.allow_dns });
         options.check_schema = request.check_schema;
         let templates = sluice_chart::templates(request.chart, &request.values, &options)
             .map_err(|error| Failure::new(error.to_string()))?;
@@ -93,13 +96,15 @@ pub async fn render(
 /// What clusters can do, asked for again after a while.
 #[derive(Default)]
 pub struct CapabilityCache {
-    known: Mutex<Option<(Instant, Arc<Capabilities>)>>,
+    /// By the ids of clusters.
+    known: Mutex<HashMap<u64, (Instant, Arc<Capabilities>)>>,
 }
 
 impl CapabilityCache {
     /// What a cluster can do.
-    async fn of(&self, client: &Client) -> Result<Arc<Capabilities>, Failure> {
-        if let Some((at, capabilities)) = &*self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn of(&self, cluster: &Cluster) -> Result<Arc<Capabilities>, Failure> {
+        let (client, id) = (cluster.client(), cluster.cache().id());
+        if let Some((at, capabilities)) = self.lock().get(&id)
             && at.elapsed() < FRESH
         {
             return Ok(Arc::clone(capabilities));
@@ -116,14 +121,20 @@ impl CapabilityCache {
             kube_version: KubeVersion::parse(&version).map_err(|error| Failure::new(error.to_string()))?,
             api_versions: api_versions([core, groups]),
         });
-        let known = Some((Instant::now(), Arc::clone(&capabilities)));
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        let mut known = self.lock();
+        known.retain(|_, (at, _)| at.elapsed() < FRESH);
+        known.insert(id, (Instant::now(), Arc::clone(&capabilities)));
         Ok(capabilities)
     }
 
-    /// Something changed: what is known no longer holds.
-    pub fn forget(&self) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Something changed in a cluster: what is known of it no longer holds.
+    pub fn forget(&self, cluster: &Cluster) {
+        self.lock().remove(&cluster.cache().id());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (Instant, Arc<Capabilities>)>> {
+        // Each change leaves a map that holds: a panic can't leave it half done.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -147,15 +158,23 @@ fn api_versions(lists: impl IntoIterator<Item = APIGroupDiscoveryList>) -> Vec<S
     versions
 }
 
-/// The template function `lookup`, with the release's identity.
+/// The template function `lookup`, with the release's identity, and `getHostByName`.
 struct ClusterLookup {
     cluster: Cluster,
     handle: Handle,
+    allow_dns: bool,
 }
 
 impl Lookup for ClusterLookup {
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Json, String> {
         self.handle.block_on(self.find(api_version, kind, namespace, name))
+    }
+
+    fn address(&self, host: &str) -> Result<String, String> {
+        if !self.allow_dns {
+            return Ok(String::new());
+        }
+        self.handle.block_on(address(host))
     }
 }
 
@@ -179,5 +198,29 @@ impl ClusterLookup {
             .await
             .map_err(|error| error.to_string())?;
         Ok(json!({"apiVersion": api_version, "kind": format!("{kind}List"), "metadata": {}, "items": items}))
+    }
+}
+
+/// The lowest address of a host. Go's library takes any, so that a host with several would change the release at each
+/// upgrade.
+async fn address(host: &str) -> Result<String, String> {
+    let failed = |why: &str| format!("the address of {host:?} can't be found: {why}");
+    let asked = tokio::time::timeout(DNS_TIMEOUT, tokio::net::lookup_host((host, 0))).await;
+    let found =
+        asked.map_err(|_| failed("no answer in time"))?.map_err(|error| failed(&error.to_string()))?;
+    let lowest = found.map(|address| address.ip()).min();
+    lowest.map(|address| address.to_string()).ok_or_else(|| failed("it has none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn hosts_have_their_lowest_address() {
+        assert_eq!(address("127.0.0.2").await.as_deref(), Ok("127.0.0.2"));
+        assert_eq!(address("localhost").await.as_deref(), Ok("127.0.0.1"));
+        let error = address("no such host").await.unwrap_err();
+        assert!(error.starts_with("the address of \"no such host\" can't be found: "), "{error}");
     }
 }

@@ -210,7 +210,7 @@ fn to_delete(manifest: &str) -> Result<String, sluice_chart::DecodeError> {
             .cmp(&place(b))
             .then_with(|| if place(a) == usize::MAX { a.cmp(b) } else { std::cmp::Ordering::Equal })
     });
-    Ok(documents.iter().map(|(_, document)| format!("\n---\n{document}")).collect())
+    Ok(documents.iter().flat_map(|(_, document)| ["\n---\n", document]).collect())
 }
 
 #[cfg(test)]

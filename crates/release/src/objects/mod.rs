@@ -1,6 +1,7 @@
 //! The objects of a release in a cluster, handled as Helm's client handles them.
 
 mod build;
+mod ignored;
 mod request;
 mod update;
 

@@ -13,6 +13,7 @@ use sluice_apply::cluster::Resource;
 use sluice_apply::{Cluster, ClusterError, Object};
 
 use super::{FIELD_MANAGER, Target};
+use crate::journal;
 
 /// How many requests of one release run at once.
 pub const CONCURRENT: usize = 8;
@@ -75,6 +76,7 @@ impl Requests {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
+            journal::before_write("apply object");
             match self.send(collection.patch(target.object.name(), &params, &patch)).await {
                 Err(error) if attempt < ATTEMPTS && is_quota_conflict(&error) => {
                     tokio::time::sleep(pause).await;
@@ -91,6 +93,7 @@ impl Requests {
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let body = bytes(target.object.as_value())?;
         let collection = Request::new(target.resource.path(target.object.namespace())?);
+        journal::before_write("create object");
         object(self.send(collection.create(&params, body)).await?)
     }
 
@@ -99,6 +102,7 @@ impl Requests {
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let body = bytes(object_.as_value())?;
         let collection = Request::new(target.resource.path(target.object.namespace())?);
+        journal::before_write("replace object");
         object(self.send(collection.replace(target.object.name(), &params, body)).await?)
     }
 
@@ -123,6 +127,7 @@ impl Requests {
     ) -> Result<Object, ClusterError> {
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let collection = Request::new(target.resource.path(target.object.namespace())?);
+        journal::before_write("patch object");
         object(self.send(collection.patch(target.object.name(), &params, patch)).await?)
     }
 
@@ -135,6 +140,7 @@ impl Requests {
         };
         let params = DeleteParams { propagation_policy: Some(policy), ..DeleteParams::default() };
         let collection = Request::new(target.resource.path(target.object.namespace())?);
+        journal::before_write("delete object");
         self.send(collection.delete(target.object.name(), &params)).await.map(drop)
     }
 

@@ -4,6 +4,7 @@ use futures::{StreamExt, stream};
 use serde_json::json;
 use sluice_apply::{ClusterError, Object};
 
+use super::ignored::IgnoredFailure;
 use super::request::{CONCURRENT, Propagation, Requests};
 use super::{KEEP, RESOURCE_POLICY, Target};
 use crate::log::Log;
@@ -353,9 +354,7 @@ pub async fn delete_all(
         for (target, result) in run.iter().zip(results) {
             match result {
                 Err(error) if error.is_not_found() => {
-                    let mut fields = kind_fields(target);
-                    fields["error"] = json!({});
-                    log.line("ignoring delete failure", &fields);
+                    log.line("ignoring delete failure", &IgnoredFailure::new(target, &error));
                 }
                 Err(error) => errors.push(error.to_string()),
                 Ok(()) => {}

@@ -1,6 +1,7 @@
-//! The values of a release: from ConfigMaps and Secrets, single ones at a path, and inline.
+//! The values of a release: from ConfigMaps, Secrets and files of sources, single ones at a path, and inline.
 
 mod aliases;
+mod files;
 mod read;
 
 use serde_json::{Map, Value as Json};
@@ -10,6 +11,7 @@ use sluice_chart::values::{parse_string, parse_typed};
 use sluice_yaml::Version;
 
 use self::aliases::Composition;
+pub use self::files::{Files, NoFiles, SOURCE_KINDS};
 pub use self::read::read;
 
 /// The key in a ConfigMap or Secret where the reference names none.
@@ -32,11 +34,11 @@ pub enum ValuesError {
     /// A reference can't be used.
     #[error("could not resolve{} {kind} chart values reference '{object}' with key '{key}': {reason}", if *.optional { " optional" } else { "" })]
     Reference {
-        /// `ConfigMap` or `Secret`.
+        /// Its kind.
         kind: String,
         /// Namespace and name.
         object: String,
-        /// The key in it.
+        /// The key in it; the path in a source.
         key: String,
         /// Whether it may be missing.
         optional: bool,
@@ -79,7 +81,9 @@ pub fn compose(
             optional: reference.optional,
             reason,
         };
-        if !matches!(reference.kind, ValuesReferenceKind::Secret | ValuesReferenceKind::ConfigMap) {
+        if !matches!(reference.kind, ValuesReferenceKind::Secret | ValuesReferenceKind::ConfigMap)
+            && !files::is_source(reference)
+        {
             return Err(failed("unsupported values reference kind".to_owned()));
         }
         let data = match found {
@@ -89,6 +93,7 @@ pub fn compose(
                 continue;
             }
             Found::NoObject(message) => return Err(failed(message.clone())),
+            Found::NoKey if files::is_source(reference) => return Err(failed("no such file".to_owned())),
             Found::NoKey => return Err(failed("key not found".to_owned())),
         };
         match reference.target_path.as_deref().filter(|path| !path.is_empty()) {
@@ -103,22 +108,41 @@ pub fn compose(
     Ok(composition.finish())
 }
 
-/// The key that a reference means.
+/// The key that a reference means; of a source, the path.
 fn key(reference: &ValuesReference) -> &str {
+    if files::is_source(reference) {
+        return reference.path.as_deref().unwrap_or_default();
+    }
     reference.values_key.as_deref().filter(|key| !key.is_empty()).unwrap_or(DEFAULT_KEY)
 }
 
 /// A values file: its first document, which must be a map.
 fn parse(data: &[u8]) -> Result<Map<String, Json>, String> {
-    let text = sluice_yaml::decode(data).map_err(|error| error.to_string())?;
-    let node = sluice_yaml::parse_first(&text).map_err(|error| error.to_string())?.unwrap_or_default();
-    match node.to_json(Version::V2).map_err(|error| error.to_string())? {
+    // Go's text first, whose line may be one too low; then where the mistake is.
+    let failed = |error: &sluice_yaml::Error| {
+        let (theirs, ours) = (error.go_text(), error.to_string());
+        let more = if ours == theirs { String::new() } else { format!(" ({ours})") };
+        format!("error converting YAML to JSON: {theirs}{more}")
+    };
+    let text = sluice_yaml::decode(data).map_err(|error| failed(&error))?;
+    let node = sluice_yaml::parse_first(&text).map_err(|error| failed(&error))?.unwrap_or_default();
+    let value = node.to_json(Version::V2).map_err(|error| failed(&error))?;
+    let kind = match &value {
+        Json::Array(_) => "array",
+        Json::String(_) => "string",
+        Json::Number(_) => "number",
+        _ => "bool",
+    };
+    match value {
         Json::Null => Ok(Map::new()),
         Json::Object(mut map) => {
             map.values_mut().for_each(floats);
             Ok(map)
         }
-        _ => Err("the values are not a map".to_owned()),
+        // In the words of Go, whose users look for them.
+        _ => Err(format!(
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go value of type common.Values: the values are not a map"
+        )),
     }
 }
 
@@ -175,22 +199,23 @@ mod tests {
             target_path: path.map(ToOwned::to_owned),
             literal: false,
             optional: false,
+            path: None,
         }
     }
 
-    fn composed(inline: Json, references: &[(&str, Option<&str>)]) -> Json {
+    fn composed(inline: &Json, references: &[(&str, Option<&str>)]) -> Json {
         let references: Vec<_> = references
             .iter()
             .map(|(data, path)| (reference("a", *path), Found::Data(data.as_bytes().to_vec())))
             .collect();
-        let inline = super::inline(Some(&inline)).unwrap();
+        let inline = super::inline(Some(inline)).unwrap();
         Json::Object(compose("ns", inline, &references).unwrap())
     }
 
     #[test]
     fn inline_values_win_over_files_and_files_over_earlier_ones() {
         let values = composed(
-            json!({"a": {"b": 1}, "n": null}),
+            &json!({"a": {"b": 1}, "n": null}),
             &[("a: {b: 2, c: 3}\nd: 4\nn: 1\n", None), ("d: 5\ny: 1\n", None)],
         );
         assert_eq!(
@@ -202,29 +227,29 @@ mod tests {
     #[test]
     fn who_wins_at_a_path_follows_what_is_shared() {
         // A top-level scalar: inline wins.
-        assert_eq!(composed(json!({"a": 1}), &[("2", Some("a"))]), json!({"a": 1.0}));
+        assert_eq!(composed(&json!({"a": 1}), &[("2", Some("a"))]), json!({"a": 1.0}));
         // In a map that only inline has: the path wins.
-        assert_eq!(composed(json!({"a": {"b": 1}}), &[("2", Some("a.b"))]), json!({"a": {"b": 2}}));
+        assert_eq!(composed(&json!({"a": {"b": 1}}), &[("2", Some("a.b"))]), json!({"a": {"b": 2}}));
         // In a map that a file has as well: inline wins.
         assert_eq!(
-            composed(json!({"a": {"b": 1}}), &[("a: {c: 3}", None), ("2", Some("a.b"))]),
+            composed(&json!({"a": {"b": 1}}), &[("a: {c: 3}", None), ("2", Some("a.b"))]),
             json!({"a": {"b": 1.0, "c": 3.0}})
         );
         // But not in a map below it that only inline has.
         assert_eq!(
-            composed(json!({"a": {"x": {"b": 1}}}), &[("a: {c: 3}", None), ("2", Some("a.x.b"))]),
+            composed(&json!({"a": {"x": {"b": 1}}}), &[("a: {c: 3}", None), ("2", Some("a.x.b"))]),
             json!({"a": {"x": {"b": 2}, "c": 3.0}})
         );
         // An element of a list is replaced.
-        assert_eq!(composed(json!({"l": [1, 2]}), &[("9", Some("l[0]"))]), json!({"l": [9, 2.0]}));
+        assert_eq!(composed(&json!({"l": [1, 2]}), &[("9", Some("l[0]"))]), json!({"l": [9, 2.0]}));
         // A list that grows at the top stays as it was, one in a map grows.
-        assert_eq!(composed(json!({"l": [1]}), &[("9", Some("l[1]"))]), json!({"l": [1.0]}));
+        assert_eq!(composed(&json!({"l": [1]}), &[("9", Some("l[1]"))]), json!({"l": [1.0]}));
         assert_eq!(
-            composed(json!({"m": {"l": [1]}}), &[("9", Some("m.l[1]"))]),
+            composed(&json!({"m": {"l": [1]}}), &[("9", Some("m.l[1]"))]),
             json!({"m": {"l": [1.0, 9]}})
         );
         // What inline does not have is set.
-        assert_eq!(composed(json!({}), &[("x", Some("a.b[0].c"))]), json!({"a": {"b": [{"c": "x"}]}}));
+        assert_eq!(composed(&json!({}), &[("x", Some("a.b[0].c"))]), json!({"a": {"b": [{"c": "x"}]}}));
     }
 
     #[test]
@@ -261,5 +286,23 @@ mod tests {
         );
         let error = compose("ns", Map::new(), &[(reference("a", None), Found::NoKey)]).unwrap_err();
         assert!(error.to_string().ends_with("with key 'values.yaml': key not found"), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_a_source_is_named_by_its_path() {
+        let file = ValuesReference {
+            kind: ValuesReferenceKind::from("GitRepository"),
+            path: Some("values/prod.yaml".to_owned()),
+            ..reference("app", None)
+        };
+        let found = |data: &str| Found::Data(data.as_bytes().to_vec());
+        let over = (reference("a", None), found("a: {b: 2}\n"));
+        let values = compose("ns", Map::new(), &[(file.clone(), found("a: {b: 1, c: x}\n")), over]).unwrap();
+        assert_eq!(Json::Object(values), json!({"a": {"b": 2.0, "c": "x"}}));
+        let error = compose("ns", Map::new(), &[(file, Found::NoKey)]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "could not resolve GitRepository chart values reference 'ns/app' with key 'values/prod.yaml': no such file"
+        );
     }
 }

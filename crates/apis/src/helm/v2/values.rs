@@ -38,4 +38,9 @@ pub struct ValuesReference {
     /// Whether it may be missing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub optional: bool,
+    /// Path of the file with the values, where the reference is to a source. Flux's definition has no such field, so
+    /// ours has none either; `config/components/artifact-values` adds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub path: Option<String>,
 }

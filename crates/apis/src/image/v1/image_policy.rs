@@ -93,6 +93,7 @@ pub struct ImagePolicySpec {
 
 /// How to order tags: exactly one way.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ImagePolicyChoice {
     /// By version.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +104,10 @@ pub struct ImagePolicyChoice {
     /// By number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub numerical: Option<NumericalPolicy>,
+    /// How long a tag must have been known before it is taken. An addition to Flux's API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = DURATION_PATTERN))]
+    pub min_age: Option<Duration>,
 }
 
 /// The highest version in a range.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image_policy::ImageRef;
+use super::pull_request::{PullRequestSpec, PullRequestStatus, UnmarkedUpdate};
 use crate::k8s::{Condition, LabelSelector, Time};
 use crate::meta::{Duration, LocalObjectReference, is_false, is_zero};
 use crate::schema::DURATION_PATTERN;
@@ -176,6 +177,7 @@ pub struct SigningKey {
 
 /// Where and how to push.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PushSpec {
     /// Branch.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,6 +188,9 @@ pub struct PushSpec {
     /// Push options for the server.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
+    /// A pull request in place of a push to the branch that was checked out. An addition to Flux's API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequestSpec>,
 }
 
 /// What to update, and how to find it.
@@ -197,6 +202,15 @@ pub struct UpdateStrategy {
     /// Directory to look in; the root of the repository when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// What is updated where no comment marks the place. An addition to Flux's API.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    pub unmarked: Vec<UnmarkedUpdate>,
+    /// Files with values of charts in which `tag` beside `repository` is updated where no comment marks the place, by
+    /// names such as `values.yaml` or paths from `path`, as in a `.gitignore`. An addition to Flux's API.
+    #[serde(default, rename = "valuesFiles", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(min = 1, max = 1024)))]
+    pub values_files: Vec<String>,
 }
 
 /// The observed state of an `ImageUpdateAutomation`.
@@ -226,6 +240,9 @@ pub struct ImageUpdateAutomationStatus {
     /// The revision of the source in the last run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_source_revision: Option<String>,
+    /// The pull requests of the last run. An addition to Flux's API.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pull_requests: Vec<PullRequestStatus>,
     /// The last value seen of the annotation that asks for a reconciliation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,

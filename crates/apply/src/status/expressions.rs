@@ -1,13 +1,14 @@
-//! What "ready" means for the kinds that a release explains by expressions.
+//! What "ready" means for the kinds that users explain by expressions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 use sluice_apis::kustomize::v1::CustomHealthCheck;
-use sluice_apply::Object;
-use sluice_apply::status::{State, Status, StatusReader};
 use sluice_expr::cel::{self, Condition};
+
+use super::{State, Status, StatusReader};
+use crate::object::Object;
 
 /// Why the expressions can't be used.
 #[derive(Debug, thiserror::Error)]

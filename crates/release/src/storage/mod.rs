@@ -1,5 +1,7 @@
 //! Helm's storage: a Secret for each revision of a release.
 
+mod config_maps;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -8,6 +10,7 @@ use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Client};
 use sluice_apis::k8s::{ByteString, ObjectMeta, Secret};
 
+use crate::journal;
 use crate::record::{CodecError, Release, status};
 
 /// The type of the Secrets.
@@ -106,13 +109,21 @@ impl Storage {
 
     /// The newest revision.
     pub async fn last(&self, name: &str) -> Result<Release, StorageError> {
+        self.last_and_writer(name).await.map(|(release, _)| release)
+    }
+
+    /// The newest revision, and whether it was written by this controller.
+    pub async fn last_and_writer(&self, name: &str) -> Result<(Release, bool), StorageError> {
         // The labels of the Secrets tell which is the newest: only that one is read.
         let mut heads = self.heads(name).await?;
         heads.sort_unstable_by_key(|head| head.version);
         while let Some(head) = heads.pop() {
             match self.api.get(&key(name, head.version)).await {
                 Ok(secret) => match decode(&secret) {
-                    Ok(release) => return Ok(Release { labels: labels(&secret), ..release }),
+                    Ok(release) => {
+                        let is_own = is_own(&secret);
+                        return Ok((Release { labels: labels(&secret), ..release }, is_own));
+                    }
                     Err(error) => {
                         tracing::debug!(secret = secret.metadata.name, %error, "a stored release can't be read");
                     }
@@ -143,6 +154,7 @@ impl Storage {
     pub async fn create(&self, release: &Release) -> Result<(), StorageError> {
         self.make_room(&release.name).await?;
         let secret = self.secret(release, "createdAt", "create")?;
+        journal::before_write("create release");
         match self.api.create(&written_by(), &secret).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_already_exists() => return Err(StorageError::Exists),
@@ -157,6 +169,7 @@ impl Storage {
         let secret = self.secret(release, "modifiedAt", "update")?;
         let name = key(&release.name, release.version);
         let params = written_by();
+        journal::before_write("update release");
         self.api
             .replace(&name, &params, &secret)
             .await
@@ -175,6 +188,7 @@ impl Storage {
     /// Deletes a revision, given as it is stored.
     pub async fn delete(&self, release: &Release) -> Result<(), StorageError> {
         let name = key(&release.name, release.version);
+        journal::before_write("delete release");
         match self.api.delete(&name, &DeleteParams::default()).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_not_found() => return Err(StorageError::NotFound),
@@ -310,9 +324,15 @@ fn labels(secret: &Secret) -> BTreeMap<String, String> {
 fn decode(secret: &Secret) -> Result<Release, CodecError> {
     let data = secret.data.as_ref().and_then(|data| data.get(KEY));
     Release::decode(data.map_or(&[], |data| data.0.as_slice()))
-}/// Writes under the controller's name, as Flux's does.
+}
+
+/// Whether this controller has written a stored release.
+fn is_own(secret: &Secret) -> bool {
+    let managers = secret.metadata.managed_fields.as_deref().unwrap_or_default();
+    managers.iter().any(|entry| entry.manager.as_deref() == Some(crate::objects::FIELD_MANAGER))
+}
+
+/// Writes under the controller's name, as Flux's does.
 fn written_by() -> PostParams {
     PostParams { field_manager: Some(crate::objects::FIELD_MANAGER.to_owned()), ..PostParams::default() }
 }
-
-
