@@ -3,12 +3,14 @@
 //! - [`tags`]: which of a registry's tags count, in which order they are kept, and the revision of the list.
 //! - [`policy`]: the latest of them, by version, number or alphabet.
 //! - [`setters`]: edits of YAML files that change the bytes of marked scalars and nothing else.
+//! - [`unmarked`]: the same where the image is told by what stands beside it.
 //!
 //! Data in, data out: registries, clusters and Git are for those who use this crate.
 
 pub mod policy;
 pub mod setters;
 pub mod tags;
+pub mod unmarked;
 
 use std::fmt;
 

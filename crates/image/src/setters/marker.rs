@@ -5,11 +5,11 @@ use serde_json::Value as Json;
 use crate::Image;
 
 /// What every marker holds.
-pub(super) const KEY: &str = r#""$imagepolicy""#;
+pub(crate) const KEY: &str = r#""$imagepolicy""#;
 
 /// A marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Marker {
+pub(crate) struct Marker {
     /// `<namespace>:<name>` of the policy.
     pub policy: String,
     /// What of the image is written.
@@ -20,7 +20,7 @@ pub(super) struct Marker {
 
 /// What of an image is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(crate) enum Field {
     /// `<name>:<tag>[@<digest>]`
     All,
     Name,
@@ -59,6 +59,17 @@ pub enum Malformed {
 }
 
 impl Marker {
+    /// As one that names a policy, for a place that has none.
+    pub(crate) fn of(policy: &str, field: Field) -> Self {
+        let suffix = match field {
+            Field::All => "",
+            Field::Name => ":name",
+            Field::Tag => ":tag",
+            Field::Digest => ":digest",
+        };
+        Self { policy: policy.to_owned(), field, setter: format!("{policy}{suffix}") }
+    }
+
     /// Reads a comment, with its `#`; nothing if it has no marker in it.
     pub(super) fn parse(comment: &str) -> Option<Result<Self, Malformed>> {
         if !comment.contains(KEY) {

@@ -19,7 +19,8 @@ use sluice_yaml::ScalarStyle;
 
 use crate::Image;
 pub use marker::Malformed;
-use marker::{KEY, Marker};
+pub(crate) use marker::{Field, KEY, Marker};
+pub(crate) use tree::identity;
 
 /// The selected images by policy, `<namespace>:<name>`.
 pub type Images = BTreeMap<String, Image>;
@@ -84,6 +85,30 @@ pub enum Reason {
     /// It stands behind no scalar.
     #[error("the marker stands neither behind a value that is a scalar nor above an item of a list")]
     NoScalar,
+    /// Several policies select another tag of the image each.
+    #[error(
+        "the policies {policies} select different tags of '{image}': choose one with spec.policySelector"
+    )]
+    Ambiguous {
+        /// The image.
+        image: String,
+        /// Their names.
+        policies: String,
+    },
+    /// There is no value to replace.
+    #[error("'{0}' has no tag here that could be replaced: write one")]
+    NoTag(String),
+    /// A digest counts, which the policy does not tell.
+    #[error(
+        "'{0}' is pinned by a digest here, and its policy tells none: set spec.digestReflectionPolicy of the policy"
+    )]
+    Pinned(String),
+    /// The version is a range, which Flux follows by itself.
+    #[error("the version '{0}' is a range: write a version")]
+    Range(String),
+    /// Repositories of the same name have different addresses.
+    #[error("the files have several repositories called '{0}': it is unknown which one is meant")]
+    UnknownRepository(String),
 }
 
 /// An edit that would have changed more than the marked values. The file is left as it was.
@@ -98,18 +123,18 @@ pub struct Unsafe {
     pub new: String,
 }
 
-/// A marked scalar in a text.
+/// A scalar in a text that is to be set.
 #[derive(Clone, Debug)]
-struct Marked {
-    marker: Marker,
+pub(crate) struct Marked {
+    pub(crate) marker: Marker,
     /// The bytes of the scalar, quotes included.
-    span: Range<usize>,
-    style: ScalarStyle,
-    value: String,
-    line: u32,
+    pub(crate) span: Range<usize>,
+    pub(crate) style: ScalarStyle,
+    pub(crate) value: String,
+    pub(crate) line: u32,
     /// Whether the marker stands above it.
-    above: bool,
-    object: Object,
+    pub(crate) above: bool,
+    pub(crate) object: Object,
 }
 
 impl Marked {
@@ -142,36 +167,37 @@ pub fn edit(text: &str, images: &Images) -> Result<Edit, Unsafe> {
     let marked = find(text);
     let mut wanted = Vec::new();
     for place in &marked {
-        match images.get(&place.marker.policy) {
-            Some(image) => wanted.push((place, place.marker.field.of(image))),
-            None => {
-                let reason = Reason::NoImage(place.marker.policy.clone());
-                edit.unapplied.push(Unapplied { line: place.marker_line(text), reason });
-            }
+        if let Some(image) = images.get(&place.marker.policy) {
+            wanted.push((place, place.marker.field.of(image)));
+        } else {
+            let reason = Reason::NoImage(place.marker.policy.clone());
+            edit.unapplied.push(Unapplied { line: place.marker_line(text), reason });
         }
     }
     let read: BTreeSet<u32> = marked.iter().map(|place| place.marker_line(text)).collect();
     edit.unapplied.extend(unread(text, &read));
     edit.unapplied.sort_by_key(|marker| marker.line);
-    let changed: Vec<_> = wanted.iter().filter(|(place, new)| place.value != *new).collect();
-    if changed.is_empty() {
-        return Ok(edit);
+    edit.changes = write(&mut edit.text, &wanted);
+    if !edit.changes.is_empty() {
+        verify(&edit.text, &wanted)?;
     }
-    for (place, new) in changed.iter().rev() {
-        splice::replace(&mut edit.text, place, new);
-    }
-    verify(&edit.text, &wanted)?;
-    edit.changes = changed
-        .into_iter()
-        .map(|(place, new)| Change {
-            object: place.object.clone(),
-            old: place.value.clone(),
-            new: new.clone(),
-            setter: place.marker.setter.clone(),
-            line: place.line,
-        })
-        .collect();
     Ok(edit)
+}
+
+/// Writes values in place of those that are there, which are given in their order; what changed.
+pub(crate) fn write(text: &mut String, wanted: &[(&Marked, String)]) -> Vec<Change> {
+    let changed: Vec<_> = wanted.iter().filter(|(place, new)| place.value != *new).collect();
+    for (place, new) in changed.iter().rev() {
+        splice::replace(text, place, new);
+    }
+    let change = |(place, new): &(&Marked, String)| Change {
+        object: place.object.clone(),
+        old: place.value.clone(),
+        new: new.clone(),
+        setter: place.marker.setter.clone(),
+        line: place.line,
+    };
+    changed.into_iter().map(change).collect()
 }
 
 /// The marked scalars of a text in its order, each once.

@@ -15,7 +15,7 @@ pub(super) fn marked(documents: &[Document]) -> Vec<Marked> {
 }
 
 /// What a manifest says of its object.
-fn identity(root: &Node) -> Object {
+pub(crate) fn identity(root: &Node) -> Object {
     let text = |path: &[&str]| root.at(path).and_then(Node::as_str).unwrap_or_default().to_owned();
     Object {
         api_version: text(&["apiVersion"]),
