@@ -21,6 +21,7 @@ use sluice_apis::notification::{
     v1::Receiver,
     v1beta3::{Alert, Provider},
 };
+use sluice_auth::cloud::{CloudAccess, TokenCache, TokenMetrics};
 use sluice_notify::Clients;
 use sluice_runtime::{
     Manager, RuntimeError,
@@ -67,8 +68,13 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let (providers, watch_providers) = manager.reflect::<Provider>();
     let (receivers, watch_receivers) = manager.reflect::<Receiver>();
 
+    let cache = TokenCache { size: common.token_cache_max_size, longest: common.token_cache_max_duration };
+    let tokens = TokenMetrics::register(&manager.metrics());
+    let account = args.default_service_account.as_str();
+    let clouds = CloudAccess::new(manager.client(), cache, tokens.clone(), object_level_identity, account);
     let sender = outbox::Sender {
         client: manager.client(),
+        clouds,
         clients: Clients::new(),
         alerts: alerts.clone(),
         providers: providers.clone(),
@@ -99,7 +105,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
             HttpMetrics::register(&manager.metrics(), "gotk_receiver", args.export_http_path_metrics);
         tasks.push(Server { purpose: "webhooks", addr, metrics, label: "/hook/" }.task(webhook_server));
     }
-    tasks.push(provider::start(&manager, &providers, args.concurrent));
+    tasks.push(provider::start(&manager, &providers, args.concurrent, tokens));
     tasks.push(alert::start(&manager, &alerts, args.concurrent));
     tasks.push(receiver::start(&manager, &receivers, args.concurrent, configs));
     Ok(manager.run(tasks).await?)

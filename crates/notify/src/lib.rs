@@ -28,5 +28,5 @@ pub use self::{
     event::{DecodeError, EVENT_GROUP, Event, ObjectReference, Severity},
     json::encode,
     notifier::{Clients, Notifier},
-    settings::{AlertIdentity, ClientCertificate, Settings, Tls},
+    settings::{AlertIdentity, ClientCertificate, CloudService, Settings, Tls},
 };

@@ -56,7 +56,8 @@ impl Notifier {
 /// What errors must not show. Short values of headers are no credentials and would mask ordinary words.
 fn secrets(settings: &Settings) -> Vec<String> {
     const SHORTEST: usize = 6;
-    let mut secrets = vec![settings.token.clone(), settings.token.trim().to_owned()];
+    let mut secrets =
+        vec![settings.token.clone(), settings.token.trim().to_owned(), settings.identity_token.clone()];
     let others = std::iter::once(&settings.password).chain(settings.headers.values());
     secrets.extend(others.filter(|value| value.len() >= SHORTEST).cloned());
     secrets.retain(|secret| !secret.is_empty());

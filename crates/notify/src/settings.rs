@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use sluice_apis::notification::v1beta3::ProviderType;
 
+use crate::providers;
+
 /// Seconds that sending may take when the provider says nothing.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -40,10 +42,23 @@ pub struct Settings {
     pub timeout: Duration,
     /// The service account whose identity is to be used.
     pub service_account: String,
+    /// A token of the cloud for that identity, or for the controller's own; see [`Settings::wants_identity`].
+    pub identity_token: String,
     /// Id of the commit status, for Git hosts.
     pub commit_status: String,
     /// All data of the Secret of `secretRef`: NATS credentials, GitHub App and the like.
     pub secret: BTreeMap<String, Vec<u8>>,
+}
+
+/// A service that takes tokens of its cloud.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CloudService {
+    /// Azure DevOps.
+    AzureDevOps,
+    /// Azure Event Hubs.
+    AzureEventHubs,
+    /// Google Pub/Sub.
+    GooglePubSub,
 }
 
 /// The Alert that an event was matched by.
@@ -94,8 +109,28 @@ impl Settings {
             tls: None,
             timeout: DEFAULT_TIMEOUT,
             service_account: String::new(),
+            identity_token: String::new(),
             commit_status: String::new(),
             secret: BTreeMap::new(),
+        }
+    }
+
+    /// Which service of a cloud has to be shown an identity, because the Secret brings no credentials for it. A token
+    /// for it belongs in `identity_token`.
+    pub fn wants_identity(&self) -> Option<CloudService> {
+        if !self.token.trim().is_empty() {
+            return None;
+        }
+        match self.kind {
+            ProviderType::AzureDevOps => Some(CloudService::AzureDevOps),
+            ProviderType::AzureEventHub if providers::needs_identity(&self.address) => {
+                Some(CloudService::AzureEventHubs)
+            }
+            ProviderType::GooglePubSub => {
+                let named = !self.address.is_empty() && !self.channel.is_empty();
+                (named && providers::pub_sub_emulator().is_none()).then_some(CloudService::GooglePubSub)
+            }
+            _ => None,
         }
     }
 

@@ -80,7 +80,9 @@ impl Limiter {
         state.sweep(self.interval, now);
         let age = state.windows.get(&key).map(|begun| now - *begun);
         match age {
-            Some(age) if age < self.interval => Taken { allowed: false, reset_in: self.interval - age },
+            Some(age) if age < self.interval => {
+                Taken { allowed: false, reset_in: self.interval.saturating_sub(age) }
+            }
             _ => {
                 state.windows.insert(key, now);
                 Taken { allowed: true, reset_in: self.interval }
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let limiter = Limiter::new(Duration::from_secs(3600));
+        let limiter = Limiter::new(Duration::from_hours(1));
         let now = Instant::now();
         for n in 0..(MEMORY as u64 + 10) {
             let mut key = [0; 32];

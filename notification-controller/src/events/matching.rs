@@ -105,9 +105,10 @@ impl Matcher {
     }
 
     fn matches_any(&self, alert: &Alert, patterns: &[String], list: &str, message: &str) -> bool {
-        patterns.iter().any(|pattern| match self.pattern(pattern) {
-            Some(pattern) => pattern.is_match(message.as_bytes()),
-            None => {
+        patterns.iter().any(|pattern| {
+            if let Some(pattern) = self.pattern(pattern) {
+                pattern.is_match(message.as_bytes())
+            } else {
                 let message = format!("failed to compile {list} regex: {pattern}");
                 self.warn(alert, "InvalidConfig", &message);
                 false
@@ -156,6 +157,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "calls read better")]
     fn named(source: Value, severity: &str, event_severity: &str) -> bool {
         let alert: Alert = serde_json::from_value(json!({
             "apiVersion": "notification.toolkit.fluxcd.io/v1beta3", "kind": "Alert",

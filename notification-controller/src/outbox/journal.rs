@@ -51,7 +51,7 @@ struct Disk {
     /// Where letters are: offset and length.
     letters: HashMap<u64, (u64, usize)>,
     /// Held as long as the process lives.
-    _lock: File,
+    lock: File,
 }
 
 impl Journal {
@@ -152,7 +152,7 @@ impl Disk {
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
         // What follows the last whole line was being written when the process ended.
         file.set_len(end)?;
-        let mut disk = Self { folder: folder.to_owned(), file, end, letters: known, _lock: lock };
+        let mut disk = Self { folder: folder.to_owned(), file, end, letters: known, lock };
         disk.file.seek(SeekFrom::End(0))?;
         let mut restored: Vec<Restored> = Vec::with_capacity(disk.letters.len());
         for (id, (_, bytes)) in &disk.letters {
@@ -197,10 +197,10 @@ impl Disk {
             self.end = 0;
             return Ok(());
         }
-        let mut line = END.to_vec();
-        line.extend_from_slice(format!("{id}\n").as_bytes());
-        self.file.write_all(&line)?;
-        self.end += line.len() as u64;
+        let mut ended = END.to_vec();
+        ended.extend_from_slice(format!("{id}\n").as_bytes());
+        self.file.write_all(&ended)?;
+        self.end += ended.len() as u64;
         let live: u64 = self.letters.values().map(|(_, length)| *length as u64).sum();
         if self.end > 2 * live + GARBAGE {
             self.rewrite()?;
@@ -217,7 +217,7 @@ impl Disk {
             file,
             end: 0,
             letters: HashMap::new(),
-            _lock: self._lock.try_clone()?,
+            lock: self.lock.try_clone()?,
         };
         let mut ids: Vec<u64> = self.letters.keys().copied().collect();
         ids.sort_unstable();
@@ -232,8 +232,11 @@ impl Disk {
     }
 }
 
+/// Where letters are: offset and length of each, in bytes.
+type Letters = HashMap<u64, (u64, usize)>;
+
 /// Finds the letters of a file that have not ended, and where its last whole line does.
-fn scan(file: File) -> io::Result<(HashMap<u64, (u64, usize)>, u64)> {
+fn scan(file: File) -> io::Result<(Letters, u64)> {
     let mut letters = HashMap::new();
     let mut reader = BufReader::new(file);
     let (mut line, mut at) = (Vec::new(), 0_u64);

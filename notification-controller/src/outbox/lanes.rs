@@ -66,7 +66,7 @@ pub enum Outcome {
 /// All lanes.
 pub struct Lanes {
     limits: Limits,
-    lanes: HashMap<ObjectKey, Lane>,
+    by_provider: HashMap<ObjectKey, Lane>,
     /// The lanes in the order in which they are served.
     round: VecDeque<ObjectKey>,
     letters: usize,
@@ -96,7 +96,7 @@ impl Lanes {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            lanes: HashMap::new(),
+            by_provider: HashMap::new(),
             round: VecDeque::new(),
             letters: 0,
             bytes: 0,
@@ -113,7 +113,7 @@ impl Lanes {
 
     /// Whether one more letter may wait for this provider.
     pub fn has_room(&self, provider: &ObjectKey, bytes: usize) -> bool {
-        let lane = self.lanes.get(provider);
+        let lane = self.by_provider.get(provider);
         let (letters, used) = lane.map_or((0, 0), |lane| (lane.letters, lane.bytes));
         letters < self.limits.letters
             && used + bytes <= self.limits.lane_bytes
@@ -127,18 +127,17 @@ impl Lanes {
         self.letters += 1;
         self.bytes += bytes;
         let provider = &slip.envelope.provider;
-        let lane = self.lanes.entry(provider.clone()).or_insert_with(|| {
+        let lane = self.by_provider.entry(provider.clone()).or_insert_with(|| {
             self.round.push_back(provider.clone());
             Lane::default()
         });
         lane.letters += 1;
         lane.bytes += bytes;
-        match lane.topics.get_mut(&topic) {
-            Some(waiting) => waiting.push_back(slip),
-            None => {
-                lane.topics.insert(topic, VecDeque::from([slip]));
-                lane.ready.push_back(topic);
-            }
+        if let Some(waiting) = lane.topics.get_mut(&topic) {
+            waiting.push_back(slip);
+        } else {
+            lane.topics.insert(topic, VecDeque::from([slip]));
+            lane.ready.push_back(topic);
         }
     }
 
@@ -152,7 +151,7 @@ impl Lanes {
             let Some(provider) = self.round.pop_front() else { break };
             let namespace = Arc::clone(&provider.namespace);
             let is_free = self.busy.get(&namespace).is_none_or(|busy| *busy < PER_NAMESPACE);
-            let lane = self.lanes.get_mut(&provider).filter(|_| is_free);
+            let lane = self.by_provider.get_mut(&provider).filter(|_| is_free);
             let slip = lane.and_then(|lane| lane.next(now, &mut next));
             self.round.push_back(provider);
             match slip {
@@ -181,7 +180,7 @@ impl Lanes {
                 self.busy.remove(&provider.namespace);
             }
         }
-        let Some(lane) = self.lanes.get_mut(&provider) else { return false };
+        let Some(lane) = self.by_provider.get_mut(&provider) else { return false };
         lane.in_flight -= 1;
         let later = outcome == Outcome::Later;
         lane.works = outcome == Outcome::Delivered;
@@ -208,7 +207,7 @@ impl Lanes {
             lane.ready.push_back(topic);
         }
         if lane.letters == 0 {
-            self.lanes.remove(&provider);
+            self.by_provider.remove(&provider);
             self.round.retain(|other| *other != provider);
         }
         kept
@@ -365,7 +364,7 @@ mod tests {
         lanes.put(old, 0, 10);
         let slip = lanes.due(now).0.remove(0);
         assert!(!lanes.conclude(slip, Outcome::Later, now));
-        assert_eq!((lanes.len(), lanes.lanes.len(), lanes.bytes, lanes.busy.len()), (0, 0, 0, 0));
+        assert_eq!((lanes.len(), lanes.by_provider.len(), lanes.bytes, lanes.busy.len()), (0, 0, 0, 0));
 
         lanes.put(envelope("p", "x"), 1, 10);
         for attempt in 1..=MAX_ATTEMPTS {

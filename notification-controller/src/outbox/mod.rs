@@ -27,7 +27,7 @@ use self::{
     journal::Journal,
     lanes::{Lanes, Outcome, Slip},
 };
-pub use self::{letter::Letter, sender::Sender};
+pub use self::{letter::Letter, sender::Sender, settings::asker};
 use crate::sync::lock;
 
 /// How long deliveries may go on at the end.
@@ -153,15 +153,12 @@ impl Outbox {
         let outbox = Arc::clone(&self);
         let body = tokio::task::spawn_blocking(move || lock(&outbox.journal).read(id)).await;
         let letter = body.ok().flatten().and_then(|body| Letter::decode(&body));
-        let outcome = match letter {
-            Some(letter) => {
-                let attempt = AssertUnwindSafe(sender.send(&letter, slip.attempts)).catch_unwind();
-                attempt.await.unwrap_or(Outcome::Failed)
-            }
-            None => {
-                tracing::error!("an alert in the outbox cannot be read and is dropped");
-                Outcome::Failed
-            }
+        let outcome = if let Some(letter) = letter {
+            let attempt = AssertUnwindSafe(sender.send(&letter, slip.attempts)).catch_unwind();
+            attempt.await.unwrap_or(Outcome::Failed)
+        } else {
+            tracing::error!("an alert in the outbox cannot be read and is dropped");
+            Outcome::Failed
         };
         self.conclude(slip, outcome).await;
         self.wake.notify_one();

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kube::Client;
 use sluice_apis::notification::v1beta3::{Alert, Provider};
+use sluice_auth::cloud::CloudAccess;
 use sluice_notify::{Clients, ConfigError, Notifier};
 use sluice_runtime::{EventRecorder, EventType, Store};
 
@@ -11,7 +12,7 @@ use super::{
     commit_status::{self, CommitStatusError},
     lanes::Outcome,
     letter::Letter,
-    settings::{SettingsError, settings},
+    settings::{SettingsError, identify, settings},
 };
 use crate::events::sets_commit_status;
 
@@ -19,6 +20,8 @@ use crate::events::sets_commit_status;
 pub struct Sender {
     /// To read Secrets.
     pub client: Client,
+    /// Identities that services of clouds are shown.
+    pub clouds: CloudAccess,
     /// Connections to the services.
     pub clients: Clients,
     /// All Alerts.
@@ -110,6 +113,7 @@ impl Sender {
         let wrong = |source| SetupError::Notifier { provider: letter.provider.name.to_string(), source };
         let mut settings = settings(&self.client, alert, provider).await.map_err(wrong)?;
         settings.commit_status = id;
+        identify(&self.clouds, &mut settings).await.map_err(wrong)?;
         self.clients.notifier(&settings).map_err(|error: ConfigError| wrong(error.into()))
     }
 

@@ -5,7 +5,8 @@ use sluice_apis::{
     meta::LocalObjectReference,
     notification::v1beta3::{Alert, Provider},
 };
-use sluice_notify::{AlertIdentity, ConfigError, Settings};
+use sluice_auth::cloud::{Asker, CloudAccess};
+use sluice_notify::{AlertIdentity, CloudService, ConfigError, Settings};
 
 use crate::secrets::{self, Data};
 
@@ -23,6 +24,9 @@ pub enum SettingsError {
     /// The Secrets or the Provider say something that cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The cloud, or the API server, gives no token for an identity.
+    #[error("failed to initialize notifier: {0}")]
+    Identity(String),
 }
 
 impl SettingsError {
@@ -30,7 +34,7 @@ impl SettingsError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Secret { source: kube::Error::Api(status), .. } => status.code >= 500 || status.code == 429,
-            Self::Secret { .. } => true,
+            Self::Secret { .. } | Self::Identity(_) => true,
             Self::Config(_) => false,
         }
     }
@@ -74,6 +78,32 @@ pub async fn settings(
         (None, None) => {}
     }
     Ok(settings)
+}
+
+/// Gets a token of the cloud, if the service wants one and the Secret has none.
+pub async fn identify(clouds: &CloudAccess, settings: &mut Settings) -> Result<(), SettingsError> {
+    let Some(service) = settings.wants_identity() else { return Ok(()) };
+    let asker = asker(&settings.namespace, &settings.name);
+    let account = Some(settings.service_account.as_str()).filter(|name| !name.is_empty());
+    let (token, what) = match service {
+        CloudService::AzureDevOps => {
+            (clouds.azure_dev_ops(asker, account).await, "failed to get token for azure devops")
+        }
+        CloudService::AzureEventHubs => (
+            clouds.azure_event_hubs(asker, account).await,
+            "failed to create a eventhub using managed identity: failed to get token for azure event hub",
+        ),
+        CloudService::GooglePubSub => {
+            (clouds.gcp(asker, account).await, "failed to get token for GCP Pub/Sub")
+        }
+    };
+    settings.identity_token = token.map_err(|error| SettingsError::Identity(format!("{what}: {error}")))?;
+    Ok(())
+}
+
+/// In whose name clouds are asked.
+pub fn asker<'a>(namespace: &'a str, name: &'a str) -> Asker<'a> {
+    Asker { kind: "Provider", namespace, name, operation: "post" }
 }
 
 async fn read(

@@ -64,9 +64,10 @@ impl AzureEventHubs {
                 "serviceAccountName and jwt token authentication cannot be set at the same time",
             ));
         }
+        let token = if token.is_empty() { settings.identity_token.trim() } else { token };
         if token.is_empty() {
             return Err(ConfigError::provider(
-                "failed to create a eventhub using managed identity: managed identities are not supported yet; set 'token' in the secret, or an address with a shared access key",
+                "failed to create a eventhub using managed identity: there is no token; set 'token' in the secret, or an address with a shared access key",
             ));
         }
         if settings.channel.is_empty() {
@@ -113,6 +114,11 @@ impl AzureEventHubs {
             .body("application/json", body)
             .header("Authorization", authorization))
     }
+}
+
+/// Whether an address is that of a hub that is opened with a token.
+pub(crate) fn needs_identity(address: &str) -> bool {
+    !address.trim().is_empty() && !address.contains(SAS_MARK)
 }
 
 fn hub(namespace: &str, name: &str) -> String {
@@ -201,7 +207,7 @@ mod tests {
                 new("hub", "ns", "jwt", "sa"),
                 "serviceAccountName and jwt token authentication cannot be set at the same time",
             ),
-            (new("hub", "ns", "", ""), "managed identities are not supported yet"),
+            (new("hub", "ns", "", ""), "there is no token"),
             (new("Endpoint=sb://x/;SharedAccessKeyName=a;SharedAccessKey=b", "", "", ""), "\"EntityPath\""),
         ] {
             let error = result.err().unwrap();

@@ -32,9 +32,11 @@ impl Webhook for GoogleChat {
             event.message.clone()
         };
         let paragraph = json!({ "textParagraph": { "text": message }, "keyValue": null });
-        let mut sections = vec![section(vec![paragraph])];
+        let mut sections = vec![section(&[paragraph])];
         if !event.metadata.is_empty() {
-            sections.push(section(event.metadata.iter().map(|(key, value)| key_value(key, value)).collect()));
+            let widgets: Vec<Value> =
+                event.metadata.iter().map(|(key, value)| key_value(key, value)).collect();
+            sections.push(section(&widgets));
         }
         let header = json!({
             "title": event.title(),
@@ -46,7 +48,7 @@ impl Webhook for GoogleChat {
     }
 }
 
-fn section(widgets: Vec<Value>) -> Value {
+fn section(widgets: &[Value]) -> Value {
     json!({ "header": "", "widgets": widgets })
 }
 

@@ -23,6 +23,8 @@ use crate::{
 const API: &str = "https://pubsub.googleapis.com";
 /// Where Google's tools tell clients that an emulator runs.
 const EMULATOR: &str = "PUBSUB_EMULATOR_HOST";
+/// Where Google's tools are told that the API is somewhere else.
+const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB";
 /// How long a token is valid, in seconds: the most that Google takes.
 const TOKEN_SECONDS: i64 = 3600;
 
@@ -30,8 +32,16 @@ pub(super) struct GooglePubSub {
     api: String,
     topic: String,
     attributes: BTreeMap<String, String>,
-    /// None for an emulator.
-    account: Option<ServiceAccount>,
+    access: Access,
+}
+
+enum Access {
+    /// An emulator asks for nothing.
+    Open,
+    /// A service account's key.
+    Key(Box<ServiceAccount>),
+    /// A token of an identity.
+    Token(String),
 }
 
 /// A service account's key file.
@@ -55,8 +65,7 @@ struct ServiceAccount {
 
 impl GooglePubSub {
     pub(super) fn new(settings: &Settings) -> Result<Self, ConfigError> {
-        let emulator = std::env::var(EMULATOR).ok().filter(|host| !host.is_empty());
-        Self::at(emulator.as_deref(), settings)
+        Self::at(emulator().as_deref(), settings)
     }
 
     fn at(emulator: Option<&str>, settings: &Settings) -> Result<Self, ConfigError> {
@@ -67,15 +76,18 @@ impl GooglePubSub {
         if topic.is_empty() {
             return Err(ConfigError::provider("GCP Pub/Sub topic ID cannot be empty"));
         }
-        let (api, account) = match emulator {
-            Some(host) => (format!("http://{host}"), None),
-            None => (API.to_owned(), Some(ServiceAccount::read(&settings.token)?)),
+        let (api, access) = match emulator {
+            Some(host) => (format!("http://{host}"), Access::Open),
+            None if settings.token.is_empty() && !settings.identity_token.is_empty() => {
+                (api(), Access::Token(settings.identity_token.clone()))
+            }
+            None => (api(), Access::Key(Box::new(ServiceAccount::read(&settings.token)?))),
         };
         Ok(Self {
             api,
             topic: format!("projects/{project}/topics/{topic}"),
             attributes: settings.headers.clone(),
-            account,
+            access,
         })
     }
 
@@ -89,9 +101,23 @@ impl GooglePubSub {
         let path: Vec<_> = self.topic.split('/').map(segment).collect();
         let url = format!("{}/v1/{}:publish", self.api, path.join("/"));
         let request = Request::post_json(url, &json!({ "messages": [message] }))?;
-        let Some(account) = &self.account else { return Ok(request) };
-        Ok(request.bearer(&account.token(Timestamp::now().as_second())?))
+        Ok(match &self.access {
+            Access::Open => request,
+            Access::Key(account) => request.bearer(&account.token(Timestamp::now().as_second())?),
+            Access::Token(token) => request.bearer(token),
+        })
     }
+}
+
+/// The emulator that is used in place of Google.
+pub(crate) fn emulator() -> Option<String> {
+    std::env::var(EMULATOR).ok().filter(|host| !host.is_empty())
+}
+
+/// Where the API is.
+fn api() -> String {
+    let moved = std::env::var(OVERRIDE).ok().filter(|url| !url.is_empty());
+    moved.map_or_else(|| API.to_owned(), |url| url.trim_end_matches('/').to_owned())
 }
 
 impl ServiceAccount {
@@ -99,7 +125,7 @@ impl ServiceAccount {
         let wrong = |reason: String| ConfigError::provider(format!("invalid GCP credentials: {reason}"));
         if json.is_empty() {
             return Err(wrong(
-                "workload identity is not supported yet; set 'token' in the secret to the JSON key of a service account"
+                "there is no token; set 'token' in the secret to the JSON key of a service account"
                     .to_owned(),
             ));
         }
@@ -158,7 +184,7 @@ mod tests {
     #[test]
     fn keys_that_are_none_are_refused_without_being_shown() {
         for (token, reason) in [
-            ("", "workload identity is not supported yet"),
+            ("", "there is no token"),
             ("not json s3cret", "they are no JSON object"),
             ("{}", "type \"\" is not supported"),
             (r#"{"type":"external_account"}"#, "type \"external_account\" is not supported"),

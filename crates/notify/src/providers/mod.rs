@@ -31,6 +31,7 @@ use sluice_apis::notification::v1beta3::ProviderType;
 
 use self::git::Purpose;
 pub(crate) use self::git::Tokens;
+pub(crate) use self::{azure_event_hubs::needs_identity, google_pubsub::emulator as pub_sub_emulator};
 use crate::{
     error::{ConfigError, PostError},
     event::Event,

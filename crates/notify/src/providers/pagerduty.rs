@@ -1,4 +1,4 @@
-//! PagerDuty's events API v2: failures trigger an incident, all else resolves it; successes are changes too.
+//! `PagerDuty`'s events API v2: failures trigger an incident, all else resolves it; successes are changes too.
 
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};

@@ -11,7 +11,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Characters that MarkdownV2 gives a meaning.
+/// Characters that `MarkdownV2` gives a meaning.
 const SPECIAL: &str = "\\.-_[]()~>`#+=|{}!*";
 
 pub(super) struct Telegram {
@@ -49,11 +49,13 @@ impl Telegram {
         let sign = if event.severity.is_error() { "🚨" } else { "💫" };
         let object = &event.involved_object;
         let heading = format!("{sign} {}/{}/{}", object.kind.to_lowercase(), object.name, object.namespace);
-        let lines = event
+        let lines: String = event
             .metadata
             .iter()
-            .map(|(key, value)| format!("\\- *{}*: {}\n", escaped(key), escaped(value)))
-            .collect::<String>();
+            .flat_map(|(key, value)| {
+                ["\\- *".to_owned(), escaped(key), "*: ".to_owned(), escaped(value), "\n".to_owned()]
+            })
+            .collect();
         let payload = Payload {
             chat_id: &self.chat,
             message_thread_id: &self.topic,

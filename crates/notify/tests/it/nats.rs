@@ -43,7 +43,7 @@ async fn play(listener: TcpListener, info: Value, answer: &'static str) -> (Valu
             ("PUB", rest) => {
                 let mut body = vec![0; rest.rsplit(' ').next().unwrap().parse::<usize>().unwrap() + 2];
                 socket.read_exact(&mut body).await.unwrap();
-                published = String::from_utf8(body).unwrap().trim().to_owned();
+                String::from_utf8(body).unwrap().trim().clone_into(&mut published);
             }
             ("PING", _) => socket.write_all(answer.as_bytes()).await.unwrap(),
             other => panic!("{other:?}"),

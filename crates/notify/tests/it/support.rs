@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use axum::{
     Router,
-    body::Bytes,
     extract::State,
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
@@ -20,7 +19,6 @@ pub struct Received {
     pub method: Method,
     pub target: String,
     pub headers: HeaderMap,
-    pub body: Value,
 }
 
 impl Received {
@@ -76,10 +74,8 @@ async fn receive(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
 ) -> Response {
-    let body = serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into());
-    let received = Received { method, target: uri.to_string(), headers, body };
+    let received = Received { method, target: uri.to_string(), headers };
     let (status, body) = (shared.answer)(&received);
     shared.received.lock().unwrap().push(received);
     (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response()
@@ -99,10 +95,10 @@ pub fn event() -> Event {
 /// Settings of a type, with this Secret.
 pub fn settings(kind: ProviderType, address: &str, channel: &str, secret: &[(&str, &str)]) -> Settings {
     let mut settings = Settings::new(kind);
-    settings.address = address.to_owned();
-    settings.channel = channel.to_owned();
-    settings.uid = "0c9c2e41-d2f9-4f9b-9c41-bebc1984d67a".to_owned();
-    settings.commit_status = "kustomization/web/0c9c2e41".to_owned();
+    address.clone_into(&mut settings.address);
+    channel.clone_into(&mut settings.channel);
+    "0c9c2e41-d2f9-4f9b-9c41-bebc1984d67a".clone_into(&mut settings.uid);
+    "kustomization/web/0c9c2e41".clone_into(&mut settings.commit_status);
     let data = secret.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect();
     settings.read_secret("apps/secret", &data).unwrap();
     settings

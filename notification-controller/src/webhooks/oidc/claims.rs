@@ -87,6 +87,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "calls read better")]
     fn check(claims: Value) -> Result<(), String> {
         let provider: OidcProvider = serde_json::from_value(json!({
             "issuerURL": "https://i",

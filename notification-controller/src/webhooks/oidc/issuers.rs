@@ -109,7 +109,7 @@ impl Issuers {
     }
 }
 
-/// Finds the keys of an issuer (OpenID Connect Discovery 1.0).
+/// Finds the keys of an issuer (`OpenID` Connect Discovery 1.0).
 async fn discover(issuer: &str) -> Result<Vec<Key>, String> {
     let base = issuer.trim_end_matches('/');
     let answer = get(&format!("{base}/.well-known/openid-configuration")).await?;

@@ -122,6 +122,7 @@ mod tests {
         format!("{}.{}.AA", part(header), part(claims))
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "calls read better")]
     fn claims(claims: Value) -> Result<Value, JwtError> {
         Token::parse(&token(&json!({"alg": "RS256"}), &claims)).unwrap().claims_at("us", 1000.0)
     }

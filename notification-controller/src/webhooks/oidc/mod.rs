@@ -1,4 +1,4 @@
-//! Identity tokens (OpenID Connect) that senders of webhooks show.
+//! Identity tokens (`OpenID` Connect) that senders of webhooks show.
 
 pub mod claims;
 mod issuers;

@@ -1,4 +1,4 @@
-//! CDEvents: whether a body is an event of the specification's version 0.4.
+//! `CDEvents`: whether a body is an event of the specification's version 0.4.
 //!
 //! See <https://github.com/cdevents/spec/tree/v0.4.1>. As in Flux, fields that the specification does not know are
 //! passed over, and formats of URIs are not looked at.
@@ -31,12 +31,12 @@ fn check_event(event: &Value) -> Result<(), String> {
     required(subject, "id")?;
     optional(subject, "source")?;
     let subject_type = required(subject, "type")?;
-    let content = get(subject, "content");
+    let details = get(subject, "content");
     if let Some(custom) = kind.strip_prefix(CUSTOM) {
         if !is_custom_type(custom) || !is_custom_subject(subject_type) {
             return Err(format!("type {kind:?} of subject {subject_type:?} is no custom type"));
         }
-        fields(content, "subject.content")?;
+        fields(details, "subject.content")?;
     } else {
         let known =
             kind.strip_prefix(STANDARD).and_then(|name| EVENTS.iter().find(|event| event.name == name));
@@ -45,8 +45,8 @@ fn check_event(event: &Value) -> Result<(), String> {
             return Err(format!("subject.type is {subject_type:?}, want {:?}", known.subject));
         }
         let empty = Value::Object(Map::new());
-        let content = if content.is_null() { &empty } else { content };
-        check_fields(content, known.content, "subject.content")?;
+        let details = if details.is_null() { &empty } else { details };
+        check_fields(details, known.content, "subject.content")?;
     }
     match get(event, "customData") {
         Value::Null | Value::Object(_) | Value::String(_) => {}

@@ -100,7 +100,7 @@ fn unescape(text: &[u8]) -> Vec<u8> {
         rest = tail;
         match byte {
             b'+' => out.push(b' '),
-            b'%' => match tail.get(..2).map(|digits| hex::decode(digits)) {
+            b'%' => match tail.get(..2).map(hex::decode) {
                 Some(Ok(decoded)) => {
                     out.extend(decoded);
                     rest = &tail[2..];

@@ -21,8 +21,15 @@ const ACCEPT: &str = "application/json;api-version=5.0";
 pub(in crate::providers) struct AzureDevOps {
     /// Of the repository's commits.
     commits: String,
-    token: String,
+    access: Access,
     status_id: String,
+}
+
+enum Access {
+    /// A personal access token.
+    Personal(String),
+    /// A token of Entra ID.
+    Identity(String),
 }
 
 #[derive(Default, Deserialize)]
@@ -46,11 +53,11 @@ struct Context {
 
 impl AzureDevOps {
     pub(in crate::providers) fn new(settings: &Settings) -> Result<Self, ConfigError> {
-        if settings.token.is_empty() {
-            return Err(ConfigError::provider(
-                "failed to acquire azure devops token: managed identities are not supported yet; set 'token' in the secret",
-            ));
-        }
+        let access = match (settings.token.as_str(), settings.identity_token.as_str()) {
+            ("", "") => return Err(ConfigError::provider("azure devops token cannot be empty")),
+            ("", token) => Access::Identity(token.to_owned()),
+            (token, _) => Access::Personal(token.to_owned()),
+        };
         let repository = Repository::parse(&settings.address);
         // Organisation, project, `_git`, repository.
         let parts: Vec<&str> = repository.path.split('/').collect();
@@ -62,11 +69,15 @@ impl AzureDevOps {
             segment(project),
             segment(name)
         );
-        Ok(Self { commits, token: settings.token.clone(), status_id: settings.commit_status.clone() })
+        Ok(Self { commits, access, status_id: settings.commit_status.clone() })
     }
 
     fn request(&self, method: Method, url: String) -> Request {
-        Request::new(method, url).basic("", &self.token).header("Accept", ACCEPT)
+        let request = Request::new(method, url).header("Accept", ACCEPT);
+        match &self.access {
+            Access::Personal(token) => request.basic("", token),
+            Access::Identity(token) => request.bearer(token),
+        }
     }
 
     async fn set_status(&self, event: &Event, net: &Net) -> Result<(), PostError> {

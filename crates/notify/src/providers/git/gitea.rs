@@ -35,6 +35,7 @@ pub(in crate::providers) struct Gitea {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_field_names, reason = "the names of the API")]
 struct Status {
     context: String,
     status: String,
@@ -96,8 +97,8 @@ impl Gitea {
             .map_err(|error| error.context("could not list commit statuses"))?;
         let whole = |s: &&Status| !s.context.is_empty() && !s.status.is_empty() && !s.description.is_empty();
         let known = known.unwrap_or_default();
-        let last = known.iter().filter(whole).find(|known| known.context == self.status_id);
-        if last.is_some_and(|last| last.status == state && last.description == description) {
+        let latest = known.iter().filter(whole).find(|known| known.context == self.status_id);
+        if latest.is_some_and(|found| found.status == state && found.description == description) {
             return Ok(());
         }
         let status = json!({

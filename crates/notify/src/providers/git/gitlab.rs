@@ -32,6 +32,7 @@ pub(in crate::providers) struct GitLab {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_field_names, reason = "the names of the API")]
 struct Status {
     sha: Option<String>,
     status: Option<String>,

@@ -16,6 +16,7 @@ pub(super) use self::{
     github::GitHub, gitlab::GitLab,
 };
 
+use self::address::owner_and_name;
 use super::segment;
 use crate::error::ConfigError;
 
@@ -28,12 +29,6 @@ pub(super) enum Purpose {
     Comment,
     /// Starts workflows.
     Dispatch,
-}
-
-/// Owner and name of a repository that has just these two.
-fn owner_and_name(path: &str) -> Option<(String, String)> {
-    let (owner, name) = path.split_once('/')?;
-    if name.contains('/') { None } else { Some((owner.to_owned(), name.to_owned())) }
 }
 
 fn invalid_id(path: &str) -> ConfigError {

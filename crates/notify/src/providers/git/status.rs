@@ -45,8 +45,8 @@ mod tests {
     fn commits_are_found_in_all_forms_of_revisions() {
         let sha1 = "6f3c1a2b4d5e6f708192a3b4c5d6e7f801234567";
         let commit = |pairs: &[(&str, &str)]| {
-            let mut event = Event::default();
-            event.metadata = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let metadata = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let event = Event { metadata, ..Event::default() };
             commit(&event).map(str::to_owned).map_err(|error| error.to_string())
         };
         for revision in [

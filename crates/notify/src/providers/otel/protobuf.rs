@@ -3,6 +3,7 @@
 //! Field numbers are those of `opentelemetry/proto/{collector/trace,trace,common,resource}/v1`.
 
 /// A span.
+#[allow(clippy::struct_field_names, reason = "the names of the protocol")]
 pub(super) struct Span<'a> {
     pub trace_id: [u8; 16],
     pub span_id: [u8; 8],
@@ -31,16 +32,16 @@ const FLAGS: u32 = 1;
 
 /// An `ExportTraceServiceRequest` of one span.
 pub(super) fn export(resource: &[(&str, String)], span: &Span<'_>) -> Vec<u8> {
-    Message::default().message(1, resource_spans(resource, span)).0
+    Message::default().message(1, &resource_spans(resource, span)).0
 }
 
 fn resource_spans(resource: &[(&str, String)], span: &Span<'_>) -> Message {
     let attributes = resource
         .iter()
-        .fold(Message::default(), |message, (key, value)| message.message(1, key_value(key, value)));
+        .fold(Message::default(), |message, (key, value)| message.message(1, &key_value(key, value)));
     let scope = Message::default().text(1, SCOPE);
-    let spans = Message::default().message(1, scope).message(2, encode(span));
-    Message::default().message(1, attributes).message(2, spans).text(3, SCHEMA)
+    let spans = Message::default().message(1, &scope).message(2, &encode(span));
+    Message::default().message(1, &attributes).message(2, &spans).text(3, SCHEMA)
 }
 
 fn encode(span: &Span<'_>) -> Message {
@@ -52,17 +53,17 @@ fn encode(span: &Span<'_>) -> Message {
         .fixed64(7, span.start)
         .fixed64(8, span.end);
     for (key, value) in &span.attributes {
-        message = message.message(9, key_value(key, value));
+        message = message.message(9, &key_value(key, value));
     }
     let status = match span.status {
         Status::Ok => Message::default().varint(3, STATUS_OK),
         Status::Error(text) => Message::default().text(2, text).varint(3, STATUS_ERROR),
     };
-    message.message(15, status).fixed32(16, FLAGS)
+    message.message(15, &status).fixed32(16, FLAGS)
 }
 
 fn key_value(key: &str, value: &str) -> Message {
-    Message::default().text(1, key).message(2, Message::default().text(1, value))
+    Message::default().text(1, key).message(2, &Message::default().text(1, value))
 }
 
 /// A message that is being written.
@@ -111,7 +112,7 @@ impl Message {
         self.bytes(field, value.as_bytes())
     }
 
-    fn message(self, field: u64, value: Message) -> Self {
+    fn message(self, field: u64, value: &Message) -> Self {
         self.bytes(field, &value.0)
     }
 }
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(Message::default().varint(1, 150).0, [0x08, 0x96, 0x01]);
         assert_eq!(Message::default().text(2, "testing").0, *b"\x12\x07testing");
         assert_eq!(
-            Message::default().message(3, Message::default().varint(1, 150)).0,
+            Message::default().message(3, &Message::default().varint(1, 150)).0,
             [0x1a, 3, 0x08, 0x96, 1]
         );
         assert_eq!(Message::default().fixed32(16, 1).0, [0x85, 0x01, 1, 0, 0, 0]);

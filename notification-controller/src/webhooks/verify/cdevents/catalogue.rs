@@ -1,4 +1,4 @@
-//! The types of events of CDEvents 0.4, and what their subjects hold.
+//! The types of events of `CDEvents` 0.4, and what their subjects hold.
 
 use self::Field::{Object, Purl, Required, RequiredObject, RequiredPurl, RequiredWord, Text, Texts, Word};
 

@@ -8,13 +8,12 @@ use futures::future::BoxFuture;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
-use url::Url;
 
 pub(crate) use self::app::Tokens;
 use self::app::{App, Identity};
 use super::{
     Purpose,
-    address::Repository,
+    address::{Repository, github_api},
     comment::{self, Comment},
     owner_and_name, segment, status,
 };
@@ -43,7 +42,7 @@ pub(in crate::providers) struct GitHub {
 
 enum Credentials {
     Token(String),
-    App(App, Arc<Tokens>),
+    App(Box<App>, Arc<Tokens>),
 }
 
 #[derive(Deserialize)]
@@ -77,7 +76,7 @@ impl GitHub {
         let credentials = if !token.is_empty() {
             Credentials::Token(token.to_owned())
         } else if settings.secret.contains_key(app::APP_ID) {
-            Credentials::App(App::new(settings)?, Arc::clone(tokens))
+            Credentials::App(Box::new(App::new(settings)?), Arc::clone(tokens))
         } else {
             return Err(ConfigError::provider("github token or github app details must be specified"));
         };
@@ -86,7 +85,7 @@ impl GitHub {
             .ok_or_else(|| ConfigError::provider(format!("invalid repository id: '{}'", repository.path)))?;
         Ok(Self {
             purpose,
-            base: api(&repository.host),
+            base: github_api(&repository.host),
             repository: format!("repos/{}/{}", segment(&owner), segment(&name)),
             credentials,
             status_id: settings.commit_status.clone(),
@@ -130,11 +129,11 @@ impl GitHub {
             .await
             .and_then(|answer| answer.json::<Vec<Status>>())
             .map_err(|error| error.context("could not list commit statuses"))?;
-        let last = known.iter().find_map(|known| {
+        let latest = known.iter().find_map(|known| {
             let whole = (known.state.as_deref()?, known.description.as_deref()?);
             (known.context.as_deref()? == self.status_id).then_some(whole)
         });
-        if last == Some((state, &description)) {
+        if latest == Some((state, &description)) {
             return Ok(());
         }
         let status = json!({ "state": state, "description": description, "context": self.status_id });
@@ -192,30 +191,5 @@ impl Provider for GitHub {
                 Purpose::Dispatch => self.dispatch(event, net).await,
             }
         })
-    }
-}
-
-/// Where a host's API is.
-fn api(host: &str) -> String {
-    let name = Url::parse(host).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    if host.trim_start_matches("https://").trim_start_matches("http://") == "github.com" {
-        "https://api.github.com".to_owned()
-    } else if name.starts_with("api.") || name.contains(".api.") {
-        host.to_owned()
-    } else {
-        format!("{host}/api/v3")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::api;
-
-    #[test]
-    fn enterprises_have_their_own_api() {
-        assert_eq!(api("https://github.com"), "https://api.github.com");
-        assert_eq!(api("http://127.0.0.1:80"), "http://127.0.0.1:80/api/v3");
-        assert_eq!(api("https://api.tenant.ghe.com"), "https://api.tenant.ghe.com");
-        assert_eq!(api("https://ghe.example.com:8443"), "https://ghe.example.com:8443/api/v3");
     }
 }
