@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let as_argument = called.get(1..).unwrap_or_default().to_vec();
     run(called).or_else(|| run(as_argument)).unwrap_or_else(|| {
         eprintln!(
-            "usage: sluice-controllers source-controller|source-watcher|kustomize-controller|helm-controller|notification-controller [FLAGS]"
+            "usage: sluice-controllers source-controller|source-watcher|kustomize-controller|helm-controller|notification-controller|image-reflector-controller|image-automation-controller [FLAGS]"
         );
         ExitCode::from(2)
     })
@@ -23,6 +23,8 @@ fn main() -> ExitCode {
 fn run(args: Vec<OsString>) -> Option<ExitCode> {
     match Path::new(args.first()?).file_name()?.to_str()? {
         "helm-controller" => Some(sluice_runtime::main(args, helm_controller::run)),
+        "image-automation-controller" => Some(sluice_runtime::main(args, image_controllers::automation::run)),
+        "image-reflector-controller" => Some(sluice_runtime::main(args, image_controllers::reflector::run)),
         "kustomize-controller" => Some(sluice_runtime::main(args, kustomize_controller::run)),
         "notification-controller" => Some(sluice_runtime::main(args, notification_controller::run)),
         "source-controller" => Some(sluice_runtime::main(args, source_controller::run)),

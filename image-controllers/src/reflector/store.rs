@@ -1,0 +1,323 @@
+//! The tags of images on disk: small plain files, one for each image or object, and when they were first seen.
+
+mod seen;
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+pub(super) use self::seen::Seen;
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use sluice_image::tags;
+use sluice_runtime::ObjectKey;
+
+/// Names the layout of a directory.
+const VERSION: &str = ".storage-version";
+/// Where files by image are.
+const BY_IMAGE: &str = "images";
+/// Where files by object are.
+const BY_OBJECT: &str = "ImageRepository";
+/// The longest list in bytes that is read back: more than what a scan takes.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// How the tags are laid out. Another layout starts empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// One file for each image, shared by all objects that scan it.
+    ByImage,
+    /// One file for each object, compressed from so many bytes on.
+    ByObject { compress_from: usize },
+}
+
+/// Whose tags.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Identity<'a> {
+    pub(super) object: &'a ObjectKey,
+    /// The canonical name of the image.
+    pub(super) image: &'a str,
+}
+
+/// The store. All methods block.
+#[derive(Clone, Debug)]
+pub(super) struct TagStore {
+    root: PathBuf,
+    layout: Layout,
+}
+
+impl TagStore {
+    /// Opens the store in a directory, which is created if absent. What another layout left there is removed.
+    pub(super) fn open(root: &Path, layout: Layout) -> io::Result<Self> {
+        fs::create_dir_all(root)?;
+        let store = Self { root: root.to_owned(), layout };
+        let version = root.join(VERSION);
+        if fs::read_to_string(&version).unwrap_or_default().trim() != store.version() {
+            for name in [BY_IMAGE, BY_OBJECT] {
+                match fs::remove_dir_all(root.join(name)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            fs::write(version, format!("{}\n", store.version()))?;
+        }
+        Ok(store)
+    }
+
+    fn version(&self) -> &'static str {
+        match self.layout {
+            Layout::ByImage => "sluice-1",
+            Layout::ByObject { .. } => "2",
+        }
+    }
+
+    /// The tags, greatest first; none if they are unknown or can't be read any more.
+    pub(super) fn read(&self, of: Identity<'_>) -> io::Result<Vec<String>> {
+        Ok(read_list(&self.path(of))?.lines().map(str::to_owned).collect())
+    }
+
+    /// When the tags were first seen. What is unknown counts as seen at `now`.
+    pub(super) fn seen(&self, of: Identity<'_>, now: Timestamp) -> io::Result<Seen> {
+        let text = match read(&self.path(of).with_extension(seen::EXTENSION)) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
+            text => text?,
+        };
+        Ok(text.and_then(|text| Seen::parse(&text)).unwrap_or_else(|| Seen::all_at(now)))
+    }
+
+    /// Replaces the tags at once, and gives their revision. Those that were not there before are seen first at `now`.
+    pub(super) fn write(&self, of: Identity<'_>, list: &[String], now: Timestamp) -> io::Result<String> {
+        let path = self.path(of);
+        Self::note(&path, list, now)?;
+        let compressed = path.with_extension("txt.gz");
+        let bytes: usize = list.iter().map(|tag| tag.len() + 1).sum();
+        if matches!(self.layout, Layout::ByObject { compress_from } if bytes > compress_from) {
+            replace(&compressed, |file| {
+                let mut encoder = GzEncoder::new(file, Compression::default());
+                write_lines(&mut encoder, list)?;
+                encoder.finish().map(drop)
+            })?;
+            remove(&path)?;
+        } else {
+            replace(&path, |file| write_lines(file, list))?;
+            remove(&compressed)?;
+        }
+        Ok(match self.layout {
+            Layout::ByImage => tags::revision(list),
+            Layout::ByObject { .. } => tags::file_revision(list),
+        })
+    }
+
+    /// Notes when tags are first seen, before they are kept: a tag that is kept has its time.
+    fn note(path: &Path, list: &[String], now: Timestamp) -> io::Result<()> {
+        let file = path.with_extension(seen::EXTENSION);
+        // A file that can't be read tells nothing: all tags are new then.
+        let old = read(&file).ok().flatten().and_then(|text| Seen::parse(&text));
+        let known = if old.is_some() { read_list(path)? } else { String::new() };
+        let new = Seen::after(old.as_ref(), known.lines(), list, now);
+        if old.as_ref() == Some(&new) {
+            return Ok(());
+        }
+        replace(&file, |writer| new.write(writer))
+    }
+
+    /// Forgets the tags.
+    pub(super) fn remove(&self, of: Identity<'_>) -> io::Result<()> {
+        let path = self.path(of);
+        remove(&path)?;
+        remove(&path.with_extension(seen::EXTENSION))?;
+        remove(&path.with_extension("txt.gz"))?;
+        if let (Layout::ByObject { .. }, Some(directory)) = (self.layout, path.parent()) {
+            // Fails if others have files there.
+            let _ = fs::remove_dir(directory);
+        }
+        Ok(())
+    }
+
+    /// Whether all objects that scan an image share its tags.
+    pub(super) fn shares_images(&self) -> bool {
+        self.layout == Layout::ByImage
+    }
+
+    fn path(&self, of: Identity<'_>) -> PathBuf {
+        match self.layout {
+            // Names of images are no file names: they may be long, and have dots as parts.
+            Layout::ByImage => {
+                let digest = hex::encode(Sha256::digest(of.image));
+                self.root.join(BY_IMAGE).join(format!("{digest}.txt"))
+            }
+            Layout::ByObject { .. } => {
+                let object = self.root.join(BY_OBJECT).join(&*of.object.namespace);
+                object.join(&*of.object.name).join("tags.txt")
+            }
+        }
+    }
+}
+
+/// The lines of a list, whichever way it was written; none if it can't be read any more.
+fn read_list(path: &Path) -> io::Result<String> {
+    match read(path) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Ok(read_compressed(&path.with_extension("txt.gz"))?.unwrap_or_default()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            tracing::warn!(path = %path.display(), %error, "stored tags are damaged; they will be scanned anew");
+            Ok(String::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<String>> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let mut text = String::new();
+    file.take(MAX_BYTES).read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+fn read_compressed(path: &Path) -> io::Result<Option<String>> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let mut text = String::new();
+    match MultiGzDecoder::new(file).take(MAX_BYTES).read_to_string(&mut text) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "stored tags are damaged; they will be scanned anew");
+            Ok(None)
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a file beside, then puts it in its place: readers see the old or the new content.
+fn replace(path: &Path, write: impl FnOnce(&mut io::BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    let file = tempfile::NamedTempFile::new_in(directory)?;
+    let mut writer = io::BufWriter::new(file.as_file());
+    write(&mut writer)?;
+    writer.flush()?;
+    drop(writer);
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+fn write_lines(writer: &mut impl Write, list: &[String]) -> io::Result<()> {
+    for tag in list {
+        writer.write_all(tag.as_bytes())?;
+        writer.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("ns", name)
+    }
+
+    fn list(count: usize) -> Vec<String> {
+        let mut tags: Vec<_> = (0..count).map(|index| format!("v1.0.0-build.{index}")).collect();
+        tags.sort_unstable_by(|a, b| b.cmp(a));
+        tags
+    }
+
+    #[test]
+    fn tags_survive_and_are_small() {
+        let directory = tempfile::tempdir().unwrap();
+        let (a, b) = (key("a"), key("b"));
+        let of = |object| Identity { object, image: "ghcr.io/../org/app" };
+        let store = TagStore::open(directory.path(), Layout::ByImage).unwrap();
+        assert_eq!(store.read(of(&a)).unwrap(), Vec::<String>::new());
+        let tags = list(100_000);
+        store.write(of(&a), &tags, Timestamp::now()).unwrap();
+        let store = TagStore::open(directory.path(), Layout::ByImage).unwrap();
+        assert_eq!(store.read(of(&b)).unwrap(), tags);
+        let size: u64 = fs::read_dir(directory.path().join(BY_IMAGE))
+            .unwrap()
+            .map(|entry| entry.unwrap().metadata().unwrap().len())
+            .sum();
+        assert!(size < 3 << 20, "{size}");
+        store.remove(of(&b)).unwrap();
+        assert!(store.read(of(&a)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn files_by_object_are_where_flux_has_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::ByObject { compress_from: 64 * 1024 };
+        let store = TagStore::open(directory.path(), layout).unwrap();
+        let a = key("a");
+        let of = Identity { object: &a, image: "ghcr.io/org/app" };
+        let small = list(2);
+        let revision = store.write(of, &small, Timestamp::now()).unwrap();
+        assert!(revision.starts_with("sha256:"), "{revision}");
+        let file = directory.path().join("ImageRepository/ns/a/tags.txt");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "v1.0.0-build.1\nv1.0.0-build.0\n");
+        assert_eq!(fs::read_to_string(directory.path().join(VERSION)).unwrap(), "2\n");
+        let large = list(10_000);
+        store.write(of, &large, Timestamp::now()).unwrap();
+        assert!(!file.exists() && file.with_extension("txt.gz").exists());
+        assert_eq!(store.read(of).unwrap(), large);
+        store.write(of, &small, Timestamp::now()).unwrap();
+        assert!(file.exists() && !file.with_extension("txt.gz").exists());
+        // Another layout starts anew.
+        TagStore::open(directory.path(), Layout::ByImage).unwrap();
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn when_tags_were_first_seen_survives() {
+        let directory = tempfile::tempdir().unwrap();
+        let a = key("a");
+        let of = Identity { object: &a, image: "x/y" };
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        for layout in [Layout::ByImage, Layout::ByObject { compress_from: 0 }] {
+            let store = TagStore::open(directory.path(), layout).unwrap();
+            store.write(of, &list(2), at(100)).unwrap();
+            store.write(of, &list(3), at(200)).unwrap();
+            let store = TagStore::open(directory.path(), layout).unwrap();
+            store.write(of, &list(3), at(300)).unwrap();
+            let seen = store.seen(of, at(400)).unwrap();
+            assert_eq!([seen.of("v1.0.0-build.1"), seen.of("v1.0.0-build.2")], [at(100), at(200)]);
+            // A tag that went and comes back may be another image.
+            store.write(of, &list(2), at(400)).unwrap();
+            store.write(of, &list(3), at(500)).unwrap();
+            assert_eq!(store.seen(of, at(600)).unwrap().of("v1.0.0-build.2"), at(500));
+            store.remove(of).unwrap();
+            assert_eq!(store.seen(of, at(700)).unwrap().of("v1.0.0-build.1"), at(700));
+        }
+    }
+
+    #[test]
+    fn damaged_files_count_as_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let a = key("a");
+        let of = Identity { object: &a, image: "x/y" };
+        for layout in [Layout::ByImage, Layout::ByObject { compress_from: 0 }] {
+            let store = TagStore::open(directory.path(), layout).unwrap();
+            store.write(of, &list(3), Timestamp::now()).unwrap();
+            for path in [store.path(of), store.path(of).with_extension("txt.gz")] {
+                if path.exists() {
+                    fs::write(path, [0xff, 0xfe, 0x00]).unwrap();
+                }
+            }
+            assert!(store.read(of).unwrap().is_empty());
+        }
+    }
+}
