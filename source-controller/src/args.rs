@@ -41,6 +41,10 @@ pub struct Args {
     #[arg(long)]
     pub public_addresses_only: bool,
 
+    /// The most bytes of LFS files in the artifact of a `GitRepository` with the annotation `sluice.dev/lfs: Enabled`.
+    #[arg(long, default_value = "104857600", value_name = "BYTES")]
+    pub git_lfs_max_size: u64,
+
     /// Key exchange algorithms for SSH, comma-separated, preferred first.
     #[arg(long, value_delimiter = ',', value_name = "ALGORITHMS")]
     pub ssh_kex_algos: Vec<String>,
@@ -61,11 +65,11 @@ pub struct Args {
     #[arg(long, default_value = "0", value_name = "COUNT")]
     pub helm_cache_max_size: usize,
     /// How long an index of a Helm repository is kept in memory.
-    #[arg(long, default_value = "15m", value_name = "DURATION")]
-    pub helm_cache_ttl: String,
+    #[arg(long, value_parser = parse_duration, default_value = "15m", value_name = "DURATION")]
+    pub helm_cache_ttl: Duration,
     /// How often outdated indexes of Helm repositories are dropped from memory.
-    #[arg(long, default_value = "1m", value_name = "DURATION")]
-    pub helm_cache_purge_interval: String,
+    #[arg(long, value_parser = parse_duration, default_value = "1m", value_name = "DURATION")]
+    pub helm_cache_purge_interval: Duration,
 }
 
 /// Flags about the storage of artifacts.

@@ -68,12 +68,34 @@ impl Failure {
         self
     }
 
+    /// Says what to do about a volume that takes no more; `place` names it.
+    #[must_use]
+    pub(crate) fn with_remedy(mut self, place: &str) -> Self {
+        if let Some(remedy) = remedy(&self.message) {
+            self.message = format!("{}: the volume of {place} {remedy}", self.message);
+        }
+        self
+    }
+
     /// Sets the condition.
     pub(crate) fn mark<K: ConditionedObject>(&self, object: &mut K) {
         if let Some(condition) = self.condition {
             mark_true(object, condition, self.reason, &self.message);
         }
     }
+}
+
+/// What is wrong with a volume, and what helps. The causes are told apart by the system's words, which all libraries
+/// pass on.
+fn remedy(message: &str) -> Option<&'static str> {
+    let message = message.to_ascii_lowercase();
+    [
+        ("no space left on device", "is full: give it more space"),
+        ("disk quota exceeded", "has used up its quota: give it more space"),
+        ("read-only file system", "is read-only: mount it writable"),
+    ]
+    .into_iter()
+    .find_map(|(words, remedy)| message.contains(words).then_some(remedy))
 }
 
 impl From<PatchError> for Failure {
@@ -85,5 +107,24 @@ impl From<PatchError> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_that_take_no_more_are_named() {
+        let told = |text: &str| Failure::retry("R", text).with_remedy("--storage-path").message;
+        for (code, end) in [
+            (28, "the volume of --storage-path is full: give it more space"),
+            (122, "the volume of --storage-path has used up its quota: give it more space"),
+            (30, "the volume of --storage-path is read-only: mount it writable"),
+        ] {
+            let text = std::io::Error::from_raw_os_error(code).to_string();
+            assert_eq!(told(&text), format!("{text}: {end}"));
+        }
+        assert_eq!(told("no route to host"), "no route to host");
     }
 }

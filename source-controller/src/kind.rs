@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sluice_apis::conditions::{ConditionedObject, Summary};
 use sluice_apis::source::v1::Source;
+use sluice_auth::cloud::Asker;
 use sluice_runtime::Object;
 
 /// A kind of source.
@@ -26,6 +27,12 @@ pub(crate) trait SourceKind: Object + ConditionedObject + Source {
     /// Whether the stored artifact has this revision.
     fn has_revision(&self, revision: &str) -> bool {
         self.artifact().is_some_and(|artifact| artifact.revision == revision)
+    }
+
+    /// In whose name clouds are asked for credentials.
+    fn asker(&self) -> Asker<'_> {
+        let name = self.meta().name.as_deref().unwrap_or_default();
+        Asker { kind: Self::KIND, namespace: self.namespace(), name, operation: "reconcile" }
     }
 
     /// The namespace.

@@ -1,124 +1,34 @@
 //! How many fetches go to one host at a time.
-//!
-//! A fetch mostly waits for somebody else, so it holds no worker. What bounds fetches instead are lanes, a few
-//! for each host and namespace: a host that hangs is in the way of those who use it, and of nobody else.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-
-use sluice_runtime::{Cause, Object, Pass};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use sluice_runtime::{Object, Pass};
 use url::Url;
 
 use crate::failure::Failure;
 
-/// From this many entries on, those that nobody uses are dropped.
-const TIDY_FROM: usize = 64;
-
 /// The lanes to all hosts.
-pub(crate) struct Lanes {
-    width: usize,
-    hosts: Mutex<HashMap<Host, Weak<Semaphore>>>,
-}
-
-/// A host, as one namespace sees it.
-#[derive(PartialEq, Eq, Hash)]
-struct Host {
-    namespace: String,
-    name: String,
-    port: Option<u16>,
-}
+pub(crate) struct Lanes(sluice_runtime::Lanes);
 
 impl Lanes {
     /// So many to each host, for each namespace.
     pub(crate) fn new(width: usize) -> Self {
-        Self { width: width.max(1), hosts: Mutex::default() }
+        Self(sluice_runtime::Lanes::new(width))
     }
 
-    /// Talks to the host of `url`. Holds no worker meanwhile: it may be long in answering, and others are waiting.
-    /// Ends early when the object changes or the process ends, which makes the work pointless.
+    /// Talks to the host of `url` without holding a worker. Ends early when the object changes or the process ends.
     pub(crate) async fn ask<K: Object, T>(
         &self,
         pass: &Pass<K>,
         url: &Url,
         work: impl Future<Output = T>,
     ) -> Result<T, Failure> {
-        let work = async {
-            let _lane = self.enter(&pass.key().namespace, url).await;
-            work.await
-        };
-        pass.park(unless_superseded(pass, work)).await
+        self.0.ask(pass, url, work).await.map_err(|_| Failure::superseded())
     }
 
-    /// Waits for a free lane, first come, first served; it is free again when the permit is dropped.
-    async fn enter(&self, namespace: &str, url: &Url) -> Option<OwnedSemaphorePermit> {
-        // The semaphore is never closed.
-        self.lanes(namespace, url).acquire_owned().await.ok()
-    }
-
-    fn lanes(&self, namespace: &str, url: &Url) -> Arc<Semaphore> {
-        let host = Host {
-            namespace: namespace.to_owned(),
-            name: url.host_str().unwrap_or_default().to_owned(),
-            port: url.port_or_known_default(),
-        };
-        // Each change leaves the map whole: a panic elsewhere leaves nothing half done.
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lanes) = hosts.get(&host).and_then(Weak::upgrade) {
-            return lanes;
-        }
-        if hosts.len() >= TIDY_FROM {
-            hosts.retain(|_, lanes| lanes.strong_count() > 0);
-        }
-        let lanes = Arc::new(Semaphore::new(self.width));
-        hosts.insert(host, Arc::downgrade(&lanes));
-        lanes
-    }
-}
-
-async fn unless_superseded<K: Object, T>(
-    pass: &Pass<K>,
-    work: impl Future<Output = T>,
-) -> Result<T, Failure> {
-    let superseded = async {
-        match pass.preempted().await.cause {
-            Cause::Spec | Cause::Deletion | Cause::Shutdown => {}
-            _ => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        biased;
-        done = work => Ok(done),
-        () = superseded => Err(Failure::superseded()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_full_host_is_in_the_way_of_its_own_users_only() {
-        let lanes = Lanes::new(1);
-        let url = |text: &str| Url::parse(text).unwrap();
-        let hung = url("https://hung.example/a.git");
-        let held = lanes.enter("ns", &hung).await;
-        let again = url("https://hung.example:443/b.git");
-        assert_eq!(lanes.lanes("ns", &again).available_permits(), 0);
-        for (namespace, other) in [("other", &hung), ("ns", &url("https://hung.example:8443/a.git"))] {
-            assert!(lanes.enter(namespace, other).await.is_some());
-        }
-        drop(held);
-        assert!(lanes.enter("ns", &again).await.is_some());
-    }
-
-    #[tokio::test]
-    async fn hosts_that_nobody_uses_are_forgotten() {
-        let lanes = Lanes::new(1);
-        for index in 0..3 * TIDY_FROM {
-            let url = Url::parse(&format!("https://host-{index}.example/a.git")).unwrap();
-            assert!(lanes.enter("ns", &url).await.is_some());
-        }
-        assert!(lanes.hosts.lock().unwrap().len() <= TIDY_FROM);
+    /// Waits for something else than a host. Holds no worker and ends early likewise.
+    pub(crate) async fn aside<K: Object, T>(
+        pass: &Pass<K>,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        sluice_runtime::Lanes::aside(pass, work).await.map_err(|_| Failure::superseded())
     }
 }

@@ -18,7 +18,6 @@ mod lanes;
 mod notify;
 mod ocirepository;
 mod publish;
-mod secrets;
 mod signature;
 mod storage;
 pub mod watcher;
@@ -26,6 +25,7 @@ pub mod watcher;
 use std::sync::Arc;
 
 use sluice_artifact::{FetchError, Storage, StorageError, serve};
+use sluice_auth::cloud::{CloudAccess, TokenCache, TokenMetrics};
 use sluice_git::SshAlgorithms;
 use sluice_runtime::flags::parse_listen_addr;
 use sluice_runtime::{Manager, RuntimeError, Task};
@@ -69,15 +69,24 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let files = file_server(&args.storage, &storage)?;
     let concurrency = args.concurrent;
     let load = args.chart_options();
+    let workload_identity = gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY);
+    let clouds = Arc::new(CloudAccess::new(
+        manager.client(),
+        TokenCache { size: args.common.token_cache_max_size, longest: args.common.token_cache_max_duration },
+        TokenMetrics::register(&manager.metrics()),
+        workload_identity,
+        args.default_service_account.as_str(),
+    ));
     let git = gitrepository::Setup {
         storage: Arc::clone(&storage),
         concurrency,
         requeue_dependency: args.requeue_dependency,
         ssh: SshAlgorithms { kex: args.ssh_kex_algos, host_key: args.ssh_hostkey_algos },
+        max_lfs: args.git_lfs_max_size,
+        clouds: Arc::clone(&clouds),
     };
     let git = gitrepository::start(&manager, git).map_err(Error::Workspace)?;
-    let workload_identity = gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY);
-    let buckets = bucket::Setup { storage: Arc::clone(&storage), concurrency, workload_identity };
+    let buckets = bucket::Setup { storage: Arc::clone(&storage), concurrency, clouds: Arc::clone(&clouds) };
     let buckets = bucket::start(&manager, buckets).map_err(Error::Workspace)?;
     let max_index = args.helm_index_max_size.try_into().unwrap_or(0);
     let helm = helmrepository::Setup { storage: Arc::clone(&storage), concurrency, max_index };
@@ -86,12 +95,18 @@ pub async fn run(args: Args) -> Result<(), Error> {
         storage: Arc::clone(&storage),
         concurrency,
         repositories,
+        clouds: Arc::clone(&clouds),
         load,
         max_chart: args.helm_chart_max_size.try_into().unwrap_or(0),
         max_index,
+        cache: helmchart::CacheBounds {
+            size: args.helm_cache_max_size,
+            ttl: args.helm_cache_ttl,
+            purge_interval: args.helm_cache_purge_interval,
+        },
     };
     let charts = helmchart::start(&manager, charts).map_err(Error::Workspace)?;
-    let oci = ocirepository::Setup { storage, concurrency, workload_identity };
+    let oci = ocirepository::Setup { storage, concurrency, clouds };
     let oci = ocirepository::start(&manager, oci).map_err(Error::Workspace)?;
     Ok(manager.run(vec![files, buckets, git, oci, helm, charts]).await?)
 }

@@ -23,7 +23,9 @@ where
     W: for<'a> FnOnce(Staged<'a>, Algorithm) -> Result<(Staged<'a>, Summary), Failure> + Send + 'static,
 {
     let storage = Arc::clone(storage);
-    let work = move || store(&storage, &path, &revision, write);
+    let work = move || {
+        store(&storage, &path, &revision, write).map_err(|failure| failure.with_remedy("--storage-path"))
+    };
     tokio::task::spawn_blocking(work).await.map_err(|error| not_archived(&error))?
 }
 

@@ -5,19 +5,20 @@ use std::fmt::Display;
 use jiff::Timestamp;
 use kube::Client as Cluster;
 use sluice_apis::source::v1::{OidcIdentityMatch, VerificationProvider};
+use sluice_auth::secrets;
 use sluice_oci::{Client, Descriptor, ImageManifest, Manifest, Version};
 use sluice_signature::PublicKey;
 use sluice_signature::cosign::{
     Annotations, BUNDLE_TYPE, Identity, SIMPLE_TYPE, Trust, TrustedRoot, verify_bundle, verify_simple,
 };
-use sluice_signature::notation::{ARTIFACT_TYPE, Authorities, JWS_TYPE, Target, TrustPolicy, verify_jws};
-
-use crate::secrets;
+use sluice_signature::notation::{self, ARTIFACT_TYPE, Accepted, Authorities, Format, Target, TrustPolicy};
 
 /// Largest signature in bytes.
 const MAX_SIGNATURE: u64 = 4 << 20;
 /// How many signatures of one artifact are looked at.
 const MAX_SIGNATURES: usize = 64;
+/// How many signatures a message tells of.
+const MAX_TOLD: usize = 3;
 
 /// The key of the Secret with a trusted root.
 const TRUSTED_ROOT: &str = "trusted_root.json";
@@ -57,7 +58,7 @@ pub(crate) enum Verifier {
 pub(crate) enum Verdict {
     /// There is a good signature.
     Good,
-    /// The policy wants nothing to be checked.
+    /// Nothing was found that counts, and the policy does not want it to: it skips the checks, or only logs who signed.
     Skipped,
 }
 
@@ -158,31 +159,49 @@ impl Verifier {
                 let size = client.manifest_size(digest).await.map_err(text)?;
                 let target = Target { digest, size };
                 let found = client.referrers(digest, Some(ARTIFACT_TYPE)).await.map_err(text)?;
-                let mut reasons = Vec::new();
+                let (mut reasons, mut lets_pass) = (Vec::new(), false);
                 for signature in found.iter().take(MAX_SIGNATURES) {
-                    let envelope = match envelope(client, signature).await? {
-                        Ok(envelope) => envelope,
-                        Err(reason) => {
-                            reasons.push(reason);
-                            continue;
-                        }
+                    let digest = &signature.digest;
+                    let judge = |(format, envelope): (Format, Vec<u8>)| {
+                        let now = Timestamp::now();
+                        notation::verify(format, &envelope, target, policy, authorities, now).map_err(text)
                     };
-                    match verify_jws(&envelope, target, policy, authorities, Timestamp::now()) {
-                        Ok(warnings) => {
+                    match envelope(client, signature).await.and_then(judge) {
+                        Ok(Accepted { is_authentic, warnings }) => {
                             for warning in warnings {
-                                tracing::warn!(%warning, reference, "a check of a signature failed that is not enforced");
+                                tracing::warn!(%warning, signature = digest, reference, "a check of a signature failed that is not enforced");
                             }
-                            return Ok(Verdict::Good);
+                            if is_authentic {
+                                return Ok(Verdict::Good);
+                            }
+                            lets_pass = true;
                         }
-                        Err(error) => reasons.push(error.to_string()),
+                        Err(error) => reasons.push(format!("signature {digest}: {error}")),
                     }
                 }
+                if lets_pass {
+                    return Ok(Verdict::Skipped);
+                }
+                // Registries list them in any order, and the same should be said each time.
+                reasons.sort_unstable();
                 reasons
             }
         };
-        let why = reasons.into_iter().next().unwrap_or_else(|| "there is no signature".to_owned());
-        Err(format!("no matching signatures were found for '{reference}': {why}"))
+        Err(format!("no matching signatures were found for '{reference}': {}", why(&reasons)))
     }
+}
+
+/// Why no signature counts, in one line.
+fn why(reasons: &[String]) -> String {
+    let mut told: Vec<&str> = reasons.iter().take(MAX_TOLD).map(String::as_str).collect();
+    let more = reasons.len() - told.len();
+    let more = format!("and {more} more");
+    match reasons.len() {
+        0 => told.push("there is no signature"),
+        count if count > MAX_TOLD => told.push(&more),
+        _ => {}
+    }
+    told.join("; ")
 }
 
 /// Looks for a bundle, else for a signature of the older form. Why those that were found don't count.
@@ -240,17 +259,29 @@ async fn image(client: &Client, version: &Version) -> Result<ImageManifest, slui
     }
 }
 
-/// The envelope of a signature of notation, or why there is none that we can read.
-async fn envelope(client: &Client, signature: &Descriptor) -> Result<Result<Vec<u8>, String>, String> {
+/// The envelope of a signature of notation. One that cannot be had does not hide the others.
+async fn envelope(client: &Client, signature: &Descriptor) -> Result<(Format, Vec<u8>), String> {
     let manifest = image(client, &Version::Digest(signature.digest.clone())).await.map_err(text)?;
-    let Some(layer) = manifest.layers.first() else {
-        return Ok(Err("a signature has no content".to_owned()));
-    };
-    if layer.media_type != JWS_TYPE {
-        return Ok(Err(format!(
-            "signatures of type {} are not supported: sign with '--signature-format jws'",
-            layer.media_type
-        )));
+    let layer = manifest.layers.first().ok_or("it has no content")?;
+    let media_type = &layer.media_type;
+    let format = Format::of_media_type(media_type)
+        .ok_or_else(|| format!("envelopes of type '{media_type}' are neither JWS nor COSE"))?;
+    Ok((format, client.read(layer, MAX_SIGNATURE).await.map_err(text)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_tell_of_some_signatures() {
+        let reasons = |count: usize| -> String {
+            let reasons: Vec<String> = (1..=count).map(|number| format!("reason {number}")).collect();
+            why(&reasons)
+        };
+        assert_eq!(reasons(0), "there is no signature");
+        assert_eq!(reasons(1), "reason 1");
+        assert_eq!(reasons(3), "reason 1; reason 2; reason 3");
+        assert_eq!(reasons(5), "reason 1; reason 2; reason 3; and 2 more");
     }
-    client.read(layer, MAX_SIGNATURE).await.map(Ok).map_err(text)
 }

@@ -294,8 +294,10 @@ fn literal_prefix(pattern: &str) -> String {
 
 /// Whether this is what `flux build artifact` and `helm package` make.
 fn is_tarball(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    path.ends_with(".tar.gz") || path.ends_with(".tgz")
+    let path = path.as_bytes();
+    [&b".tar.gz"[..], b".tgz"]
+        .iter()
+        .any(|end| path.len() >= end.len() && path[path.len() - end.len()..].eq_ignore_ascii_case(end))
 }
 
 /// The place of a path below `root`; an error if it is elsewhere.

@@ -46,7 +46,7 @@ pub(super) fn expand(
     let matcher = matcher(text).map_err(terminal)?;
     expand_in(spec, root, &matcher).map_err(|error| match error {
         ExpandError::Terminal(message) => terminal(message),
-        other => other,
+        walk @ ExpandError::Walk { .. } => walk,
     })
 }
 
@@ -112,7 +112,7 @@ fn matcher(pattern: &str) -> Result<Regex, String> {
                     format!("capture variable {name:?} is not a valid Kubernetes label key: {rule}")
                 })?;
                 names.push(name);
-                expression.push_str(&format!("(?P<{name}>[^/]+)"));
+                expression.extend(["(?P<", name, ">[^/]+)"]);
             }
         }
     }

@@ -140,8 +140,11 @@ fn expand(text: &str) -> Result<Vec<String>, BadPattern> {
     Ok(done)
 }
 
-/// The first pair of braces: what is before it, the choices in it, and what is after it.
-fn braces(text: &str) -> Result<Option<(&str, Vec<&str>, &str)>, BadPattern> {
+/// What is before a pair of braces, the choices in it, and what is after it.
+type Braces<'a> = (&'a str, Vec<&'a str>, &'a str);
+
+/// The first pair of braces.
+fn braces(text: &str) -> Result<Option<Braces<'_>>, BadPattern> {
     let (mut depth, mut open, mut start) = (0_usize, 0, 0);
     let mut choices = Vec::new();
     let mut characters = text.char_indices();
@@ -193,9 +196,9 @@ fn fits(parts: &[Part], names: &[&str]) -> bool {
             }
             _ => {}
         }
-        let Some((after, taken)) = retry else { return false };
-        retry = Some((after, taken + 1));
-        (part, name) = (after, taken + 1);
+        let Some((after, used)) = retry else { return false };
+        retry = Some((after, used + 1));
+        (part, name) = (after, used + 1);
     }
     parts[part..].iter().all(|part| matches!(part, Part::AnyDepth))
 }
@@ -222,11 +225,11 @@ fn fits_name(tokens: &[Token], name: &str) -> bool {
             (token, at) = (token + 1, at + 1);
             continue;
         }
-        let Some((after, taken)) = retry else { return false };
-        retry = Some((after, taken + 1));
-        (token, at) = (after, taken + 1);
+        let Some((after, used)) = retry else { return false };
+        retry = Some((after, used + 1));
+        (token, at) = (after, used + 1);
     }
-    tokens[token..].iter().all(|token| *token == Token::Many)
+    tokens[token..].iter().all(|rest| *rest == Token::Many)
 }
 
 #[cfg(test)]

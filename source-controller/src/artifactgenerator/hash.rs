@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(sum(b""), 1);
         assert_eq!(sum(b"Wikipedia"), 0x11E6_0398);
         // From zlib.adler32(b"\xff" * 100000).
-        assert_eq!(sum(&[0xff; 100_000]), 0x149A_302C);
+        assert_eq!(sum(&vec![0xff; 100_000]), 0x149A_302C);
     }
 
     #[test]

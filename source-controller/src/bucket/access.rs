@@ -1,6 +1,8 @@
 //! Phase: how to get at the bucket.
 
 use sluice_apis::source::v1::{Bucket, BucketProvider, BucketSts, BucketStsProvider};
+use sluice_auth::cloud::{CloudAccess, gate_message};
+use sluice_auth::secrets::{self, Data};
 use sluice_bucket::{
     Access, Azure, AzureAuth, AzureProof, Credentials, Error, Gcs, GcsAuth, S3, assume_role_with_ldap,
     azure_token, google_token,
@@ -17,7 +19,6 @@ use crate::conditions::reasons::{
 use crate::conditions::types::FETCH_FAILED;
 use crate::failure::Failure;
 use crate::kind::SourceKind;
-use crate::secrets::{self, Data};
 
 /// The Secrets that the spec names, read.
 struct Secrets {
@@ -34,9 +35,11 @@ impl BucketReconciler {
             self.check_gate(&pass.object)?;
             let secrets = read(pass).await.map_err(unauthenticated)?;
             match &pass.object.spec.provider {
-                BucketProvider::Gcp => gcs(&pass.object, &secrets).await,
-                BucketProvider::Azure => azure(&pass.object, &secrets).await,
-                BucketProvider::Aws | BucketProvider::Generic => s3(&pass.object, &secrets).await,
+                BucketProvider::Gcp => gcs(&pass.object, &secrets, &self.clouds).await,
+                BucketProvider::Azure => azure(&pass.object, &secrets, &self.clouds).await,
+                BucketProvider::Aws | BucketProvider::Generic => {
+                    s3(&pass.object, &secrets, &self.clouds).await
+                }
                 BucketProvider::Other(provider) => Err(Failure::stall(
                     UNSUPPORTED_FIELD,
                     format!("spec.provider '{provider}' is not known: use generic, aws, gcp or azure"),
@@ -49,14 +52,11 @@ impl BucketReconciler {
     }
 
     fn check_gate(&self, object: &Bucket) -> Result<(), Failure> {
-        let names_account = object.spec.service_account_name.as_ref().is_some_and(|name| !name.is_empty());
-        if object.spec.provider == BucketProvider::Generic || !names_account || self.workload_identity {
+        let permitted = self.clouds.permits(object.spec.service_account_name.as_deref());
+        if object.spec.provider == BucketProvider::Generic || permitted {
             return Ok(());
         }
-        Err(Failure::stall(
-            FEATURE_GATE_DISABLED,
-            "to use spec.serviceAccountName for provider authentication please enable the ObjectLevelWorkloadIdentity feature gate in the controller",
-        ))
+        Err(Failure::stall(FEATURE_GATE_DISABLED, gate_message("spec.serviceAccountName")))
     }
 }
 
@@ -121,7 +121,11 @@ fn secret_name(object: &Bucket) -> &str {
     object.spec.secret_ref.as_ref().map(|reference| reference.name.as_str()).unwrap_or_default()
 }
 
-async fn s3(object: &Bucket, secrets: &Secrets) -> Result<sluice_bucket::Bucket, Failure> {
+async fn s3(
+    object: &Bucket,
+    secrets: &Secrets,
+    clouds: &CloudAccess,
+) -> Result<sluice_bucket::Bucket, Failure> {
     let spec = &object.spec;
     let mut credentials = None;
     if let Some(data) = &secrets.credentials {
@@ -150,10 +154,10 @@ async fn s3(object: &Bucket, secrets: &Secrets) -> Result<sluice_bucket::Bucket,
         }
     }
     if spec.provider == BucketProvider::Aws && secrets.credentials.is_none() {
-        return Err(Failure::stall(
-            UNSUPPORTED_FIELD,
-            "spec.provider 'aws' without spec.secretRef is not supported by this version of the controller: give a Secret with 'accesskey' and 'secretkey'",
-        ));
+        let region = spec.region.as_deref().filter(|region| !region.is_empty()).unwrap_or("us-east-1");
+        let keys = clouds.s3(region, object.asker(), spec.service_account_name.as_deref()).await;
+        let (access_key, secret_key, session_token) = keys.map_err(|error| no_identity("aws", &error))?;
+        credentials = Some(Credentials { access_key, secret_key, session_token });
     }
     let mut access = secrets.access.clone();
     if spec.insecure {
@@ -208,7 +212,11 @@ fn check_sts(
     }
 }
 
-async fn gcs(object: &Bucket, secrets: &Secrets) -> Result<sluice_bucket::Bucket, Failure> {
+async fn gcs(
+    object: &Bucket,
+    secrets: &Secrets,
+    clouds: &CloudAccess,
+) -> Result<sluice_bucket::Bucket, Failure> {
     let emulator = std::env::var("STORAGE_EMULATOR_HOST").ok().filter(|host| !host.is_empty());
     let auth = match &secrets.credentials {
         Some(data) => {
@@ -224,16 +232,26 @@ async fn gcs(object: &Bucket, secrets: &Secrets) -> Result<sluice_bucket::Bucket
         }
         // Whatever plays Google asks for nothing.
         None if emulator.is_some() => GcsAuth::Anonymous,
-        None => return Err(no_identity("gcp", "'serviceaccount'")),
+        None => {
+            let token = clouds.gcp(object.asker(), object.spec.service_account_name.as_deref()).await;
+            GcsAuth::Token(token.map_err(|error| no_identity("gcp", &error))?)
+        }
     };
     let gcs = Gcs::new(&object.spec.bucket_name, emulator.as_deref(), auth, &secrets.access);
     gcs.map(sluice_bucket::Bucket::Gcs).map_err(unauthenticated)
 }
 
-async fn azure(object: &Bucket, secrets: &Secrets) -> Result<sluice_bucket::Bucket, Failure> {
-    let auth = match &secrets.credentials {
-        Some(data) => azure_auth(object, data, &secrets.access).await?,
-        None => return Err(no_identity("azure", "'accountKey' or 'sasKey'")),
+async fn azure(
+    object: &Bucket,
+    secrets: &Secrets,
+    clouds: &CloudAccess,
+) -> Result<sluice_bucket::Bucket, Failure> {
+    let auth = if let Some(data) = &secrets.credentials {
+        azure_auth(object, data, &secrets.access).await?
+    } else {
+        let account = object.spec.service_account_name.as_deref();
+        let token = clouds.azure_blob(object.asker(), account).await;
+        AzureAuth::Token(token.map_err(|error| no_identity("azure", &error))?)
     };
     let spec = &object.spec;
     let azure = Azure::new(&spec.endpoint, &spec.bucket_name, auth, &secrets.access);
@@ -265,20 +283,25 @@ async fn azure_auth(object: &Bucket, data: &Data, access: &Access) -> Result<Azu
         }
     }
     if data.contains_key("clientId") {
-        return Err(no_identity("azure", "'accountKey', 'sasKey' or 'clientSecret'"));
+        return Err(no_machine("'accountKey', 'sasKey' or 'clientSecret'"));
     }
     if let Some(key) = field("accountKey") {
         return Ok(AzureAuth::SharedKey(key));
     }
-    field("sasKey").map(AzureAuth::Sas).ok_or_else(|| no_identity("azure", "'accountKey' or 'sasKey'"))
+    field("sasKey").map(AzureAuth::Sas).ok_or_else(|| no_machine("'accountKey' or 'sasKey'"))
 }
 
-/// The identity of the controller or of a service account is asked for.
-fn no_identity(provider: &str, keys: &str) -> Failure {
+/// The identity of the controller or of a service account gives no credentials.
+fn no_identity(provider: &str, error: &str) -> Failure {
+    unauthenticated(format!("failed to get credential from '{provider}': {error}"))
+}
+
+/// A managed identity that a Secret names is asked for.
+fn no_machine(keys: &str) -> Failure {
     Failure::stall(
         UNSUPPORTED_FIELD,
         format!(
-            "spec.provider '{provider}' with an identity of the cluster is not supported by this version of the controller: give a Secret with {keys}"
+            "a managed identity in spec.secretRef is not supported by this version of the controller: give a Secret with {keys}"
         ),
     )
 }

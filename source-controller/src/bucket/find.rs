@@ -162,12 +162,11 @@ async fn fetch(
     }
     drop(downloads);
     for (key, now) in changes.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        match now {
-            Some(etag) => index.add(key, etag),
-            None => {
-                tracing::info!(key, bucket = name.as_str(), "indexed object disappeared from the bucket");
-                index.remove(&key);
-            }
+        if let Some(etag) = now {
+            index.add(key, etag);
+        } else {
+            tracing::info!(key, bucket = name.as_str(), "indexed object disappeared from the bucket");
+            index.remove(&key);
         }
     }
     Ok(())

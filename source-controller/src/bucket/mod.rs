@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use sluice_apis::source::v1::Bucket;
 use sluice_artifact::{Storage, Workspace};
+use sluice_auth::cloud::CloudAccess;
 use sluice_runtime::{Action, Manager, Pass, ReconcileError, Reconciler, Task};
 
 use crate::announce::announce;
 use crate::failure::Failure;
 use crate::finalize::{add_finalizer, finalize};
 use crate::finish::{Success, finish};
+use crate::kind::SourceKind;
 use crate::lanes::Lanes;
 use crate::notify::{Before, notify};
 use crate::storage::check_storage;
@@ -24,18 +26,18 @@ use crate::storage::check_storage;
 pub(crate) struct Setup {
     pub(crate) storage: Arc<Storage>,
     pub(crate) concurrency: usize,
-    /// Whether objects may name a service account to get cloud credentials for.
-    pub(crate) workload_identity: bool,
+    /// Credentials of clouds.
+    pub(crate) clouds: Arc<CloudAccess>,
 }
 
 /// Prepares the controller of this kind.
 pub(crate) fn start(manager: &Manager, setup: Setup) -> io::Result<Task> {
-    let Setup { storage, concurrency, workload_identity } = setup;
+    let Setup { storage, concurrency, clouds } = setup;
     let reconciler = BucketReconciler {
         storage,
         workspace: Workspace::create(&std::env::temp_dir(), "sluice-bucket-")?,
         lanes: Lanes::new(concurrency),
-        workload_identity,
+        clouds,
     };
     let controller = manager.controller::<Bucket>();
     Ok(controller.concurrency(concurrency).owned_conditions(status::OWNED).reconcile_with(reconciler))
@@ -46,7 +48,7 @@ struct BucketReconciler {
     /// Where objects are downloaded to.
     workspace: Workspace,
     lanes: Lanes,
-    workload_identity: bool,
+    clouds: Arc<CloudAccess>,
 }
 
 impl Reconciler for BucketReconciler {
@@ -55,6 +57,7 @@ impl Reconciler for BucketReconciler {
     async fn reconcile(&self, pass: &mut Pass<Bucket>) -> Result<Action, ReconcileError> {
         // 1. An object that is being deleted gives up its artifacts.
         if pass.object.metadata.deletion_timestamp.is_some() {
+            self.clouds.metrics().forget(pass.object.asker());
             return finalize(pass, &self.storage, || {}).await;
         }
         // 2. The finalizer goes before anything that has to be cleaned up.

@@ -3,6 +3,7 @@
 mod archive;
 mod build;
 mod include;
+mod large;
 mod remote;
 mod source;
 mod status;
@@ -16,13 +17,15 @@ use std::time::Duration;
 
 use sluice_apis::source::v1::GitRepository;
 use sluice_artifact::Storage;
-use sluice_git::{Content, GitHubTokens, SshAlgorithms};
+use sluice_auth::cloud::CloudAccess;
+use sluice_git::{Content, SshAlgorithms};
 use sluice_runtime::{Action, Manager, Pass, ReconcileError, Reconciler, Store, Task};
 
 use crate::announce::announce;
 use crate::failure::Failure;
 use crate::finalize::{add_finalizer, finalize};
 use crate::finish::{Success, finish};
+use crate::kind::SourceKind;
 use crate::lanes::Lanes;
 use crate::notify::{Before, notify};
 use crate::storage::check_storage;
@@ -37,16 +40,21 @@ pub(crate) struct Setup {
     /// When an object whose includes are not ready is looked at again.
     pub(crate) requeue_dependency: Duration,
     pub(crate) ssh: SshAlgorithms,
+    /// The most bytes of large files (LFS) in one artifact.
+    pub(crate) max_lfs: u64,
+    /// Credentials of clouds.
+    pub(crate) clouds: Arc<CloudAccess>,
 }
 
 /// Prepares the controller of this kind.
 pub(crate) fn start(manager: &Manager, setup: Setup) -> io::Result<Task> {
-    let Setup { storage, concurrency, requeue_dependency, ssh } = setup;
+    let Setup { storage, concurrency, requeue_dependency, ssh, max_lfs, clouds } = setup;
     let (stores, lanes) = (Arc::new(Stores::create()?), Lanes::new(concurrency));
     let controller = manager.controller::<GitRepository>();
     let repositories = controller.store();
-    let apps = GitHubTokens::default();
-    let reconciler = GitReconciler { storage, stores, lanes, repositories, requeue_dependency, apps, ssh };
+    let access = sluice_auth::git::Shared::new(ssh, clouds);
+    let reconciler =
+        GitReconciler { storage, stores, lanes, repositories, requeue_dependency, max_lfs, access };
     Ok(controller.concurrency(concurrency).owned_conditions(status::OWNED).reconcile_with(reconciler))
 }
 
@@ -57,8 +65,8 @@ struct GitReconciler {
     /// All objects of this kind, for includes.
     repositories: Store<GitRepository>,
     requeue_dependency: Duration,
-    apps: GitHubTokens,
-    ssh: SshAlgorithms,
+    max_lfs: u64,
+    access: sluice_auth::git::Shared,
 }
 
 impl Reconciler for GitReconciler {
@@ -67,6 +75,7 @@ impl Reconciler for GitReconciler {
     async fn reconcile(&self, pass: &mut Pass<GitRepository>) -> Result<Action, ReconcileError> {
         // 1. An object that is being deleted gives up its artifacts.
         if pass.object.metadata.deletion_timestamp.is_some() {
+            self.access.clouds.metrics().forget(pass.object.asker());
             let (stores, key) = (Arc::clone(&self.stores), pass.key().clone());
             return finalize(pass, &self.storage, move || stores.forget(&key)).await;
         }
@@ -106,9 +115,9 @@ impl GitReconciler {
         // 5. See what is stored.
         check_storage(pass, &self.storage).await?;
         // 6. Fetch the commit, unless it is the one that is stored.
-        let (content, includes) = match self.fetch(pass).await? {
+        let (content, includes, _turn) = match self.fetch(pass).await? {
             Fetched::Unchanged(success) => return Ok(Done { success, content: None }),
-            Fetched::Content(content, includes) => (content, includes),
+            Fetched::Content(content, includes, turn) => (content, includes, turn),
         };
         // 7. Store its content.
         self.build(pass, &content, includes).await?;

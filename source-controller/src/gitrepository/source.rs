@@ -7,19 +7,21 @@ use sluice_runtime::Pass;
 
 use super::include::Include;
 use super::status::{config_changed, mark_stored};
-use super::{GitReconciler, verify};
+use super::stores::{Store, Turn};
+use super::{GitReconciler, large, verify};
 use crate::conditions::types::{ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, SOURCE_VERIFIED};
 use crate::conditions::{Drift, mark_progress, reasons};
 use crate::failure::Failure;
 use crate::finish::Success;
 use crate::kind::SourceKind;
+use crate::lanes::Lanes;
 
 /// What the remote has.
 pub(super) enum Fetched {
     /// What is stored already; nothing was transferred.
     Unchanged(Success),
-    /// This commit, whose objects are here now, and what is added to it.
-    Content(Box<Content>, Vec<Include>),
+    /// This commit, whose objects are here now, and what is added to it. Its objects stay for as long as the turn.
+    Content(Box<Content>, Vec<Include>, Turn),
 }
 
 impl GitReconciler {
@@ -29,6 +31,7 @@ impl GitReconciler {
         if is_false(&pass.object, SOURCE_VERIFIED) {
             delete(&mut pass.object, SOURCE_VERIFIED);
         }
+        large::check(&pass.object)?;
         let remote = self.remote(pass.client(), &pass.object).await?;
         let includes = self.find_includes(pass).await?;
 
@@ -47,7 +50,9 @@ impl GitReconciler {
             return Ok(Fetched::Unchanged(Success::Unchanged { reason, message }));
         }
 
-        let content = self.fetch_content(pass, &remote, &reference).await?;
+        let store = self.stores.open(pass.key(), &pass.object);
+        let turn = Lanes::aside(pass, store.turn()).await?;
+        let mut content = self.fetch_content(pass, &remote, &reference, &store).await?;
         delete(&mut pass.object, FETCH_FAILED);
         let commit = content.commit();
         verify::verify(pass, commit).await?;
@@ -59,7 +64,10 @@ impl GitReconciler {
             mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
             pass.patch().await?;
         }
-        Ok(Fetched::Content(Box::new(content), includes))
+        if !pass.object.has_revision(&content.commit().revision) || config_changed(&pass.object, &includes) {
+            content = self.fetch_large(pass, &remote, content, &includes, &store).await?;
+        }
+        Ok(Fetched::Content(Box::new(content), includes, turn))
     }
 
     /// The revision of the remote, if a listing can tell that it is the one that is stored.
@@ -85,15 +93,15 @@ impl GitReconciler {
         pass: &Pass<GitRepository>,
         remote: &Remote,
         reference: &Reference,
+        store: &Store,
     ) -> Result<Content, Failure> {
         let spec = &pass.object.spec;
         let options = Options::timeout(spec.timeout.0);
-        let store = self.stores.open(pass.key(), &spec.url);
         let work = async {
-            let commit = fetch(remote, reference, &store, &options).await?;
+            let commit = fetch(remote, reference, store.path(), &options).await?;
             let mut content = Content::new(commit).with_directories(&spec.sparse_checkout);
             if spec.recurse_submodules {
-                let store_of = |remote: &Remote| self.stores.open_submodule(pass.key(), remote.url.as_str());
+                let store_of = |remote: &Remote| store.submodule(remote.url.as_str());
                 content.fetch_submodules(remote, &store_of, &options).await?;
             }
             Ok(content)
@@ -141,7 +149,8 @@ pub(super) fn worktree_name(pass: &Pass<GitRepository>) -> String {
     format!("/tmp/gitrepository-{}-{}", pass.key().namespace, pass.key().name)
 }
 
-fn failed(error: &sluice_git::Error) -> Failure {
+/// Why there is nothing to store.
+pub(super) fn failed(error: &sluice_git::Error) -> Failure {
     let failure = match error {
         sluice_git::Error::EmptyRepository => Failure::retry(reasons::EMPTY_GIT_REPOSITORY, error),
         error => Failure::retry(
@@ -149,7 +158,7 @@ fn failed(error: &sluice_git::Error) -> Failure {
             format!("failed to checkout and determine revision: {error}"),
         ),
     };
-    failure.with_condition(FETCH_FAILED)
+    failure.with_condition(FETCH_FAILED).with_remedy("the folder for temporary files (TMPDIR)")
 }
 
 fn reference(object: &GitRepository) -> Reference {

@@ -9,7 +9,7 @@ use sluice_apis::source::v1::{Artifact, GitRepository, Source};
 use sluice_git::Commit;
 
 use super::include::{Include, are_same};
-use super::verify;
+use super::{large, verify};
 use crate::conditions::types::{
     ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, INCLUDE_UNAVAILABLE, SOURCE_VERIFIED,
     STORAGE_OPERATION_FAILED,
@@ -79,10 +79,14 @@ pub(super) fn config_changed(object: &GitRepository, includes: &[Include]) -> bo
         || !are_same(includes, &status.included_artifacts)
         || spec.sparse_checkout != status.observed_sparse_checkout
         || verify::is_due(object)
+        || large::changed(object)
 }
 
 /// Remembers a new artifact and the settings that it was built from.
-pub(super) fn record_artifact(object: &mut GitRepository, artifact: Artifact, includes: Vec<Include>) {
+pub(super) fn record_artifact(object: &mut GitRepository, mut artifact: Artifact, includes: Vec<Include>) {
+    if large::is_wanted(object) {
+        artifact.metadata.insert(large::LFS.to_owned(), large::ENABLED.to_owned());
+    }
     let spec = &object.spec;
     let status = object.status.get_or_insert_default();
     status.artifact = Some(artifact);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sluice_apis::conditions::{delete, mark_false, mark_true};
 use sluice_apis::meta::reasons::SUCCEEDED;
 use sluice_apis::source::v1::{GitRepository, GitVerificationMode};
+use sluice_auth::secrets::{self, Data};
 use sluice_git::{Commit, Tag};
 use sluice_runtime::{EventType, Pass};
 use sluice_verify::{AuthorizedKeys, KeyRing, SignatureKind, verify_pgp, verify_ssh};
@@ -16,7 +17,6 @@ use crate::conditions::reasons::{
 use crate::conditions::types::SOURCE_VERIFIED;
 use crate::failure::Failure;
 use crate::kind::SourceKind;
-use crate::secrets::{self, Data};
 
 /// What the names of SSH keys in a Secret end with; all others are OpenPGP key rings.
 const SSH_SUFFIX: &str = ".sshpub";

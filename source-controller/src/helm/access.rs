@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use kube::Client;
 use sluice_apis::source::v1::{HelmRepository, HelmRepositoryType, OciProvider};
+use sluice_auth::cloud::{Asker, CloudAccess};
+use sluice_auth::secrets::{self, Data};
 use sluice_http::Tls;
 use sluice_oci::{Credentials, Keychain, Registries};
 
 use super::address;
 use super::download::{Basic, Repository};
-use crate::secrets::{self, Data};
 
 /// The time that requests may take where nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -21,6 +22,8 @@ pub(crate) struct Access {
     tls: Tls,
     /// The content of the Secret with the credentials.
     secret: Option<(String, Data)>,
+    /// What a cloud gave for a registry.
+    cloud: Credentials,
 }
 
 /// Reads the Secrets of a repository.
@@ -98,6 +101,26 @@ impl Access {
         })
     }
 
+    /// Gets credentials from the cloud where the spec names one and no Secret.
+    pub(crate) async fn log_in(
+        &mut self,
+        clouds: &CloudAccess,
+        object: &HelmRepository,
+        url: &str,
+        asker: Asker<'_>,
+    ) -> Result<(), String> {
+        let provider = &object.spec.provider;
+        if *provider == OciProvider::Generic || self.secret.is_some() {
+            return Ok(());
+        }
+        let failed = |error: String| format!("failed to get credential from '{provider}': {error}");
+        let name = url.strip_prefix(address::OCI).unwrap_or(url);
+        let repository = sluice_oci::Repository::parse(name, object.spec.insecure)
+            .map_err(|error| failed(error.to_string()))?;
+        self.cloud = clouds.registry(provider, &repository, asker, None).await.map_err(failed)?;
+        Ok(())
+    }
+
     /// A client of the repository of one chart in a registry.
     pub(crate) fn oci(
         &self,
@@ -105,26 +128,15 @@ impl Access {
         registries: &Registries,
         repository: sluice_oci::Repository,
     ) -> Result<sluice_oci::Client, String> {
-        let credentials = self.registry_credentials(object, &repository)?;
+        let credentials = self.registry_credentials(&repository)?;
         let access =
             sluice_oci::Access { credentials, tls: self.tls.clone(), proxy: None, timeout: timeout(object) };
         sluice_oci::Client::new(registries, repository, access).map_err(|error| error.to_string())
     }
 
-    fn registry_credentials(
-        &self,
-        object: &HelmRepository,
-        repository: &sluice_oci::Repository,
-    ) -> Result<Credentials, String> {
+    fn registry_credentials(&self, repository: &sluice_oci::Repository) -> Result<Credentials, String> {
         let failed = |error: String| format!("failed to configure OCI registry authentication: {error}");
-        let Some((secret, data)) = &self.secret else {
-            return match &object.spec.provider {
-                OciProvider::Generic => Ok(Credentials::Anonymous),
-                provider => Err(format!(
-                    "failed to get credential from '{provider}': spec.provider '{provider}' is not supported by this version of the controller: use 'generic' with a secretRef"
-                )),
-            };
-        };
+        let Some((secret, data)) = &self.secret else { return Ok(self.cloud.clone()) };
         let mut keychain = Keychain::default();
         let has_config =
             secrets::add_docker_config(&mut keychain, data).map_err(|error| failed(error.to_string()))?;

@@ -1,6 +1,7 @@
 //! `HelmChart`: a chart from a Helm repository, or one packed from another source, becomes an artifact.
 
 mod build;
+mod cache;
 mod dependencies;
 mod error;
 mod local;
@@ -18,6 +19,7 @@ use sluice_apis::conditions::{delete, is_false, mark_true};
 use sluice_apis::meta::reasons::SUCCEEDED;
 use sluice_apis::source::v1::{HelmChart, Source};
 use sluice_artifact::{Storage, Workspace};
+use sluice_auth::cloud::CloudAccess;
 use sluice_chart::LoadOptions;
 use sluice_oci::Registries;
 use sluice_runtime::{Action, Pass, ReconcileError, Reconciler};
@@ -28,11 +30,13 @@ use crate::conditions::{Drift, mark_progress};
 use crate::failure::Failure;
 use crate::finalize::{add_finalizer, finalize};
 use crate::finish::{Success, finish};
+use crate::kind::SourceKind;
 use crate::lanes::Lanes;
 use crate::notify::{Before, Reasons, notify_as};
 use crate::storage::check_storage;
 
 use build::{Build, is_recorded};
+pub(crate) use cache::{CacheBounds, IndexCache};
 use error::Trouble;
 use source::{ChartSource, Sources};
 pub(crate) use wiring::{Setup, start};
@@ -42,7 +46,9 @@ struct HelmChartReconciler {
     /// Where sources are unpacked.
     workspace: Workspace,
     registries: Registries,
+    clouds: Arc<CloudAccess>,
     lanes: Lanes,
+    cache: Option<Arc<IndexCache>>,
     sources: Sources,
     /// Bounds on what a chart may be when it is unpacked.
     load: LoadOptions,
@@ -58,6 +64,7 @@ impl Reconciler for HelmChartReconciler {
     async fn reconcile(&self, pass: &mut Pass<HelmChart>) -> Result<Action, ReconcileError> {
         // 1. An object that is being deleted gives up its artifacts.
         if pass.object.metadata.deletion_timestamp.is_some() {
+            self.clouds.metrics().forget(pass.object.asker());
             return finalize(pass, &self.storage, || {}).await;
         }
         // 2. The finalizer goes before anything that has to be cleaned up.

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 use sluice_apis::source::v1::{HelmChart, HelmRepository};
 use sluice_chart::load::{LoadOptions, load_archive};
-use sluice_runtime::Pass;
+use sluice_runtime::{ObjectKey, Pass};
 use tempfile::NamedTempFile;
 use url::Url;
 
@@ -98,15 +98,15 @@ impl HelmChartReconciler {
     ) -> Result<ChartRepository, Failure> {
         let url = address::normalize(&object.spec.url)
             .map_err(|error| Failure::stall(URL_INVALID, format!("invalid Helm repository URL: {error}")))?;
-        let access = access::read(pass.client(), object)
-            .await
-            .map_err(|error| Failure::retry(AUTHENTICATION_FAILED, error))?;
+        let unauthenticated = |error: String| Failure::retry(AUTHENTICATION_FAILED, error);
+        let mut access = access::read(pass.client(), object).await.map_err(unauthenticated)?;
         let max_chart = self.max_chart;
         if is_oci(object) {
             if !address::is_oci(&url) {
                 let message = format!("failed to construct Helm client: invalid OCI registry URL: {url}");
                 return Err(Failure::stall(sluice_apis::meta::reasons::FAILED, message));
             }
+            access.log_in(&self.clouds, object, &url, pass.object.asker()).await.map_err(unauthenticated)?;
             let (object, registries) = (Arc::clone(object), self.registries.clone());
             let repository = RegistryRepository { object, access, registries, url, max_chart };
             return Ok(ChartRepository::Registry(repository));
@@ -124,7 +124,8 @@ impl HelmChartReconciler {
             };
             IndexFile::Fetched(fetched.map_err(failed)?)
         };
-        Ok(ChartRepository::Index(IndexRepository { repository, index, max_chart }))
+        let cache = self.cache.clone().map(|cache| (cache, ObjectKey::of(&**object)));
+        Ok(ChartRepository::Index(IndexRepository { repository, index, cache, max_chart }))
     }
 
     /// The index of a repository that stores none.

@@ -4,20 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sluice_apis::source::v1::HelmRepository;
-use sluice_oci::{Client, ImageManifest, Registries, Version};
+use sluice_chartrepo::registry;
+use sluice_oci::{Client, Registries, Version};
+use sluice_runtime::ObjectKey;
 use tempfile::TempPath;
 
+use super::cache::IndexCache;
 use super::error::{BuildError, Step};
 use crate::helm::access::{Access, timeout};
 use crate::helm::address::{OCI, chart_of};
 use crate::helm::download::{Limit, Repository, Validators};
-use crate::helm::index;
+use crate::helm::index::{self, Release};
 use crate::signature::{Verdict, Wanted, verifier};
-
-/// Media type of what Helm pushes as configuration.
-const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
-/// Media types of the layer with the chart.
-const CONTENT: [&str; 2] = ["application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/tar+gzip"];
 
 /// A chart in a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +38,8 @@ pub(super) enum ChartRepository {
 pub(super) struct IndexRepository {
     pub(super) repository: Repository,
     pub(super) index: IndexFile,
+    /// What was found in stored indexes before, and whose this one is.
+    pub(super) cache: Option<(Arc<IndexCache>, ObjectKey)>,
     /// Largest chart in bytes.
     pub(super) max_chart: u64,
 }
@@ -83,19 +83,34 @@ impl ChartRepository {
 
 impl IndexRepository {
     async fn find(&self, chart: &str, wanted: &str) -> Result<Found, BuildError> {
-        let path = match &self.index {
-            IndexFile::Stored(path) => path.clone(),
-            IndexFile::Fetched(path) => path.to_path_buf(),
+        let (path, cache) = match &self.index {
+            IndexFile::Stored(path) => (path.clone(), self.cache.as_ref()),
+            IndexFile::Fetched(path) => (path.to_path_buf(), None),
         };
+        let kept = cache.and_then(|(cache, repository)| cache.find(&path, chart, repository));
+        let versions = if let Some(versions) = kept {
+            versions
+        } else {
+            let versions = Arc::new(Self::read(path.clone(), chart).await?);
+            if let Some((cache, _)) = cache {
+                cache.keep(path, chart.to_owned(), Arc::clone(&versions));
+            }
+            versions
+        };
+        let release = index::choose(Option::clone(&versions), chart, wanted);
+        let release = release.map_err(BuildError::at(Step::Reference))?;
+        let location = release.urls.into_iter().next();
+        Ok(Found { name: release.name, version: release.version, location })
+    }
+
+    /// The versions of a chart in an index.
+    async fn read(path: PathBuf, chart: &str) -> Result<Option<Vec<Release>>, BuildError> {
         let name = chart.to_owned();
         let failed = |error: &dyn std::fmt::Display| {
             BuildError::new(Step::Pull, format!("failed to load index: {error}"))
         };
         let versions = tokio::task::spawn_blocking(move || index::versions(&path, &name)).await;
-        let versions = versions.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-        let release = index::choose(versions, chart, wanted).map_err(BuildError::at(Step::Reference))?;
-        let location = release.urls.into_iter().next();
-        Ok(Found { name: release.name, version: release.version, location })
+        versions.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 
     async fn download(&self, found: &Found) -> Result<Vec<u8>, String> {
@@ -137,12 +152,11 @@ impl RegistryRepository {
         let tags = client.tags().all().await;
         let tags =
             tags.map_err(|error| failed(format!("could not fetch tags for {reference:?}: {error}")))?;
-        // Tags can't hold the `+` of versions.
-        let tags: Vec<String> = tags.iter().map(|tag| tag.replace('_', "+")).collect();
+        let tags = registry::versions(&tags);
         if tags.is_empty() {
             return Err(failed(format!("unable to locate any tags in provided repository: {reference}")));
         }
-        highest(&tags, wanted).map(|tag| found(&tag)).map_err(BuildError::at(Step::Pull))
+        registry::highest(&tags, wanted).map(|tag| found(&tag)).map_err(BuildError::at(Step::Pull))
     }
 
     /// Verifies the signature of a chart; whether it is good. It is not if the policy says to skip that.
@@ -161,7 +175,7 @@ impl RegistryRepository {
         })?;
         let failed = |error: String| format!("failed to verify {location}: {error}");
         let client = self.client(&found.name).map_err(failed)?;
-        let tag = Version::Tag(found.version.replace('+', "_"));
+        let tag = Version::Tag(registry::tag(&found.version));
         let digest = client.resolve(&tag).await.map_err(|error| failed(error.to_string()))?;
         let verify = tokio::time::timeout(timeout(&self.object), trusted.verify(&client, &digest, reference));
         let verdict = verify.await.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));
@@ -172,7 +186,7 @@ impl RegistryRepository {
         let reference = found.location.as_deref().unwrap_or_default();
         let failed = |error: String| format!("failed to get '{reference}': {error}");
         let client = self.client(&found.name).map_err(failed)?;
-        let tag = Version::Tag(found.version.replace('+', "_"));
+        let tag = Version::Tag(registry::tag(&found.version));
         let source = reference.strip_prefix(OCI).unwrap_or(reference);
         let not_fetched = |error: sluice_oci::Error| {
             let error = if error.is_not_found() { "not found".to_owned() } else { error.to_string() };
@@ -180,71 +194,7 @@ impl RegistryRepository {
         };
         let digest = client.resolve(&tag).await.map_err(not_fetched)?;
         let image = client.image(&digest).await.map_err(not_fetched)?;
-        let layer = content(&image.manifest).map_err(failed)?;
+        let layer = registry::content(&image.manifest).map_err(failed)?;
         client.read(layer, self.max_chart).await.map_err(|error| failed(error.to_string()))
-    }
-}
-
-/// The layer with the chart.
-fn content(manifest: &ImageManifest) -> Result<&sluice_oci::Descriptor, String> {
-    if manifest.config.media_type != CONFIG {
-        return Err(format!(
-            "could not load config with mediatype {CONFIG}: the artifact's configuration has mediatype {}",
-            manifest.config.media_type
-        ));
-    }
-    let layers = manifest.layers.iter();
-    CONTENT
-        .iter()
-        .find_map(|wanted| layers.clone().find(|layer| layer.media_type == *wanted))
-        .ok_or_else(|| format!("manifest does not contain a layer with mediatype {}", CONTENT[0]))
-}
-
-/// The very tag, or the highest version in a range.
-fn highest(tags: &[String], wanted: &str) -> Result<String, String> {
-    if !wanted.is_empty()
-        && let Some(exact) = tags.iter().find(|tag| *tag == wanted)
-    {
-        return Ok(exact.clone());
-    }
-    let range = if wanted.is_empty() { "*" } else { wanted };
-    let range = sluice_semver::Constraints::parse(range).map_err(|error| error.to_string())?;
-    let versions = tags.iter().filter_map(|tag| sluice_semver::Version::parse_tag(tag).ok());
-    let best = versions
-        .filter(|version| range.matches(version))
-        .reduce(|best, other| if other.cmp(&best) == std::cmp::Ordering::Greater { other } else { best });
-    best.map(|version| version.original().to_owned())
-        .ok_or_else(|| format!("could not locate a version matching provided version string {wanted}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_highest_tag_in_the_range_is_taken() {
-        let tags: Vec<String> =
-            ["latest", "1.0.0", "1.2.0+a", "2.0.0-rc.1"].iter().map(|tag| (*tag).to_owned()).collect();
-        assert_eq!(highest(&tags, "").as_deref(), Ok("1.2.0+a"));
-        assert_eq!(highest(&tags, "latest").as_deref(), Ok("latest"));
-        assert_eq!(highest(&tags, ">1.0.0-0").as_deref(), Ok("2.0.0-rc.1"));
-        assert_eq!(
-            highest(&tags, "9.x").unwrap_err(),
-            "could not locate a version matching provided version string 9.x"
-        );
-    }
-
-    #[test]
-    fn only_charts_are_taken_for_charts() {
-        let descriptor = |media_type: &str| sluice_oci::Descriptor {
-            media_type: media_type.to_owned(),
-            ..sluice_oci::Descriptor::default()
-        };
-        let mut manifest = ImageManifest { config: descriptor("x"), ..ImageManifest::default() };
-        assert!(content(&manifest).unwrap_err().contains("mediatype x"));
-        manifest.config = descriptor(CONFIG);
-        assert!(content(&manifest).unwrap_err().contains("does not contain a layer"));
-        manifest.layers = vec![descriptor("prov"), descriptor(CONTENT[1])];
-        assert_eq!(content(&manifest).unwrap().media_type, CONTENT[1]);
     }
 }

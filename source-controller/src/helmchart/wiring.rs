@@ -10,18 +10,21 @@ use kube::runtime::watcher;
 use serde::de::DeserializeOwned;
 use sluice_apis::source::v1::{Bucket, GitRepository, HelmChart, HelmRepository, Source};
 use sluice_artifact::{Storage, Workspace};
+use sluice_auth::cloud::CloudAccess;
 use sluice_chart::LoadOptions;
 use sluice_oci::Registries;
 use sluice_runtime::{Cause, Change, Controller, Index, Manager, ObjectKey, Store, Task, Trigger};
 
 use super::source::Sources;
-use super::{HelmChartReconciler, status};
+use super::{CacheBounds, HelmChartReconciler, IndexCache, status};
 use crate::lanes::Lanes;
 
 /// What the reconciler needs.
 pub(crate) struct Setup {
     pub(crate) storage: Arc<Storage>,
     pub(crate) concurrency: usize,
+    /// Credentials of clouds.
+    pub(crate) clouds: Arc<CloudAccess>,
     /// All Helm repositories.
     pub(crate) repositories: Store<HelmRepository>,
     /// Bounds on what a chart may be when it is unpacked.
@@ -30,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) max_chart: u64,
     /// Largest index in bytes.
     pub(crate) max_index: u64,
+    /// What is kept of indexes in memory.
+    pub(crate) cache: CacheBounds,
 }
 
 /// A source that charts come from.
@@ -37,7 +42,7 @@ type SourceKey = (String, ObjectKey);
 
 /// Prepares the controller of this kind.
 pub(crate) fn start(manager: &Manager, setup: Setup) -> io::Result<Task> {
-    let Setup { storage, concurrency, repositories, load, max_chart, max_index } = setup;
+    let Setup { storage, concurrency, clouds, repositories, load, max_chart, max_index, cache } = setup;
     let mut controller =
         manager.controller::<HelmChart>().concurrency(concurrency).owned_conditions(status::OWNED);
     let by_source = controller.index(|object: &HelmChart| {
@@ -57,7 +62,9 @@ pub(crate) fn start(manager: &Manager, setup: Setup) -> io::Result<Task> {
         storage,
         workspace: Workspace::create(&std::env::temp_dir(), "sluice-chart-")?,
         registries: Registries::default(),
+        clouds,
         lanes: Lanes::new(concurrency),
+        cache: IndexCache::new(cache, &manager.metrics()).map(Arc::new),
         sources: Sources { helm: repositories, git, buckets },
         load,
         max_chart,

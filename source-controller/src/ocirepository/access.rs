@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sluice_apis::source::v1::{LayerOperation, OciProvider, OciRepository};
+use sluice_apis::source::v1::{LayerOperation, OciProvider, OciRepository, OciRepositorySpec};
+use sluice_auth::cloud::gate_message;
+use sluice_auth::registry::{self, CredentialError};
 use sluice_http::{Proxy, Tls};
-use sluice_oci::{Access, Client, Keychain, NameError, Repository};
+use sluice_oci::{Access, Client, Credentials, Keychain, NameError, Repository};
 use sluice_runtime::{EventType, Pass};
 
 use super::OciReconciler;
@@ -14,7 +16,6 @@ use crate::conditions::reasons::{
 use crate::conditions::types::FETCH_FAILED;
 use crate::failure::Failure;
 use crate::kind::SourceKind;
-use crate::secrets;
 
 /// What URLs of registries begin with.
 const SCHEME: &str = "oci://";
@@ -27,36 +28,39 @@ impl OciReconciler {
         let keychain = read_keychain(pass).await?;
         let proxy = read_proxy(pass).await?;
         if keychain.is_none() {
-            self.check_provider(object)?;
+            self.check_gate(object)?;
         }
         let tls = read_tls(pass).await?;
         let repository = repository(object)?;
-        let credentials = keychain.unwrap_or_default().try_resolve(&repository).map_err(no_credential)?;
+        let credentials = match keychain {
+            Some(keychain) => keychain.try_resolve(&repository).map_err(no_credential)?,
+            None => self.cloud_credentials(object, &repository).await?,
+        };
         let access = Access { credentials, tls, proxy, timeout: object.spec.timeout.0 };
         Client::new(&self.registries, repository, access).map_err(|error| no_transport(object, error))
     }
 
     /// Credentials from the cloud are asked for where no Secret has any.
-    fn check_provider(&self, object: &OciRepository) -> Result<(), Failure> {
-        let provider = &object.spec.provider;
-        if *provider == OciProvider::Generic {
+    fn check_gate(&self, object: &OciRepository) -> Result<(), Failure> {
+        let permitted = self.clouds.permits(object.spec.service_account_name.as_deref());
+        if permitted || object.spec.provider == OciProvider::Generic {
             return Ok(());
         }
-        if object.spec.service_account_name.as_ref().is_some_and(|name| !name.is_empty())
-            && !self.workload_identity
-        {
-            return Err(Failure::stall(
-                FEATURE_GATE_DISABLED,
-                "to use spec.serviceAccountName for provider authentication please enable the ObjectLevelWorkloadIdentity feature gate in the controller",
-            ));
-        }
-        Err(Failure::stall(
-            UNSUPPORTED_FIELD,
-            format!(
-                "spec.provider '{provider}' is not supported by this version of the controller: use 'generic' with a secretRef"
-            ),
-        )
-        .with_condition(FETCH_FAILED))
+        Err(Failure::stall(FEATURE_GATE_DISABLED, gate_message("spec.serviceAccountName")))
+    }
+
+    async fn cloud_credentials(
+        &self,
+        object: &OciRepository,
+        repository: &Repository,
+    ) -> Result<Credentials, Failure> {
+        let OciRepositorySpec { provider, service_account_name, .. } = &object.spec;
+        let account = service_account_name.as_deref();
+        let credentials = self.clouds.registry(provider, repository, object.asker(), account).await;
+        credentials.map_err(|error| {
+            let message = format!("failed to get credential from '{provider}': {error}");
+            Failure::retry(AUTHENTICATION_FAILED, message).with_condition(FETCH_FAILED)
+        })
     }
 }
 
@@ -96,59 +100,31 @@ pub(super) fn repository(object: &OciRepository) -> Result<Repository, Failure> 
 
 /// The credentials of the Secret and of the service account; None if neither is named or the account has none.
 async fn read_keychain(pass: &Pass<OciRepository>) -> Result<Option<Keychain>, Failure> {
-    let (client, spec, namespace) = (pass.client(), &pass.object.spec, pass.object.namespace());
-    let mut keychain = Keychain::default();
-    let mut found = false;
-    if let Some(reference) = &spec.secret_ref {
-        let name = &reference.name;
-        let data = secrets::read(client, namespace, name).await.map_err(|error| {
+    let spec = &pass.object.spec;
+    let secret = spec.secret_ref.as_ref().map(|reference| reference.name.as_str());
+    let account = spec.service_account_name.as_deref();
+    registry::keychain(pass.client(), pass.object.namespace(), secret, account).await.map_err(|error| {
+        if let CredentialError::Secret { name, .. } = &error {
             let message = format!("auth secret '{name}' not found");
             pass.event(EventType::Trace, AUTHENTICATION_FAILED, &message, &BTreeMap::new());
-            no_credential(format!("failed to get secret '{namespace}/{name}': {}", error.cause()))
-        })?;
-        let secret = format!("secret '{namespace}/{name}'");
-        if !secrets::add_docker_config(&mut keychain, &data)
-            .map_err(|error| no_credential(format!("{secret}: {error}")))?
-        {
-            return Err(no_credential(format!(
-                "{secret}: key '.dockerconfigjson' not found: a Secret of type kubernetes.io/dockerconfigjson is needed"
-            )));
         }
-        found = true;
-    }
-    if let Some(account) = spec.service_account_name.as_ref().filter(|name| !name.is_empty()) {
-        for (name, data) in secrets::pull_secrets(client, namespace, account).await.map_err(no_credential)? {
-            // As the kubelet does, a pull secret of another kind is passed over.
-            secrets::add_docker_config(&mut keychain, &data)
-                .map_err(|error| no_credential(format!("secret '{namespace}/{name}': {error}")))?;
-            found = true;
-        }
-    }
-    Ok(found.then_some(keychain))
+        no_credential(error)
+    })
 }
 
 async fn read_proxy(pass: &Pass<OciRepository>) -> Result<Option<Proxy>, Failure> {
-    let Some(reference) = &pass.object.spec.proxy_secret_ref else { return Ok(None) };
-    let (namespace, name) = (pass.object.namespace(), &reference.name);
-    let failed = |error: String| {
+    let secret = pass.object.spec.proxy_secret_ref.as_ref().map(|reference| reference.name.as_str());
+    registry::proxy(pass.client(), pass.object.namespace(), secret).await.map_err(|error| {
         Failure::retry(AUTHENTICATION_FAILED, format!("failed to get proxy address: {error}"))
             .with_condition(FETCH_FAILED)
-    };
-    let data = secrets::read(pass.client(), namespace, name).await.map_err(|e| failed(e.to_string()))?;
-    secrets::proxy(&data, namespace, name).map(Some).map_err(failed)
+    })
 }
 
 async fn read_tls(pass: &Pass<OciRepository>) -> Result<Tls, Failure> {
     let object = &pass.object;
-    let Some(reference) = object.spec.cert_secret_ref.as_ref().filter(|secret| !secret.name.is_empty())
-    else {
-        // Whoever asks for an insecure connection and gives no authority takes any.
-        return Ok(Tls { accept_any: object.spec.insecure, ..Tls::default() });
-    };
-    let (namespace, name) = (object.namespace(), &reference.name);
-    let failed = |error: String| no_transport(object, error);
-    let data = secrets::read(pass.client(), namespace, name).await.map_err(|e| failed(e.to_string()))?;
-    secrets::tls(&data, namespace, name).map_err(failed)
+    let secret = object.spec.cert_secret_ref.as_ref().map(|reference| reference.name.as_str());
+    let tls = registry::tls(pass.client(), object.namespace(), secret, object.spec.insecure).await;
+    tls.map_err(|error| no_transport(object, error))
 }
 
 fn no_credential(error: impl std::fmt::Display) -> Failure {
@@ -163,8 +139,6 @@ fn no_transport(object: &OciRepository, error: impl std::fmt::Display) -> Failur
 
 #[cfg(test)]
 mod tests {
-    use sluice_apis::source::v1::OciRepositorySpec;
-
     use super::*;
     use crate::failure::Then;
 

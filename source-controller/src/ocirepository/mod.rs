@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use sluice_apis::source::v1::OciRepository;
 use sluice_artifact::{Storage, Workspace};
+use sluice_auth::cloud::CloudAccess;
 use sluice_oci::Registries;
 use sluice_runtime::{Action, Manager, Pass, ReconcileError, Reconciler, Task};
 
@@ -20,6 +21,7 @@ use crate::announce::announce;
 use crate::failure::Failure;
 use crate::finalize::{add_finalizer, finalize};
 use crate::finish::{Success, finish};
+use crate::kind::SourceKind;
 use crate::lanes::Lanes;
 use crate::notify::{Before, notify};
 use crate::storage::check_storage;
@@ -30,19 +32,19 @@ use source::Fetched;
 pub(crate) struct Setup {
     pub(crate) storage: Arc<Storage>,
     pub(crate) concurrency: usize,
-    /// Whether objects may name a service account to get cloud credentials for.
-    pub(crate) workload_identity: bool,
+    /// Credentials of clouds.
+    pub(crate) clouds: Arc<CloudAccess>,
 }
 
 /// Prepares the controller of this kind.
 pub(crate) fn start(manager: &Manager, setup: Setup) -> io::Result<Task> {
-    let Setup { storage, concurrency, workload_identity } = setup;
+    let Setup { storage, concurrency, clouds } = setup;
     let reconciler = OciReconciler {
         storage,
         workspace: Workspace::create(&std::env::temp_dir(), "sluice-oci-")?,
         registries: Registries::default(),
         lanes: Lanes::new(concurrency),
-        workload_identity,
+        clouds,
     };
     let controller = manager.controller::<OciRepository>();
     Ok(controller.concurrency(concurrency).owned_conditions(status::OWNED).reconcile_with(reconciler))
@@ -54,7 +56,7 @@ struct OciReconciler {
     workspace: Workspace,
     registries: Registries,
     lanes: Lanes,
-    workload_identity: bool,
+    clouds: Arc<CloudAccess>,
 }
 
 impl Reconciler for OciReconciler {
@@ -63,6 +65,7 @@ impl Reconciler for OciReconciler {
     async fn reconcile(&self, pass: &mut Pass<OciRepository>) -> Result<Action, ReconcileError> {
         // 1. An object that is being deleted gives up its artifacts.
         if pass.object.metadata.deletion_timestamp.is_some() {
+            self.clouds.metrics().forget(pass.object.asker());
             return finalize(pass, &self.storage, || {}).await;
         }
         // 2. The finalizer goes before anything that has to be cleaned up.

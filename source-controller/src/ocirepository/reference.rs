@@ -101,7 +101,9 @@ mod tests {
 
     fn highest(tags: &[&str], range: &str, filter: Option<&str>, layer: Option<&str>) -> Option<String> {
         let mut highest = Highest::new(range, filter, layer).unwrap();
-        tags.iter().for_each(|tag| highest.consider(tag));
+        for tag in tags {
+            highest.consider(tag);
+        }
         highest.tag()
     }
 

@@ -51,7 +51,11 @@ impl OciReconciler {
                 mark_true(&mut pass.object, SOURCE_VERIFIED, SUCCEEDED, message);
                 Ok(())
             }
-            Ok(Verdict::Skipped) => Ok(()),
+            Ok(Verdict::Skipped) => {
+                // What was said of an earlier revision or policy is not true of this one.
+                delete(&mut pass.object, SOURCE_VERIFIED);
+                Ok(())
+            }
             Err(failure) => {
                 mark_false(&mut pass.object, SOURCE_VERIFIED, failure.reason, &failure.message);
                 Err(failure)
