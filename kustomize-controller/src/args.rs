@@ -52,6 +52,10 @@ pub struct Args {
     /// Kinds to apply before all others but definitions: `group/Kind`, comma-separated.
     #[arg(long, default_value = "", value_name = "KINDS")]
     pub custom_apply_stage_kinds: String,
+    /// Correct drift when it happens: watch the metadata of what was applied, besides looking at every interval. Costs
+    /// one watch for each kind that is applied.
+    #[arg(long, value_parser = parse_bool, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_name = "BOOL")]
+    pub watch_inventory: bool,
     /// Refuse sources of other namespaces.
     #[arg(long, value_parser = parse_bool, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_name = "BOOL")]
     pub no_cross_namespace_refs: bool,

@@ -1,11 +1,10 @@
 //! kustomize-controller: builds, applies, prunes and health-checks manifests.
 
 pub mod args;
-mod clusters;
-mod identity;
 mod kustomization;
 mod metrics;
 
+use sluice_apply::clusters::{Dialect, Policy, TokenCache};
 use sluice_apply::order::GroupKind;
 use sluice_artifact::{Fetcher, FetcherConfig};
 use sluice_runtime::{Manager, RuntimeError};
@@ -13,8 +12,6 @@ use sluice_runtime::{Manager, RuntimeError};
 pub use args::Args;
 
 use crate::args::FEATURE_GATES;
-use crate::clusters::Policy;
-use crate::identity::TokenCache;
 use crate::kustomization::{Access, Keys, Options, Setup};
 use crate::metrics::Metrics;
 
@@ -53,6 +50,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
                 external_artifacts: gates.enabled("ExternalArtifact"),
             },
             remote_bases: !args.no_remote_bases,
+            watch_inventory: args.watch_inventory,
             strict_substitution: gates.enabled("StrictPostBuildSubstitutions"),
             additive_ready_expression: gates.enabled("AdditiveCELDependencyCheck"),
             fail_fast: !gates.enabled("DisableFailFastBehavior"),
@@ -69,6 +67,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
             },
         },
         policy: Policy {
+            dialect: Dialect::Kustomize,
             default_service_account: args.default_service_account.clone(),
             insecure_exec: args.insecure_kubeconfig_exec,
             insecure_tls: args.insecure_kubeconfig_tls,

@@ -24,7 +24,7 @@ use super::failure::Failure;
 use super::{KustomizationPass, Kustomizer, Stop, event, intent, status};
 
 /// The field manager of applied objects.
-const FIELD_MANAGER: &str = "kustomize-controller";
+pub const FIELD_MANAGER: &str = "kustomize-controller";
 
 /// What applying did.
 pub struct AppliedSet {
@@ -88,8 +88,11 @@ impl Kustomizer {
         let recorded = status::status_mut(&mut pass.object).inventory.clone();
         status::set_inventory(&mut pass.object, &inventory::joined(before, &expected));
         pass.patch().await.map_err(Stop::error)?;
+        if let Some(sentry) = &self.sentry {
+            sentry.prepare(&uid, pass.key(), cluster, &expected).await;
+        }
 
-        let applier = Applier::new(cluster.clone(), options, readers.to_vec());
+        let applier = Applier::new(cluster.clone(), options, readers.to_vec()).judging_health();
         let changes = match applier.apply_staged(objects, &last).await {
             Ok(changes) => changes,
             Err(failure) => {
@@ -164,7 +167,8 @@ impl Kustomizer {
         pass.patch().await.map_err(Stop::error)?;
 
         let began = Instant::now();
-        let waiter = Waiter::new(cluster.clone(), readers).knowing_projects();
+        let waiter =
+            Waiter::new(cluster.clone(), readers).knowing_projects().knowing_ready(healthy(&applied.changes));
         let options = WaitOptions {
             timeout: status::timeout(&pass.object),
             fail_fast: self.options.fail_fast,
@@ -194,6 +198,13 @@ impl Kustomizer {
         conditions::mark_true(&mut pass.object, HEALTHY, reasons::SUCCEEDED, message);
         pass.patch().await.map_err(Stop::error)
     }
+}
+
+/// The objects that were healthy when they were applied.
+fn healthy(changes: &ChangeSet) -> HashSet<ObjectId> {
+    let is_healthy =
+        |change: &&sluice_apply::Change| change.applied.as_ref().is_some_and(|seen| seen.is_healthy);
+    changes.entries.iter().filter(is_healthy).map(|change| change.id.clone()).collect()
 }
 
 /// Whose health is awaited: all that was applied, or what the spec lists; never the Kustomization itself.

@@ -158,7 +158,7 @@ impl Kustomizer {
             .builder
             .run(move || {
                 let manifests = if due {
-                    substitute::all(manifests, &values, missing).map_err(Failure::build)?
+                    substitute::all(manifests, &values, missing).map_err(post_build)?
                 } else {
                     manifests
                 };
@@ -190,7 +190,7 @@ impl Kustomizer {
         let Some(first) = manifests.first() else { return Ok(Found::default()) };
         variables::read(&self.client, object)
             .await
-            .map_err(|cause| Failure::build(format!("post build failed for '{}': {cause}", describe(first))))
+            .map_err(|cause| post_build(format!("post build failed for '{}': {cause}", describe(first))))
     }
 }
 
@@ -249,7 +249,8 @@ fn manifests(
     let build = match flux::build_in(environment, &directory, spec, &Options::flux()) {
         Ok(build) => build,
         Err(error) => {
-            let failure = tree.fail(&error.to_string()).with_detail(error.detail());
+            let detail = error.detail().map(|detail| shown(&detail, tree.unpacked.path()));
+            let failure = tree.fail(&error.to_string()).with_detail(detail);
             let (flux::BuildError::Generate(cause) | flux::BuildError::Build(cause)) = &error;
             return if matches!(cause.root(), Error::RemoteRefused { .. }) {
                 Ok(Made::Refused(failure))
@@ -263,7 +264,7 @@ fn manifests(
         let value =
             resource.to_json().map_err(|error| tree.fail(&format!("kustomize build failed: {error}")))?;
         if resource.name().is_empty() || resource.kind().is_empty() || resource.api_version().is_empty() {
-            let text = sluice_yaml::to_yaml(&value);
+            let text = resource_text(&value);
             let message = format!("failed to decode Kubernetes apiVersion, kind and name from: {text}");
             return Err(tree.fail(&message));
         }
@@ -271,6 +272,25 @@ fn manifests(
     }
     drop(overlay);
     Ok(Made::Objects(manifests, recorder.into_trail()))
+}
+
+/// A manifest as messages show it.
+fn resource_text(value: &Value) -> String {
+    let mut text = value.clone();
+    text.sort_all_objects();
+    text.to_string()
+}
+
+/// Variables can't be substituted. The place stands behind the message in parentheses: it is for the conditions.
+fn post_build(message: String) -> Failure {
+    let places = [" (line ", " (from "].into_iter().filter_map(|place| message.rfind(place));
+    match places.max().and_then(|at| message.get(..at)).filter(|_| message.ends_with(')')) {
+        Some(event) => {
+            let event = event.to_owned();
+            Failure::build(message).with_event(event)
+        }
+        None => Failure::build(message),
+    }
 }
 
 /// The digest of the manifests as one text, and the objects among them.
@@ -290,4 +310,26 @@ fn finished(manifests: Vec<Value>) -> (Vec<Object>, String) {
 /// The text with the artifact's directory under a name that is the same on every run of the controller.
 fn shown(text: &str, root: &Path) -> String {
     text.replace(&*root.to_string_lossy(), "/tmp/artifact")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_of_a_substitution_that_fails_is_without_the_place() {
+        for place in [" (line 3: `${v` is followed by '-')", " (from ConfigMap/vars)"] {
+            let failure = post_build(format!("post build failed for 'x': cause{place}"));
+            assert_eq!(failure.event_message(), "post build failed for 'x': cause");
+            assert_eq!(failure.condition_message(), format!("post build failed for 'x': cause{place}"));
+        }
+        let failure = post_build("variable not set (strict mode): \"v\"".to_owned());
+        assert_eq!(failure.event_message(), failure.message);
+    }
+
+    #[test]
+    fn a_manifest_without_a_name_is_shown_as_json_with_sorted_keys() {
+        let value = serde_json::json!({"metadata": {"name": "a"}, "kind": "ConfigMap"});
+        assert_eq!(resource_text(&value), r#"{"kind":"ConfigMap","metadata":{"name":"a"}}"#);
+    }
 }

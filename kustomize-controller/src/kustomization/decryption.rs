@@ -7,11 +7,11 @@ use kube::Api;
 use serde::Deserialize;
 use sluice_apis::k8s::{ConfigMap, Secret};
 use sluice_apis::kustomize::v1::{Decryption, Kustomization};
+use sluice_apply::clusters::api_message;
 use sluice_kms::{Identity, Keyring, ServiceAccount, Vault, VaultLogin};
 
 use super::Kustomizer;
 use super::failure::Failure;
-use crate::clusters::api_message;
 
 /// The one provider there is.
 const SOPS: &str = "sops";

@@ -104,6 +104,11 @@ impl Memory {
         LastApplied { applied, inventory: inventory.iter().map(|entry| entry.id.clone()).collect() }
     }
 
+    /// What was seen of one object at the last apply.
+    pub fn seen(&self, uid: &str, id: &ObjectId) -> Option<Applied> {
+        self.lock().get(uid)?.applied.get(id).cloned()
+    }
+
     /// Objects were applied.
     pub fn apply(&self, uid: &str, changes: &ChangeSet) {
         let applied = changes

@@ -11,6 +11,7 @@ mod finalize;
 mod health;
 mod intent;
 mod memory;
+mod sentry;
 mod source;
 mod status;
 mod wiring;
@@ -26,6 +27,7 @@ use sluice_apis::kustomize::v1::Kustomization;
 use sluice_apis::kustomize::{COMMIT_STATUS_KEY, ORIGIN_REVISION_KEY, REVISION_KEY, reasons};
 use sluice_apis::meta::{FINALIZER, format_duration};
 use sluice_apis::source::v1::Artifact;
+use sluice_apply::clusters::{Clusters, Tokens};
 use sluice_apply::inventory;
 use sluice_apply::order::GroupKind;
 use sluice_apply::status::StatusReader;
@@ -34,8 +36,7 @@ use sluice_runtime::{Action, EventType, Pass, ReconcileError, Reconciler, Store}
 
 use self::failure::{Failure, Then};
 use self::memory::{Memory, Passed};
-use crate::clusters::Clusters;
-use crate::identity::Tokens;
+use self::sentry::Sentry;
 use crate::metrics::Metrics;
 
 pub use self::decryption::Keys;
@@ -51,6 +52,8 @@ pub struct Options {
     pub access: Access,
     /// Whether kustomizations may name bases on other servers.
     pub remote_bases: bool,
+    /// Whether drift is corrected when it happens, not only at the interval.
+    pub watch_inventory: bool,
     /// Whether variables without a value are errors.
     pub strict_substitution: bool,
     /// Whether a ready expression adds to the built-in check instead of replacing it.
@@ -81,6 +84,8 @@ pub struct Kustomizer {
     kustomizations: Store<Kustomization>,
     sources: BTreeMap<&'static str, source::Lookup>,
     memory: Arc<Memory>,
+    /// Notices drift, if that is wanted.
+    sentry: Option<Sentry>,
     metrics: Metrics,
     options: Options,
 }
@@ -93,6 +98,7 @@ impl Reconciler for Kustomizer {
     async fn reconcile(&self, pass: &mut KustomizationPass) -> Result<Action, ReconcileError> {
         let began = Instant::now();
         let action = self.pass(pass, began).await;
+        self.post_sentry(&pass.object);
         status::finish(&mut pass.object);
         pass.patch().await?;
         if conditions::reason(&pass.object, READY) == Some(reasons::DEPENDENCY_NOT_READY)
@@ -121,6 +127,7 @@ impl Kustomizer {
     async fn pass(&self, pass: &mut KustomizationPass, began: Instant) -> Result<Action, ReconcileError> {
         // 1. Deletion, first sight, suspension.
         if pass.object.meta().deletion_timestamp.is_some() {
+            self.post_sentry(&pass.object);
             return self.finalize(pass).await;
         }
         if add_finalizer(&mut pass.object) {
@@ -167,6 +174,16 @@ impl Kustomizer {
                 Ok(Action::Now)
             }
             Err(Stop::Error(error)) => Err(error),
+        }
+    }
+
+    /// Has the sentry guard what a pass left, or stand down where nothing is to be corrected.
+    fn post_sentry(&self, object: &Kustomization) {
+        let (Some(sentry), Some(uid)) = (&self.sentry, &object.metadata.uid) else { return };
+        if object.spec.suspend || object.metadata.deletion_timestamp.is_some() {
+            sentry.stand_down(uid);
+        } else {
+            sentry.settle(uid);
         }
     }
 

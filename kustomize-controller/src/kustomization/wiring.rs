@@ -14,14 +14,14 @@ use sluice_apis::kustomize::condition_types::READY;
 use sluice_apis::kustomize::reasons;
 use sluice_apis::kustomize::v1::{Kustomization, SubstituteReferenceKind};
 use sluice_apis::source::v1::{Bucket, ExternalArtifact, GitRepository, OciRepository};
+use sluice_apply::clusters::{Clusters, Policy, TokenCache, Tokens};
 use sluice_artifact::Fetcher;
 use sluice_runtime::{Cause, Change, Controller, Index, Manager, ObjectKey, Store, Task, Trigger};
 
 use super::memory::Memory;
+use super::sentry::Sentry;
 use super::source::{self, Source, SourceKey};
 use super::{Kustomizer, Options, build, dependencies, status};
-use crate::clusters::{Clusters, Policy};
-use crate::identity::{TokenCache, Tokens};
 use crate::metrics::Metrics;
 
 /// What [`start`] needs besides the manager.
@@ -87,6 +87,10 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
             gone.forget(uid);
         }
     });
+    let sentry = setup
+        .options
+        .watch_inventory
+        .then(|| Sentry::new(Arc::clone(&memory), controller.handle(), &setup.options.override_managers));
     let tokens = Arc::new(Tokens::new(client.clone(), setup.tokens));
     controller.reconcile_with(Kustomizer {
         clusters: Clusters::new(client.clone(), setup.policy, Arc::clone(&tokens)),
@@ -97,6 +101,7 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
         kustomizations,
         sources,
         memory,
+        sentry,
         metrics: setup.metrics,
         options: setup.options,
     })
