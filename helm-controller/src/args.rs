@@ -28,7 +28,7 @@ pub struct Args {
     /// How often the download of an artifact is tried again.
     #[arg(long, default_value = "9", value_name = "COUNT")]
     pub http_retry: u32,
-    /// How long the download of an artifact may take.
+    /// How long each try to download an artifact may take.
     #[arg(long, value_parser = parse_duration, default_value = "30s", value_name = "DURATION")]
     pub http_timeout: Duration,
     /// The service account to impersonate where a `HelmRelease` names none.
@@ -71,6 +71,7 @@ pub const FEATURE_GATES: &[(&str, bool)] = &[
     ("AdditiveCELDependencyCheck", false),
     ("AdoptLegacyReleases", false),
     ("AllowDNSLookups", false),
+    ("ArtifactValues", false),
     ("CacheSecretsAndConfigMaps", false),
     ("CancelHealthCheckOnNewRevision", false),
     ("CorrectDrift", false),

@@ -1,9 +1,9 @@
 //! helm-controller: installs, upgrades, tests, repairs and uninstalls releases of Helm charts.
 
 pub mod args;
-mod clusters;
 mod helmrelease;
 
+use sluice_apply::clusters::{Dialect, Policy, TokenCache};
 use sluice_archive::Algorithm;
 use sluice_artifact::{Fetcher, FetcherConfig};
 use sluice_runtime::{Manager, RuntimeError};
@@ -11,7 +11,6 @@ use sluice_runtime::{Manager, RuntimeError};
 pub use args::Args;
 
 use crate::args::FEATURE_GATES;
-use crate::clusters::Policy;
 use crate::helmrelease::{Access, Options, Setup};
 
 /// Why the controller could not start or had to end.
@@ -29,9 +28,6 @@ pub enum Error {
     /// No such algorithm.
     #[error("unable to configure snapshot digest algorithm: {0}")]
     Algorithm(#[from] sluice_archive::UnknownAlgorithm),
-    /// A flag or feature gate that is not there yet.
-    #[error("{0} is not supported by this version")]
-    Unsupported(&'static str),
 }
 
 /// Runs until told to end.
@@ -41,15 +37,12 @@ pub async fn run(args: Args) -> Result<(), Error> {
     if !args.default_kubeconfig_service_account.is_empty() && !object_level_identity {
         return Err(Error::Gate("--default-kubeconfig-service-account"));
     }
-    for gate in ["AllowDNSLookups", "CorrectDrift", "DetectDrift"] {
+    let manager = Manager::new("helm-controller", &args.common).await?;
+    for gate in ["CorrectDrift", "DetectDrift"] {
         if gates.enabled(gate) {
-            return Err(Error::Unsupported(gate));
+            tracing::warn!(gate, "the feature gate has no effect, as in Flux: use spec.driftDetection");
         }
     }
-    if !args.override_manager.is_empty() {
-        return Err(Error::Unsupported("--override-manager"));
-    }
-    let manager = Manager::new("helm-controller", &args.common).await?;
     let setup = Setup {
         options: Options {
             look_again: args.requeue_dependency,
@@ -60,19 +53,33 @@ pub async fn run(args: Args) -> Result<(), Error> {
             additive_ready_expression: gates.enabled("AdditiveCELDependencyCheck"),
             retry_by_default: gates.enabled("DefaultToRetryOnFailure"),
             track_chart_digest: !gates.enabled("DisableChartDigestTracking"),
+            allow_dns: gates.enabled("AllowDNSLookups"),
+            artifact_values: gates.enabled("ArtifactValues"),
             helm_3_defaults: gates.enabled("UseHelm3Defaults"),
             cancel_waits: gates.enabled("CancelHealthCheckOnNewRevision"),
+            override_managers: args.override_manager.clone(),
             algorithm: args.snapshot_digest_algo.parse::<Algorithm>()?,
         },
         policy: Policy {
+            dialect: Dialect::Helm,
             default_service_account: args.default_service_account.clone(),
             insecure_exec: args.insecure_kubeconfig_exec,
             insecure_tls: args.insecure_kubeconfig_tls,
+            cloud_service_account: args.default_kubeconfig_service_account.clone(),
+            object_level_identity,
+        },
+        tokens: TokenCache {
+            size: args.common.token_cache_max_size,
+            longest: args.common.token_cache_max_duration,
         },
         concurrency: args.concurrent,
         configs: (!gates.enabled("DisableConfigWatchers"))
             .then(|| args.common.watch_configs_label_selector.clone()),
-        fetcher: Fetcher::new(FetcherConfig { retries: args.http_retry, ..FetcherConfig::default() })?,
+        fetcher: Fetcher::new(FetcherConfig {
+            retries: args.http_retry,
+            timeout: Some(args.http_timeout),
+            ..FetcherConfig::default()
+        })?,
     };
     let task = helmrelease::start(&manager, setup);
     Ok(manager.run(vec![task]).await?)

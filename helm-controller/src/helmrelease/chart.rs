@@ -1,6 +1,7 @@
 //! The chart of a release: downloaded, loaded, and given the version that its source's revision makes of it.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sluice_apis::helm::v2::HelmRelease;
 use sluice_apis::meta::format_duration;
@@ -24,28 +25,81 @@ pub enum Failure {
     Failed(String),
 }
 
-/// Downloads and loads a chart.
-pub async fn load_chart(
-    fetcher: &Fetcher,
-    artifact: &Artifact,
-    look_again: Duration,
-) -> Result<Chart, Failure> {
-    let bytes = fetcher.archive(artifact, MAX_ARCHIVE_BYTES).await.map_err(|error| match error {
-        FetchError::NotFound => Failure::NotFound(format!(
-            "Source not ready: artifact not found. Retrying in {}",
-            format_duration(look_again)
-        )),
-        error => Failure::Failed(error.to_string()),
-    })?;
-    let work = move || load::load_archive(&bytes, &LoadOptions::default());
-    let loaded = tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Failure::Failed(format!("loading was stopped: {error}")))?
-        .map_err(|error| Failure::Failed(error.to_string()))?;
-    for warning in &loaded.warnings {
-        tracing::info!("{warning}");
+/// How much of charts' archives is behind the charts that are kept for a while.
+const KEPT_BYTES: usize = 16 << 20;
+/// How long a chart is kept after it was loaded: long enough for all releases of it that are due together.
+const KEPT: Duration = Duration::from_secs(30);
+
+struct Kept {
+    digest: String,
+    since: Instant,
+    bytes: usize,
+    chart: Arc<Chart>,
+}
+
+/// Downloads and loads charts. One that many releases use at the same time is loaded once.
+#[derive(Clone)]
+pub struct Charts {
+    fetcher: Fetcher,
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+impl Charts {
+    /// Downloads with `fetcher`.
+    pub fn new(fetcher: Fetcher) -> Self {
+        Self { fetcher, kept: Arc::default() }
     }
-    Ok(loaded.chart)
+
+    /// The chart of an artifact.
+    pub async fn load(&self, artifact: &Artifact, look_again: Duration) -> Result<Arc<Chart>, Failure> {
+        if let Some(kept) = self.lock().iter().find(|kept| kept.digest == artifact.digest) {
+            return Ok(Arc::clone(&kept.chart));
+        }
+        let bytes = self.fetcher.archive(artifact, MAX_ARCHIVE_BYTES).await.map_err(|error| match error {
+            FetchError::NotFound => Failure::NotFound(format!(
+                "Source not ready: artifact not found. Retrying in {}",
+                format_duration(look_again)
+            )),
+            error => Failure::Failed(error.to_string()),
+        })?;
+        let size = bytes.len();
+        let work = move || load::load_archive(&bytes, &LoadOptions::default());
+        let loaded = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| Failure::Failed(format!("loading was stopped: {error}")))?
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+        for warning in &loaded.warnings {
+            tracing::info!("{warning}");
+        }
+        let chart = Arc::new(loaded.chart);
+        self.keep(&artifact.digest, &chart, size);
+        Ok(chart)
+    }
+
+    fn keep(&self, digest: &str, chart: &Arc<Chart>, bytes: usize) {
+        if bytes > KEPT_BYTES {
+            return;
+        }
+        let mut kept = self.lock();
+        kept.retain(|other| other.digest != digest);
+        while kept.iter().map(|other| other.bytes).sum::<usize>() + bytes > KEPT_BYTES {
+            kept.remove(0);
+        }
+        let (digest, chart) = (digest.to_owned(), Arc::clone(chart));
+        kept.push(Kept { digest, since: Instant::now(), bytes, chart });
+        drop(kept);
+        let charts = self.clone();
+        // Nothing stays while nothing happens.
+        tokio::spawn(async move {
+            tokio::time::sleep(KEPT).await;
+            charts.lock().retain(|kept| kept.since.elapsed() < KEPT);
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
+        // Each change leaves a list that holds: a panic can't leave it half done.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The version of a chart by its source's revision, and the digest in that; the version alone if there is none.

@@ -147,8 +147,8 @@ pub fn decide(object: &mut HelmRelease, state: &State, forced: bool, rules: Rule
         State::Locked => Next::Run(Step::Unlock),
         // It can't be left like that: to go on is all that leads anywhere.
         State::Uninstalling => Next::Run(Step::UninstallRemediation),
-        State::Absent => release(object, Step::Install, Remediation::of_install(object), forced),
-        State::OutOfSync => release(object, Step::Upgrade, Remediation::of_upgrade(object), forced),
+        State::Absent => release(object, Step::Install, &Remediation::of_install(object), forced),
+        State::OutOfSync => release(object, Step::Upgrade, &Remediation::of_upgrade(object), forced),
         State::Unmanaged => {
             status::status_mut(object).history.clear();
             Next::Run(Step::Upgrade)
@@ -164,6 +164,7 @@ pub fn decide(object: &mut HelmRelease, state: &State, forced: bool, rules: Rule
 }
 
 /// The answer of [`decide`].
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// This is next.
@@ -181,7 +182,7 @@ pub fn rollback(target: Target) -> Next {
     }
 }
 
-fn release(object: &HelmRelease, step: Step, remediation: Remediation, forced: bool) -> Next {
+fn release(object: &HelmRelease, step: Step, remediation: &Remediation, forced: bool) -> Next {
     let exhausted = object.status.as_ref().is_some_and(|status| remediation.is_exhausted(status));
     if exhausted && !forced { Next::ExceededMaxRetries } else { Next::Run(step) }
 }

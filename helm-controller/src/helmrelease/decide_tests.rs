@@ -47,6 +47,7 @@ fn each_state_has_its_action() {
     let one = &[(1, "deployed")][..];
     let two = &[(2, "failed"), (1, "superseded")][..];
     let run = Next::Run;
+    #[allow(clippy::type_complexity, reason = "a row of a table")]
     #[rustfmt::skip]
     let rows: Vec<(State, &str, String, &[(i64, &str)], bool, Next)> = vec![
         (State::InSync,       NONE,      upgraded(0),  one, false, Next::Done),

@@ -1,4 +1,4 @@
-//! Whether the HelmReleases that this one depends on are ready.
+//! Whether the `HelmReleases` that this one depends on are ready.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub enum NotReady {
     Invalid(String),
 }
 
-/// Checks all dependencies in order; the first that is not ready counts. `get` looks HelmReleases up.
+/// Checks all dependencies in order; the first that is not ready counts. `get` looks `HelmReleases` up.
 pub fn check_all(
     object: &HelmRelease,
     get: impl Fn(&ObjectKey) -> Option<Arc<HelmRelease>>,

@@ -1,10 +1,11 @@
 //! What happens to the release when its `HelmRelease` is deleted.
 
+use std::sync::Arc;
+
 use sluice_apis::conditions;
 use sluice_apis::helm::condition_types::READY;
 use sluice_apis::helm::reasons;
 use sluice_apis::meta::FINALIZER;
-use sluice_chart::Chart;
 use sluice_runtime::{Action, ReconcileError};
 
 use super::release::Subject;
@@ -63,12 +64,14 @@ impl Releaser {
         }
         let subject = Subject {
             cluster,
-            chart: Chart::default(),
+            chart: Arc::default(),
+            version: String::new(),
             values: serde_json::Map::new(),
             config_digest: String::new(),
             readers: Vec::new(),
+            is_resumed: false,
         };
-        let storage = self.storage(&subject, &namespace, spec::max_history(&pass.object));
+        let storage = Self::storage(&subject, &namespace, spec::max_history(&pass.object));
         self.uninstall(pass, &subject, &storage).await?;
         tracing::info!("uninstalled Helm release for deleted resource");
         let status = status::status_mut(&mut pass.object);

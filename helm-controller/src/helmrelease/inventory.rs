@@ -1,5 +1,7 @@
 //! What a release has put into the cluster, as the status records it.
 
+use std::collections::BTreeMap;
+
 use sluice_apis::helm::reasons;
 use sluice_apis::kustomize::v1::{Inventory, ResourceRef};
 use sluice_apply::{Cluster, Object};
@@ -19,13 +21,13 @@ pub async fn record(pass: &mut HelmReleasePass, cluster: &Cluster, release: &Rel
         Ok((entries, warnings)) => {
             if !warnings.is_empty() {
                 let text = warnings.join("; ");
-                pass.event(EventType::Warning, reasons::NAMESPACE_CHECK_SKIPPED, &text, &Default::default());
+                pass.event(EventType::Warning, reasons::NAMESPACE_CHECK_SKIPPED, &text, &BTreeMap::default());
             }
             status_mut(&mut pass.object).inventory = Some(Inventory { entries });
         }
         Err(error) => {
             let text = format!("failed to build inventory for {namespace}/{name}: {error}");
-            pass.event(EventType::Warning, reasons::INVENTORY_BUILD_FAILED, &text, &Default::default());
+            pass.event(EventType::Warning, reasons::INVENTORY_BUILD_FAILED, &text, &BTreeMap::default());
         }
     }
 }

@@ -6,10 +6,12 @@ mod chart;
 mod chart_template;
 mod decide;
 mod dependencies;
+mod files;
 mod finalize;
 mod history;
 mod inventory;
 mod observe;
+mod recover;
 mod release;
 mod remediation;
 mod report;
@@ -29,16 +31,16 @@ use sluice_apis::helm::condition_types::{READY, RECONCILING};
 use sluice_apis::helm::reasons;
 use sluice_apis::helm::v2::{ChartNameChangeStrategy, HelmRelease};
 use sluice_apis::meta::FINALIZER;
+use sluice_apply::clusters::Clusters;
+use sluice_apply::status::expressions;
 use sluice_archive::Algorithm;
-use sluice_artifact::Fetcher;
 use sluice_release::action::CapabilityCache;
 use sluice_release::storage::Storage;
-use sluice_release::{digest, health, values};
+use sluice_release::{digest, journal, values};
 use sluice_runtime::{Action, EventType, Pass, ReconcileError, Reconciler, Store};
 
 use self::release::{End, Subject};
 use self::source::SourceKey;
-use crate::clusters::Clusters;
 
 pub use self::source::Access;
 pub use self::wiring::{Setup, start};
@@ -61,8 +63,14 @@ pub struct Options {
     pub track_chart_digest: bool,
     /// Whether what the spec does not say is as in Helm 3.
     pub helm_3_defaults: bool,
+    /// Whether values may come from files of sources.
+    pub artifact_values: bool,
+    /// Whether templates may ask name servers.
+    pub allow_dns: bool,
     /// Whether something newer ends a wait.
     pub cancel_waits: bool,
+    /// Field managers whose fields are taken over when drift is looked for.
+    pub override_managers: Vec<String>,
     /// The algorithm of digests in the status.
     pub algorithm: Algorithm,
 }
@@ -71,7 +79,8 @@ pub struct Options {
 pub struct Releaser {
     client: Client,
     clusters: Clusters,
-    fetcher: Fetcher,
+    charts: chart::Charts,
+    fetcher: sluice_artifact::Fetcher,
     capabilities: CapabilityCache,
     releases: Store<HelmRelease>,
     sources: BTreeMap<&'static str, source::Lookup>,
@@ -89,6 +98,7 @@ impl Reconciler for Releaser {
         if observed {
             status::observe_generation(&mut pass.object);
         }
+        journal::before_write("status after a pass");
         pass.patch().await?;
         if conditions::reason(&pass.object, READY) == Some(reasons::DEPENDENCY_NOT_READY)
             && self.check_dependencies(&pass.object).is_ok()
@@ -123,7 +133,7 @@ impl Releaser {
         decide::Rules { retry_by_default: self.options.retry_by_default, algorithm: self.options.algorithm }
     }
 
-    fn storage(&self, subject: &Subject, namespace: &str, max_history: i64) -> Storage {
+    fn storage(subject: &Subject, namespace: &str, max_history: i64) -> Storage {
         let max = usize::try_from(max_history).unwrap_or_default();
         Storage::new(subject.cluster.client().clone(), namespace, max)
     }
@@ -144,7 +154,7 @@ impl Releaser {
         }
 
         // 2. What it needs: valid expressions, a chart to be made, ready dependencies, a source with an artifact.
-        let readers = match health::readers(&pass.object.spec.health_check_exprs) {
+        let readers = match expressions::readers(&pass.object.spec.health_check_exprs) {
             Ok(readers) => readers,
             Err(error) => return stall_on_expression(pass, &error.to_string()),
         };
@@ -208,7 +218,7 @@ impl Releaser {
             }
         };
         status::clear_stale_ready(&mut pass.object, &[reasons::VALUES_ERROR]);
-        let mut chart = match chart::load_chart(&self.fetcher, &artifact, self.options.look_again).await {
+        let chart = match self.charts.load(&artifact, self.options.look_again).await {
             Ok(chart) => chart,
             Err(chart::Failure::NotFound(message)) => {
                 tracing::info!("{message}");
@@ -224,17 +234,20 @@ impl Releaser {
         };
         status::clear_stale_ready(&mut pass.object, &[reasons::ARTIFACT_FAILED]);
         let track = self.options.track_chart_digest;
-        let version = &chart.metadata.version;
-        let oci_digest = match chart::version(&pass.object, &source, &artifact.revision, version, track) {
-            Ok((version, digest)) => {
-                chart.metadata.version = version;
-                digest
-            }
-            Err(message) => {
-                conditions::mark_false(&mut pass.object, READY, reasons::CHART_MUTATE_ERROR, message.clone());
-                return failed(message);
-            }
-        };
+        let own = &chart.metadata.version;
+        let (version, oci_digest) =
+            match chart::version(&pass.object, &source, &artifact.revision, own, track) {
+                Ok(found) => found,
+                Err(message) => {
+                    conditions::mark_false(
+                        &mut pass.object,
+                        READY,
+                        reasons::CHART_MUTATE_ERROR,
+                        message.clone(),
+                    );
+                    return failed(message);
+                }
+            };
 
         // 4. The cluster, and where the release has been before.
         let cluster = match self.clusters.target(&pass.object).await {
@@ -247,7 +260,9 @@ impl Releaser {
         };
         status::clear_stale_ready(&mut pass.object, &[reasons::REST_CLIENT_ERROR]);
         let config_digest = digest::of_values(self.options.algorithm, &values).to_string();
-        let subject = Subject { cluster, chart, values, config_digest, readers };
+        let is_resumed =
+            pass.object.status.as_ref().is_some_and(|status| status.last_attempted_revision.is_some());
+        let subject = Subject { cluster, chart, version, values, config_digest, readers, is_resumed };
         if let Some(moved) = moved(&mut pass.object, &subject.chart.metadata.name) {
             tracing::info!(
                 "release target configuration changed ({moved}): running uninstall for current release"
@@ -256,9 +271,9 @@ impl Releaser {
         }
 
         // 5. The steps.
-        self.begin(&mut pass.object, &subject, oci_digest);
+        Self::begin(&mut pass.object, &subject, oci_digest);
         let namespace = spec::storage_namespace(&pass.object).to_owned();
-        let storage = self.storage(&subject, &namespace, spec::max_history(&pass.object));
+        let storage = Self::storage(&subject, &namespace, spec::max_history(&pass.object));
         let end = Box::pin(self.release(pass, &subject, &storage)).await;
         if self.options.cancel_waits
             && pass.is_preempted()
@@ -284,7 +299,7 @@ impl Releaser {
     /// Uninstalls the release from where it was; the next pass installs it where it is to be.
     async fn leave(&self, pass: &mut HelmReleasePass, subject: &Subject) -> Outcome {
         let namespace = pass.object.status.as_ref().and_then(|status| status.storage_namespace.clone());
-        let storage = self.storage(subject, &namespace.unwrap_or_default(), spec::max_history(&pass.object));
+        let storage = Self::storage(subject, &namespace.unwrap_or_default(), spec::max_history(&pass.object));
         if let Err(error) = self.uninstall(pass, subject, &storage).await {
             return failed(error);
         }
@@ -296,12 +311,12 @@ impl Releaser {
     }
 
     /// Records what is about to be attempted. What failed with something else no longer counts.
-    fn begin(&self, object: &mut HelmRelease, subject: &Subject, oci_digest: Option<String>) {
+    fn begin(object: &mut HelmRelease, subject: &Subject, oci_digest: Option<String>) {
         let storage_namespace = spec::storage_namespace(object).to_owned();
         // Asked first, so that the request is recorded even where something else resets as well.
         let reset = requests::take_reset(object);
         let generation = object.metadata.generation.unwrap_or_default();
-        let version = subject.chart.metadata.version.clone();
+        let version = subject.version.clone();
         let status = status::status_mut(object);
         status.storage_namespace = Some(storage_namespace);
         let values_changed = match &status.last_attempted_config_digest {
@@ -345,7 +360,7 @@ impl Releaser {
     ) -> Result<serde_json::Map<String, serde_json::Value>, values::ValuesError> {
         let namespace = spec::namespace(object);
         let inline = values::inline(object.spec.values.as_ref())?;
-        let found = values::read(&self.client, namespace, &object.spec.values_from).await?;
+        let found = values::read(&self.client, namespace, &object.spec.values_from, self).await?;
         values::compose(namespace, inline, &found)
     }
 }

@@ -101,6 +101,19 @@ pub fn unlock(object: &mut HelmRelease, observed: &[Release], algorithm: Algorit
     }
 }
 
+/// A revision that an interrupted action left behind joins the history.
+pub fn interrupted(object: &mut HelmRelease, release: &Release, action: &str, algorithm: Algorithm) {
+    let status = status_mut(object);
+    // A rollback takes its chart from storage, all else from the source that was looked at last.
+    let oci_digest = (action != "rollback").then(|| status.last_attempted_revision_digest.clone()).flatten();
+    status.history.insert(0, snapshot(release, Some(action.to_owned()), oci_digest, algorithm));
+}
+
+/// A revision that is known is as it is stored now.
+pub fn refresh(object: &mut HelmRelease, release: &Release, algorithm: Algorithm) {
+    update(&mut status_mut(object).history, release, None, algorithm);
+}
+
 /// Tests: the newest one is updated, with how those went that were selected.
 pub fn test(object: &mut HelmRelease, observed: &[Release], filters: &[TestFilter], algorithm: Algorithm) {
     for release in observed {

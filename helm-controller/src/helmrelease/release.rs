@@ -1,5 +1,7 @@
 //! From the state of the release in storage, step by step, to the state that is wanted.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json};
 use sluice_apis::conditions;
 use sluice_apis::helm::condition_types::{READY, RECONCILING};
@@ -10,10 +12,11 @@ use sluice_apis::meta::format_duration;
 use sluice_apply::Cluster;
 use sluice_apply::ignore::{IgnoreRules, Selector};
 use sluice_apply::status::StatusReader;
+use sluice_archive::Algorithm;
 use sluice_chart::Chart;
 use sluice_release::record::{Release, status as release_status};
 use sluice_release::storage::{Storage, StorageError};
-use sluice_release::{Drift, digest};
+use sluice_release::{Drift, digest, journal};
 use sluice_runtime::EventType;
 use std::sync::Arc;
 
@@ -24,14 +27,18 @@ use super::{HelmReleasePass, Releaser, history, observe, remediation, requests, 
 pub struct Subject {
     /// The cluster, with the release's identity.
     pub cluster: Cluster,
-    /// The chart, with its final version.
-    pub chart: Chart,
+    /// The chart.
+    pub chart: Arc<Chart>,
+    /// Its version, with what the source's revision makes of it.
+    pub version: String,
     /// The values.
     pub values: Map<String, Json>,
     /// Their digest.
     pub config_digest: String,
     /// How to judge kinds that don't follow the conventions.
     pub readers: Vec<Arc<dyn StatusReader>>,
+    /// Whether an earlier pass had begun to release.
+    pub is_resumed: bool,
 }
 
 /// How the steps ended.
@@ -70,7 +77,7 @@ impl Releaser {
             tracing::debug!(?state, "state of the release");
             if let State::Drifted(differences) = &state {
                 let message = decide::drift_message(&mut pass.object, differences);
-                pass.event(EventType::Warning, reasons::DRIFT_DETECTED, &message, &Default::default());
+                pass.event(EventType::Warning, reasons::DRIFT_DETECTED, &message, &BTreeMap::default());
             }
             let forced = requests::take_force(&mut pass.object);
             let next = match decide::decide(&mut pass.object, &state, forced, rules) {
@@ -104,6 +111,7 @@ impl Releaser {
                 return self.pause(&mut pass.object, pause);
             }
             announce(&mut pass.object, step);
+            journal::before_write("status before a step");
             if let Err(error) = pass.patch().await {
                 return End::Error(error.to_string());
             }
@@ -122,6 +130,7 @@ impl Releaser {
                 return self.pause(&mut pass.object, pause);
             }
             taken.push(step.kind());
+            journal::before_write("status after a step");
             if let Err(error) = pass.patch().await {
                 return End::Error(error.to_string());
             }
@@ -158,12 +167,19 @@ impl Releaser {
         storage: &Storage,
     ) -> Result<(State, Option<Drift>), String> {
         let name = spec::short_release_name(object);
-        let last = match storage.last(&name).await {
+        let mut found = storage.last_and_writer(&name).await;
+        if matches!(found, Err(StorageError::NotFound)) && is_new(object) && take_over(storage, &name).await {
+            found = storage.last_and_writer(&name).await;
+        }
+        let (last, is_own) = match found {
             Err(StorageError::NotFound) => return Ok((State::Absent, None)),
             result => {
                 result.map_err(|error| format!("failed to retrieve last release from storage: {error}"))?
             }
         };
+        if is_own {
+            self.recover(object, subject, storage, &last).await;
+        }
         let state = self.state_of(object, subject, &last)?;
         if state != State::InSync || !spec::detects_drift(object) {
             return Ok((state, None));
@@ -207,11 +223,11 @@ impl Releaser {
             release_status::DEPLOYED => {}
             other => return Err(format!("unable to determine state for release with status '{other}'")),
         }
-        let wanted = &subject.chart.metadata;
-        if last.chart.name() != wanted.name || last.chart.version() != wanted.version {
+        if last.chart.name() != subject.chart.metadata.name || last.chart.version() != subject.version {
             return Ok(State::OutOfSync);
         }
-        if !digest::values_match(&current.config_digest, &subject.values) {
+        let keeps_values = || spec::preserves_values(object) && adds_nothing(&subject.values, &last.config);
+        if !(digest::values_match(&current.config_digest, &subject.values) || keeps_values()) {
             return Ok(State::OutOfSync);
         }
         let observed = object.status.as_ref().map(|status| status.observed_generation).unwrap_or_default();
@@ -257,16 +273,44 @@ impl Releaser {
             whole.into_iter().map(|rule| IgnoreRule { paths: vec!["/kind".to_owned()], ..rule }).collect();
         let whole = ignore_rules(&whole).map_err(|error| failed(&error))?;
         let excluded = |object: &sluice_apply::Object| !whole.paths_for(object).is_empty();
-        sluice_release::detect(
-            &subject.cluster,
-            last,
-            &ignore,
-            excluded,
-            sluice_apis::helm::DRIFT_DETECTION_KEY,
-        )
-        .await
-        .map_err(|error| failed(&error))
+        let rules = sluice_release::DriftRules {
+            ignore: &ignore,
+            disabled: sluice_apis::helm::DRIFT_DETECTION_KEY,
+            override_managers: &self.options.override_managers,
+        };
+        sluice_release::detect(&subject.cluster, last, &rules, excluded).await.map_err(|error| failed(&error))
     }
+}
+
+/// Whether nothing was released yet.
+fn is_new(object: &HelmRelease) -> bool {
+    object
+        .status
+        .as_ref()
+        .is_none_or(|status| status.history.is_empty() && status.last_attempted_release_action.is_none())
+}
+
+/// Whether Helm had stored the release in ConfigMaps, and it is now in Secrets.
+async fn take_over(storage: &Storage, name: &str) -> bool {
+    match storage.take_over(name).await {
+        Ok(0) => false,
+        Ok(revisions) => {
+            tracing::info!(revisions, "took over the release that Helm had stored in ConfigMaps");
+            true
+        }
+        // Who may not read ConfigMaps has none of them.
+        Err(error) => {
+            tracing::debug!(%error, "releases in ConfigMaps can't be read");
+            false
+        }
+    }
+}
+
+/// Whether values over those that a release has leave them as they are.
+fn adds_nothing(values: &Map<String, Json>, config: &Map<String, Json>) -> bool {
+    let merged = sluice_chart::load::merge_maps(config.clone(), values.clone());
+    let digest = |values| digest::of_values(Algorithm::Sha256, values);
+    digest(&merged) == digest(config)
 }
 
 /// The step that is about to be taken.
@@ -317,4 +361,21 @@ fn ignore_rules(rules: &[IgnoreRule]) -> Result<IgnoreRules, sluice_apply::ignor
         (rule.paths.clone(), selector)
     });
     IgnoreRules::new(rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn kept_values_are_not_put_over_themselves_again() {
+        let map = |value: Json| value.as_object().cloned().unwrap_or_default();
+        let config = map(json!({"a": {"b": 1}, "c": [1]}));
+        assert!(adds_nothing(&map(json!({"a": {"b": 1.0}})), &config));
+        assert!(adds_nothing(&Map::new(), &config));
+        assert!(!adds_nothing(&map(json!({"a": {"b": 2}})), &config));
+        assert!(!adds_nothing(&map(json!({"d": null})), &config));
+    }
 }

@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    fn object(spec: serde_json::Value, action: &str) -> HelmRelease {
+    fn object(spec: &serde_json::Value, action: &str) -> HelmRelease {
         let mut value = json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "app"}, "spec": {"interval": "1m"}, "status": {"lastAttemptedReleaseAction": action}});
         value["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         serde_json::from_value(value).unwrap()
@@ -139,7 +139,7 @@ mod tests {
     fn an_upgrade_with_retries_remedies_its_last_failure_an_install_does_not() {
         let with = |retries: i64| {
             object(
-                json!({"install": {"remediation": {"retries": retries}}, "upgrade": {"remediation": {"retries": retries}}}),
+                &json!({"install": {"remediation": {"retries": retries}}, "upgrade": {"remediation": {"retries": retries}}}),
                 "upgrade",
             )
         };
@@ -153,7 +153,7 @@ mod tests {
         for (retries, failures, expected) in
             [(0, 0, false), (0, 1, true), (1, 1, false), (1, 2, true), (-1, 99, false)]
         {
-            let mut object = object(json!({"upgrade": {"remediation": {"retries": retries}}}), "upgrade");
+            let mut object = object(&json!({"upgrade": {"remediation": {"retries": retries}}}), "upgrade");
             let remediation = Remediation::active(&object).unwrap();
             let status = object.status.as_mut().unwrap();
             status.upgrade_failures = failures;
@@ -164,11 +164,11 @@ mod tests {
     #[test]
     fn the_strategy_of_the_last_action_counts() {
         let spec = json!({"install": {"strategy": {"name": "RetryOnFailure"}}, "upgrade": {"strategy": {"name": "RetryOnFailure", "retryInterval": "7s"}}});
-        assert_eq!(active_retry(&object(spec.clone(), "install"), false), Some(RETRY_INTERVAL));
-        assert_eq!(active_retry(&object(spec, "upgrade"), false), Some(Duration::from_secs(7)));
-        assert_eq!(active_retry(&object(json!({}), "upgrade"), false), None);
-        assert_eq!(active_retry(&object(json!({}), "upgrade"), true), Some(RETRY_INTERVAL));
+        assert_eq!(active_retry(&object(&spec, "install"), false), Some(RETRY_INTERVAL));
+        assert_eq!(active_retry(&object(&spec, "upgrade"), false), Some(Duration::from_secs(7)));
+        assert_eq!(active_retry(&object(&json!({}), "upgrade"), false), None);
+        assert_eq!(active_retry(&object(&json!({}), "upgrade"), true), Some(RETRY_INTERVAL));
         let remediate = json!({"upgrade": {"strategy": {"name": "RemediateOnFailure"}}});
-        assert_eq!(active_retry(&object(remediate, "upgrade"), true), None);
+        assert_eq!(active_retry(&object(&remediate, "upgrade"), true), None);
     }
 }

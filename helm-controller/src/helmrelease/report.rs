@@ -53,19 +53,15 @@ pub fn about_target(snapshot: &ReleaseSnapshot, token: &str) -> BTreeMap<String,
 pub fn about_attempt(object: &HelmRelease, subject: &Subject) -> BTreeMap<String, String> {
     let oci = object.status.as_ref().and_then(|status| status.last_attempted_revision_digest.as_deref());
     let metadata_ = &subject.chart.metadata;
-    metadata(&metadata_.version, &subject.config_digest, Some(&metadata_.app_version), oci)
+    metadata(&subject.version, &subject.config_digest, Some(&metadata_.app_version), oci)
 }
 
-/// A message with the last lines of Helm's log, and an explanation if there is one.
-pub fn with_log(message: &str, log: &Log, detail: Option<&str>) -> String {
+/// A message with the last lines of Helm's log.
+pub fn with_log(message: &str, log: &Log) -> String {
     let mut text = message.to_owned();
     if let Some(lines) = log.text() {
         text.push_str("\n\nLast Helm logs:\n\n");
         text.push_str(&lines);
-    }
-    if let Some(detail) = detail {
-        text.push_str("\n\n");
-        text.push_str(detail);
     }
     text
 }

@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    fn object(spec: Value) -> HelmRelease {
+    fn object(spec: &Value) -> HelmRelease {
         let mut value = json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "app", "namespace": "ns"}, "spec": {"interval": "1m"}});
         value["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         serde_json::from_value(value).unwrap()
@@ -185,13 +185,13 @@ mod tests {
     #[test]
     fn the_chart_comes_from_the_reference_or_from_the_template() {
         let template = object(
-            json!({"chart": {"spec": {"chart": "c", "sourceRef": {"kind": "HelmRepository", "name": "r", "namespace": "other"}}}}),
+            &json!({"chart": {"spec": {"chart": "c", "sourceRef": {"kind": "HelmRepository", "name": "r", "namespace": "other"}}}}),
         );
         let key = SourceKey::of(&template).unwrap();
         assert_eq!((key.kind.as_str(), key.key.to_string().as_str()), ("HelmChart", "other/ns-app"));
         let denied = Access { same_namespace_only: true, external_artifacts: false };
         assert!(check_access(&template, &key, denied).is_err());
-        let external = object(json!({"chartRef": {"kind": "ExternalArtifact", "name": "x"}}));
+        let external = object(&json!({"chartRef": {"kind": "ExternalArtifact", "name": "x"}}));
         let key = SourceKey::of(&external).unwrap();
         assert_eq!(
             check_access(&external, &key, Access::default()).unwrap_err(),

@@ -32,16 +32,16 @@ pub fn short_release_name(object: &HelmRelease) -> String {
 
 /// The namespace of the release.
 pub fn release_namespace(object: &HelmRelease) -> &str {
-    given(&object.spec.target_namespace).unwrap_or_else(|| namespace(object))
+    given(object.spec.target_namespace.as_deref()).unwrap_or_else(|| namespace(object))
 }
 
 /// The namespace of Helm's storage.
 pub fn storage_namespace(object: &HelmRelease) -> &str {
-    given(&object.spec.storage_namespace).unwrap_or_else(|| namespace(object))
+    given(object.spec.storage_namespace.as_deref()).unwrap_or_else(|| namespace(object))
 }
 
-fn given(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| !text.is_empty())
+fn given(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
 }
 
 /// How many revisions Helm keeps; 0 for all.
@@ -80,6 +80,11 @@ pub fn timeout(object: &HelmRelease, action: Timed) -> Duration {
     own.or(spec.timeout).map_or(TIMEOUT, |timeout| timeout.0)
 }
 
+/// Whether an upgrade keeps the values of the release before.
+pub fn preserves_values(object: &HelmRelease) -> bool {
+    object.spec.upgrade.as_ref().is_some_and(|upgrade| upgrade.preserve_values)
+}
+
 /// Whether tests are enabled.
 pub fn tests_enabled(object: &HelmRelease) -> bool {
     object.spec.test.as_ref().is_some_and(|test| test.enable)
@@ -112,6 +117,6 @@ pub fn waits_as_helm_3(object: &HelmRelease, by_default: bool) -> bool {
 pub fn helm_chart(object: &HelmRelease) -> Option<(String, String)> {
     let template = object.spec.chart.as_ref()?;
     let own = namespace(object);
-    let of_source = given(&template.spec.source_ref.namespace).unwrap_or(own);
+    let of_source = given(template.spec.source_ref.namespace.as_deref()).unwrap_or(own);
     Some((of_source.to_owned(), format!("{own}-{}", name(object))))
 }

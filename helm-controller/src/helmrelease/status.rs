@@ -73,6 +73,17 @@ pub fn summarize(object: &mut HelmRelease, algorithm: Algorithm) {
     status.observed_common_metadata_digest = common_metadata;
 }
 
+/// As [`summarize`], where no release was made with the settings of the spec: what is recorded of them stays.
+pub fn summarize_keeping_settings(object: &mut HelmRelease, algorithm: Algorithm) {
+    let status = status_mut(object);
+    let post_renderers = status.observed_post_renderers_digest.clone();
+    let common_metadata = status.observed_common_metadata_digest.clone();
+    summarize(object, algorithm);
+    let status = status_mut(object);
+    status.observed_post_renderers_digest = post_renderers;
+    status.observed_common_metadata_digest = common_metadata;
+}
+
 /// The digest of settings that the release depends on besides chart and values; nothing if there are none.
 pub fn settings_digest(
     algorithm: Algorithm,
@@ -116,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    fn object(spec: serde_json::Value, conditions: &[(&str, &str, i64)]) -> HelmRelease {
+    fn object(spec: &serde_json::Value, conditions: &[(&str, &str, i64)]) -> HelmRelease {
         let conditions: Vec<_> = conditions.iter().map(|(type_, status, generation)| json!({
             "type": type_, "status": status, "reason": format!("{type_}Reason"), "message": "m", "observedGeneration": generation, "lastTransitionTime": "2024-01-01T00:00:00Z",
         })).collect();
@@ -148,7 +159,7 @@ mod tests {
             (ignored, vec![("Released", "True", 2), ("TestSuccess", "False", 2)], "True", "ReleasedReason"),
             (json!({}), vec![("Released", "True", 2), ("TestSuccess", "False", 2)], "True", "ReleasedReason"),
         ] {
-            let mut object = object(spec.clone(), &conditions);
+            let mut object = object(&spec, &conditions);
             conditions::mark_stalled(&mut object, "x", "x");
             summarize(&mut object, Algorithm::Sha256);
             assert_eq!(conditions::get(&object, READY).unwrap().status, ready, "{conditions:?}");
@@ -162,7 +173,7 @@ mod tests {
     #[test]
     fn digests_of_settings_are_those_of_go() {
         let mut object = object(
-            json!({
+            &json!({
                 "postRenderers": [{"kustomize": {"patches": [{"patch": "- op: add\n  path: /metadata/labels/a\n  value: <b>\n", "target": {"kind": "Deployment", "name": "x"}}], "images": [{"name": "a", "newName": "b", "newTag": "1", "digest": "sha256:x"}]}}],
                 "commonMetadata": {"labels": {"a": "2", "b": "1"}, "annotations": {"x": "y&z"}},
             }),
@@ -182,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_replaced_condition_keeps_its_time() {
-        let mut object = object(json!({}), &[("Remediated", "True", 1), ("Released", "False", 1)]);
+        let mut object = object(&json!({}), &[("Remediated", "True", 1), ("Released", "False", 1)]);
         let at = conditions::get(&object, REMEDIATED).unwrap().last_transition_time.clone();
         replace_condition(&mut object, REMEDIATED, RELEASED, "UpgradeSucceeded", "ok".to_owned());
         let released = conditions::get(&object, RELEASED).unwrap();

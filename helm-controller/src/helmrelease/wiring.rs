@@ -13,14 +13,15 @@ use sluice_apis::helm::condition_types::READY;
 use sluice_apis::helm::reasons;
 use sluice_apis::helm::v2::{HelmRelease, ValuesReferenceKind};
 use sluice_apis::k8s::{ConfigMap, Secret};
-use sluice_apis::source::v1::{ExternalArtifact, HelmChart, OciRepository};
+use sluice_apis::source::v1::{Bucket, ExternalArtifact, GitRepository, HelmChart, OciRepository};
+use sluice_apply::clusters::{Clusters, Policy, TokenCache, Tokens};
 use sluice_artifact::Fetcher;
 use sluice_release::action::CapabilityCache;
 use sluice_runtime::{Cause, Change, Controller, Index, Manager, ObjectKey, Store, Task, Trigger};
 
+use super::chart::Charts;
 use super::source::{self, Found, Source, SourceKey, digest_of_revision};
-use super::{Options, Releaser, dependencies, spec, status};
-use crate::clusters::{Clusters, Policy};
+use super::{Options, Releaser, dependencies, files, spec, status};
 
 /// What [`start`] needs besides the manager.
 pub struct Setup {
@@ -28,6 +29,8 @@ pub struct Setup {
     pub options: Options,
     /// What the flags say about clusters.
     pub policy: Policy,
+    /// How tokens of service accounts are kept.
+    pub tokens: TokenCache,
     /// How many `HelmReleases` are worked on at once.
     pub concurrency: usize,
     /// Labels of ConfigMaps and Secrets whose changes count; `None` watches none.
@@ -45,12 +48,18 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
     let releases = controller.store();
     let client = manager.client();
 
-    // Sources: a new chart makes those who use it due.
-    let by_source = controller.index(|object: &HelmRelease| SourceKey::of(object).into_iter().collect());
+    // Sources: a new chart, or new files with values, make those who use it due.
+    let by_source = controller.index(|object: &HelmRelease| {
+        SourceKey::of(object).into_iter().chain(files::sources(object)).collect()
+    });
     let mut sources = BTreeMap::new();
     watch_source::<HelmChart>(manager, &mut controller, &by_source, &mut sources);
     watch_source::<OciRepository>(manager, &mut controller, &by_source, &mut sources);
     watch_source::<ExternalArtifact>(manager, &mut controller, &by_source, &mut sources);
+    if setup.options.artifact_values {
+        watch_source::<GitRepository>(manager, &mut controller, &by_source, &mut sources);
+        watch_source::<Bucket>(manager, &mut controller, &by_source, &mut sources);
+    }
 
     // Dependencies: whatever happens to one is looked at by those who wait for it.
     let by_dependency = controller.index(dependencies::dependency_keys);
@@ -66,9 +75,11 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
             references(object, "Secret")
         });
     }
+    let tokens = Arc::new(Tokens::new(client.clone(), setup.tokens));
     controller.reconcile_with(Releaser {
-        clusters: Clusters::new(client.clone(), setup.policy),
+        clusters: Clusters::new(client.clone(), setup.policy, tokens),
         client,
+        charts: Charts::new(setup.fetcher.clone()),
         fetcher: setup.fetcher,
         capabilities: CapabilityCache::default(),
         releases,
@@ -115,7 +126,7 @@ fn dependents_of_source<K: Resource<DynamicType = ()>>(
             old.status.artifact.as_ref().is_none_or(|before| before.revision != artifact.revision)
                 || (!old.status.is_ready() && new.status.is_ready())
                 // The same artifact may be that of a newer spec: that is what was waited for.
-                || (!observed(&**old) && observed(&**new))
+                || (!observed(old) && observed(new))
         }
     };
     if !is_news {
