@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod helm;
+pub(crate) mod helmrelease;
 pub(crate) mod install;
 pub(crate) mod kustomize;
 pub(crate) mod reconcile;
@@ -41,7 +42,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<()> {
         Command::Diff(arguments) => Box::pin(diff::run(arguments, context)).await,
         Command::Trace(arguments) => context.within(trace::run(arguments, context)).await,
         Command::Kustomize(arguments) => kustomize::run(arguments, context).await,
-        Command::Helm(arguments) => helm::run(&arguments, context),
+        Command::Helm(arguments) => helm::run(&arguments, context).await,
         Command::Install(arguments) => Box::pin(install::run(arguments, context)).await,
         Command::Uninstall(arguments) => uninstall::run(arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context).await,

@@ -21,6 +21,7 @@ mod progress;
 mod prompt;
 mod report;
 mod selector;
+mod ssh;
 mod table;
 mod text;
 mod wait;

@@ -145,7 +145,11 @@ impl Builder<'_> {
         let files = Jail::new(Path::new("/"))?;
         let matcher = Matcher::new(ignore::parse(&self.flags.ignore_paths.join("\n"), &[]));
         let files = Without { files: &files, root: &directory, matcher };
-        let built = flux::build(&files, &directory, &flux_spec(&kustomization.spec), &Options::flux())?;
+        let built = flux::build(&files, &directory, &flux_spec(&kustomization.spec), &Options::flux())
+            .map_err(|error| match error.detail() {
+                Some(detail) => anyhow!("{error}; {detail}"),
+                None => Error::new(error),
+            })?;
         let manifests =
             built.resources.iter().map(|resource| Ok(resource.to_json()?)).collect::<Result<Vec<_>>>()?;
         let post_build = kustomization.spec.post_build.as_ref();

@@ -23,6 +23,9 @@ macro_rules! bases {
 /// The files of `config/` that an installation is built from.
 const FILES: &[(&str, &str)] = bases![
     "crd/helm.toolkit.fluxcd.io_helmreleases.yaml",
+    "crd/image.toolkit.fluxcd.io_imagepolicies.yaml",
+    "crd/image.toolkit.fluxcd.io_imagerepositories.yaml",
+    "crd/image.toolkit.fluxcd.io_imageupdateautomations.yaml",
     "crd/kustomization.yaml",
     "crd/kustomize.toolkit.fluxcd.io_kustomizations.yaml",
     "crd/notification.toolkit.fluxcd.io_alerts.yaml",
@@ -40,6 +43,12 @@ const FILES: &[(&str, &str)] = bases![
     "manager/helm-controller/account.yaml",
     "manager/helm-controller/deployment.yaml",
     "manager/helm-controller/kustomization.yaml",
+    "manager/image-automation-controller/account.yaml",
+    "manager/image-automation-controller/deployment.yaml",
+    "manager/image-automation-controller/kustomization.yaml",
+    "manager/image-reflector-controller/account.yaml",
+    "manager/image-reflector-controller/deployment.yaml",
+    "manager/image-reflector-controller/kustomization.yaml",
     "manager/kustomize-controller/account.yaml",
     "manager/kustomize-controller/deployment.yaml",
     "manager/kustomize-controller/kustomization.yaml",
@@ -71,18 +80,27 @@ const NOTIFICATION: &str = "notification-controller";
 struct Component {
     name: &'static str,
     group: &'static str,
+    /// Whether it is installed only if it is asked for.
+    extra: bool,
 }
 
 const COMPONENTS: &[Component] = &[
-    Component { name: "source-controller", group: "source.toolkit.fluxcd.io" },
-    Component { name: "kustomize-controller", group: "kustomize.toolkit.fluxcd.io" },
-    Component { name: "helm-controller", group: "helm.toolkit.fluxcd.io" },
-    Component { name: NOTIFICATION, group: "notification.toolkit.fluxcd.io" },
+    Component { name: "source-controller", group: "source.toolkit.fluxcd.io", extra: false },
+    Component { name: "kustomize-controller", group: "kustomize.toolkit.fluxcd.io", extra: false },
+    Component { name: "helm-controller", group: "helm.toolkit.fluxcd.io", extra: false },
+    Component { name: NOTIFICATION, group: "notification.toolkit.fluxcd.io", extra: false },
+    Component { name: "image-reflector-controller", group: "image.toolkit.fluxcd.io", extra: true },
+    Component { name: "image-automation-controller", group: "image.toolkit.fluxcd.io", extra: true },
 ];
 
 /// The controllers that can be installed.
 pub(crate) fn component_names() -> impl Iterator<Item = &'static str> {
     COMPONENTS.iter().map(|component| component.name)
+}
+
+/// The controllers that are installed if nothing else is asked for.
+pub(crate) fn default_component_names() -> impl Iterator<Item = &'static str> {
+    COMPONENTS.iter().filter(|component| !component.extra).map(|component| component.name)
 }
 
 /// What to install, and how.
@@ -139,7 +157,8 @@ fn adjust(object: &mut Value, settings: &Settings) -> Result<bool> {
         return Ok(false);
     }
     let group = object["spec"]["group"].as_str().unwrap_or_default();
-    if COMPONENTS.iter().any(|component| component.group == group && !has(component.name)) {
+    let mut owners = COMPONENTS.iter().filter(|component| component.group == group).peekable();
+    if owners.peek().is_some() && !owners.any(|component| has(component.name)) {
         return Ok(false);
     }
     if object["kind"] == "NetworkPolicy" && !settings.network_policy {
@@ -248,8 +267,8 @@ mod tests {
         // Definitions of kinds whose controllers are not installed are there for those who bring the controllers.
         found.retain(|path| !path.starts_with("crd/") || FILES.iter().any(|(file, _)| file == path));
         // Dashboards and alerts are for those who have something to show them, source-watcher for those who compose
-        // artifacts.
-        let optional = ["monitoring/", "manager/source-watcher/"];
+        // artifacts, components for those who ask for what they add.
+        let optional = ["monitoring/", "manager/source-watcher/", "components/"];
         found.retain(|path| !optional.iter().any(|folder| path.starts_with(folder)));
         found.sort();
         assert_eq!(found, FILES.iter().map(|(path, _)| *path).collect::<Vec<_>>());

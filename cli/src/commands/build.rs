@@ -1,9 +1,10 @@
-//! `build kustomization`: what the controller would apply, made by the controller's own functions.
+//! `build`: what the controllers would apply, made by the controllers' own functions.
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use super::export::document;
+use super::helmrelease;
 use crate::context::Context;
 use crate::local::{Builder, Flags};
 
@@ -19,6 +20,9 @@ enum Target {
     /// Print what a Kustomization makes of a local directory
     #[command(visible_alias = "ks")]
     Kustomization(Source),
+    /// Print what a HelmRelease makes of a local chart, with its values resolved and those of Secrets masked
+    #[command(visible_alias = "hr")]
+    Helmrelease(helmrelease::Source),
 }
 
 /// What to build.
@@ -35,7 +39,12 @@ struct Source {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let Target::Kustomization(Source { name, flags, dry_run }) = arguments.target;
+    let Source { name, flags, dry_run } = match arguments.target {
+        Target::Kustomization(source) => source,
+        Target::Helmrelease(source) => {
+            return context.within(Box::pin(helmrelease::build(&source, context))).await;
+        }
+    };
     if dry_run && flags.kustomization_file.is_none() {
         bail!("dry-run mode requires a kustomization file");
     }

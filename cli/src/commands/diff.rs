@@ -14,6 +14,7 @@ use sluice_apply::{
     Action, Applier, ApplyOptions, Cluster, ClusterCache, Difference, normalize, order, read,
 };
 
+use super::helmrelease;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::local::{self, Builder, Built, Flags};
@@ -32,6 +33,10 @@ enum Target {
     /// can't be told.
     #[command(visible_alias = "ks")]
     Kustomization(Source),
+    /// Show what releasing a local chart would change. Exits with 1 if it would change anything, with 2 if that can't
+    /// be told.
+    #[command(visible_alias = "hr")]
+    Helmrelease(helmrelease::Source),
 }
 
 /// What to compare.
@@ -51,8 +56,11 @@ struct Source {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let Target::Kustomization(source) = arguments.target;
-    let changes = context.within(compare(source, context)).await.map_err(Exit::Undecided)?;
+    let changes = match arguments.target {
+        Target::Kustomization(source) => context.within(Box::pin(compare(source, context))).await,
+        Target::Helmrelease(source) => context.within(Box::pin(helmrelease::diff(&source, context))).await,
+    }
+    .map_err(Exit::Undecided)?;
     if changes {
         return Err(Exit::Notice("identified at least one change, exiting with non-zero exit code").into());
     }

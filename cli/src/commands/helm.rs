@@ -1,5 +1,6 @@
 //! `helm`: what the `helm` command does without a cluster, by the controllers' own engine.
 
+mod fetch;
 mod flags;
 mod locate;
 mod template;
@@ -32,7 +33,7 @@ enum Command {
 }
 
 /// Runs the command.
-pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let Command::Template { arguments } = &arguments.command;
-    template::run(arguments, context)
+    Box::pin(template::run(arguments, context)).await
 }

@@ -13,7 +13,7 @@ use super::export::document;
 use super::version::VERSION;
 use crate::context::Context;
 use crate::installation;
-use crate::manifests::{Settings, build_objects, component_names};
+use crate::manifests::{Settings, build_objects, default_component_names};
 use crate::progress::Progress;
 use crate::prompt::confirm;
 
@@ -29,9 +29,12 @@ pub(crate) struct Arguments {
     /// Print what would change, and change nothing
     #[arg(long, conflicts_with = "export")]
     dry_run: bool,
-    /// Controllers to install; all when not given
+    /// Controllers to install; all but the extra ones when not given
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     components: Vec<String>,
+    /// Controllers to install besides: image-reflector-controller, image-automation-controller
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    components_extra: Vec<String>,
     /// Registry and path of the images
     #[arg(long, default_value = "sluice")]
     registry: String,
@@ -84,11 +87,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 }
 
 fn settings(arguments: &Arguments, context: &Context) -> Settings {
-    let components = if arguments.components.is_empty() {
-        component_names().map(str::to_owned).collect()
+    let mut components = if arguments.components.is_empty() {
+        default_component_names().map(str::to_owned).collect()
     } else {
         arguments.components.clone()
     };
+    components.extend(arguments.components_extra.iter().cloned());
     Settings {
         namespace: context.namespace().to_owned(),
         components,

@@ -5,7 +5,7 @@ mod charts;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, Subcommand};
 use sluice_bases::{Network, Policy, Ssh};
 use sluice_kustomize::Build;
@@ -75,15 +75,25 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 }
 
 fn build(arguments: &cli::Arguments, runtime: Handle, policy: Policy, in_files: bool) -> Result<Done> {
-    let network = Network::new(runtime, policy);
-    let charts = charts::Renderer::new(arguments);
-    let build: Build = arguments.build_with(Some(&network), Some(&charts))?;
+    let network = Network::new(runtime.clone(), policy);
+    let charts = charts::Renderer::new(arguments, runtime);
+    let build: Build = arguments.build_with(Some(&network), Some(&charts)).map_err(told)?;
     let (text, files) = if in_files {
         (String::new(), build.to_files()?.into_iter().collect())
     } else {
         (build.to_yaml()?, Vec::new())
     };
     Ok(Done { warnings: [build.warnings, charts.into_warnings()].concat(), text, files })
+}
+
+/// kustomize's words, then what helps to find the place.
+fn told(error: sluice_kustomize::Error) -> anyhow::Error {
+    let detail = error.detail();
+    let error = anyhow::Error::new(error);
+    match detail {
+        Some(detail) => anyhow!("{error}; {detail}"),
+        None => error,
+    }
 }
 
 /// The user's own key and known hosts, if there are any.

@@ -61,6 +61,10 @@ pub(crate) struct Arguments {
     /// How soon to try again after a failure
     #[arg(long, value_name = "DURATION")]
     retry_interval: Option<Duration>,
+    /// Without effect: manifests are always checked
+    #[arg(long, hide = true)]
+    #[allow(dead_code, reason = "scripts still have it")]
+    validation: Option<String>,
 }
 
 const WORDS: Words = Words {

@@ -76,10 +76,67 @@ pub(super) struct Flags {
     #[arg(long)]
     pub(super) debug: bool,
 
+    /// Fetch what the chart needs and charts/ lacks, and write it there, and Chart.lock
+    #[arg(long)]
+    pub(super) dependency_update: bool,
+    #[command(flatten)]
+    pub(super) from: From,
+
     #[command(flatten)]
     refused: Refused,
     #[command(flatten)]
     _without_effect: WithoutEffect,
+}
+
+/// Where charts come from, and who may ask for them.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Charts from elsewhere")]
+pub(super) struct From {
+    /// Repository that has the chart
+    #[arg(long, value_name = "URL")]
+    pub(super) repo: Option<String>,
+    /// Version of the chart, or a range; the latest when not given
+    #[arg(long)]
+    pub(super) version: Option<String>,
+    /// Take pre-releases too, where no version is given
+    #[arg(long)]
+    pub(super) devel: bool,
+    /// Refuse charts that are not signed by a key of the keyring
+    #[arg(long)]
+    pub(super) verify: bool,
+    /// Public keys that may sign; ~/.gnupg/pubring.gpg when not given
+    #[arg(long, value_name = "FILE")]
+    pub(super) keyring: Option<PathBuf>,
+    /// User at the repository or registry
+    #[arg(long)]
+    pub(super) username: Option<String>,
+    /// Password of the user
+    #[arg(long)]
+    pub(super) password: Option<String>,
+    /// Send user and password to other hosts too, where the index names them
+    #[arg(long)]
+    pub(super) pass_credentials: bool,
+    /// Certificates of authorities to trust
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Certificate to show to servers
+    #[arg(long, value_name = "FILE")]
+    pub(super) cert_file: Option<PathBuf>,
+    /// Key of the certificate
+    #[arg(long, value_name = "FILE")]
+    pub(super) key_file: Option<PathBuf>,
+    /// Trust any certificate
+    #[arg(long)]
+    pub(super) insecure_skip_tls_verify: bool,
+    /// Speak to registries without encryption
+    #[arg(long)]
+    pub(super) plain_http: bool,
+    /// Where the logins to registries are
+    #[arg(long, value_name = "FILE")]
+    pub(super) registry_config: Option<PathBuf>,
+    /// Where the names of repositories are
+    #[arg(long, value_name = "FILE")]
+    pub(super) repository_config: Option<PathBuf>,
 }
 
 /// What can't be done here: saying so is better than leaving it out.
@@ -95,16 +152,10 @@ struct Refused {
     post_renderer_args: Option<String>,
     #[arg(long, hide = true)]
     enable_dns: bool,
-    #[arg(long, hide = true)]
-    repo: Option<String>,
-    #[arg(long, hide = true)]
-    verify: bool,
-    #[arg(long, hide = true)]
-    dependency_update: bool,
 }
 
-/// What `helm template` takes and makes no use of for a chart on the disk either: it is about installing, about the
-/// cluster, or about fetching.
+/// What `helm template` takes and makes no use of either: it is about installing, about the cluster, or about what is
+/// kept from an earlier run.
 #[derive(Debug, clap::Args)]
 #[allow(dead_code, reason = "they are taken for the command line's sake")]
 struct WithoutEffect {
@@ -168,33 +219,6 @@ struct WithoutEffect {
     content_cache: Option<String>,
     #[arg(long, hide = true, alias = "colour")]
     color: Option<String>,
-    // Where a chart is fetched from says nothing about one that is on the disk.
-    #[arg(long, hide = true)]
-    version: Option<String>,
-    #[arg(long, hide = true)]
-    devel: bool,
-    #[arg(long, hide = true)]
-    username: Option<String>,
-    #[arg(long, hide = true)]
-    password: Option<String>,
-    #[arg(long, hide = true)]
-    pass_credentials: bool,
-    #[arg(long, hide = true)]
-    ca_file: Option<String>,
-    #[arg(long, hide = true)]
-    cert_file: Option<String>,
-    #[arg(long, hide = true)]
-    key_file: Option<String>,
-    #[arg(long, hide = true)]
-    insecure_skip_tls_verify: bool,
-    #[arg(long, hide = true)]
-    plain_http: bool,
-    #[arg(long, hide = true)]
-    keyring: Option<String>,
-    #[arg(long, hide = true)]
-    registry_config: Option<String>,
-    #[arg(long, hide = true)]
-    repository_config: Option<String>,
 }
 
 impl Flags {
@@ -235,15 +259,6 @@ impl Flags {
         if refused.enable_dns {
             bail!("--enable-dns is not supported: templates must not ask name servers");
         }
-        if refused.repo.is_some() {
-            bail!("--repo is not supported yet: pull the chart first, and give its archive or directory");
-        }
-        if refused.verify {
-            bail!("--verify is not supported yet: check the signature with 'helm verify' first");
-        }
-        if refused.dependency_update {
-            bail!("--dependency-update is not supported yet: run 'helm dependency update' first");
-        }
         Ok(())
     }
 }
@@ -272,16 +287,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_refused() {
-        for flag in [
-            "--validate",
-            "--dry-run=server",
-            "--post-renderer x",
-            "--enable-dns",
-            "--dry-run=x",
-            "--repo https://example.com",
-            "--verify",
-            "--dependency-update",
-        ] {
+        for flag in ["--validate", "--dry-run=server", "--post-renderer x", "--enable-dns", "--dry-run=x"] {
             assert!(parse(&format!("chart {flag}")).check().is_err(), "{flag}");
         }
         for flag in ["--dry-run", "--dry-run=client"] {

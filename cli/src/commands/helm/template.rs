@@ -1,17 +1,21 @@
 //! `helm template`.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result, anyhow, bail};
 use sluice_chart::{
-    Capabilities, KubeVersion, ReleaseInfo, RenderError, RenderOptions, check_release_name, render,
-    render_name,
+    Capabilities, Chart, KubeVersion, ReleaseInfo, RenderError, RenderOptions, Rendered, check_release_name,
+    render, render_name,
 };
+use tokio::runtime::Handle;
 
+use super::fetch::Fetch;
 use super::flags::Flags;
 use super::{locate, values, write};
 use crate::context::Context;
 
 /// Runs the command.
-pub(super) fn run(words: &[String], context: &Context) -> Result<()> {
+pub(super) async fn run(words: &[String], context: &Context) -> Result<()> {
     let flags = match Flags::parse_from(words) {
         Ok(flags) => flags,
         Err(error) if !error.use_stderr() => {
@@ -26,8 +30,7 @@ pub(super) fn run(words: &[String], context: &Context) -> Result<()> {
     flags.check()?;
     let capabilities = capabilities(&flags)?;
     let (name, chart) = name_and_chart(&flags)?;
-    let loaded = locate::chart(&chart)?;
-    let values = values::merge(&flags)?;
+    let loaded = locate::chart(&chart, &flags, context.output).await?;
     loaded.chart.check_installable()?;
     if loaded.chart.metadata.deprecated {
         context.output.warning("this chart is deprecated");
@@ -42,10 +45,12 @@ pub(super) fn run(words: &[String], context: &Context) -> Result<()> {
         revision: 1,
         is_upgrade: flags.is_upgrade,
     };
-    let mut options = RenderOptions::new(release);
-    options.capabilities = capabilities;
-    options.check_schema = !flags.skip_schema_validation;
-    let rendered = match render(loaded.chart, &values, &options) {
+    let flags = Arc::new(flags);
+    let (given, runtime) = (Arc::clone(&flags), Handle::current());
+    // Values and schemas may have to be fetched while this goes on.
+    let work =
+        tokio::task::spawn_blocking(move || rendered(loaded.chart, release, capabilities, &given, runtime));
+    let rendered = match work.await.context("rendering was interrupted")?? {
         Ok(rendered) => rendered,
         Err(error) => return Err(explain(error, &flags, context)),
     };
@@ -53,6 +58,22 @@ pub(super) fn run(words: &[String], context: &Context) -> Result<()> {
         context.output.warning(warning);
     }
     write::write(&rendered, &name, &flags, context.output)
+}
+
+fn rendered(
+    chart: Chart,
+    release: ReleaseInfo,
+    capabilities: Capabilities,
+    flags: &Flags,
+    runtime: Handle,
+) -> Result<Result<Rendered, RenderError>> {
+    let fetcher = Fetch::new(flags.from.clone(), runtime);
+    let values = values::merge(flags, &fetcher)?;
+    let mut options = RenderOptions::new(release);
+    options.capabilities = capabilities;
+    options.check_schema = !flags.skip_schema_validation;
+    options.fetch_schema = fetcher.schemas();
+    Ok(render(chart, &values, &options))
 }
 
 /// The error, and with `--debug` what was rendered although it is no YAML.

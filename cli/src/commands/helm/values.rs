@@ -7,16 +7,17 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Map, Value as Json};
 use sluice_chart::{load, values};
 
+use super::fetch::Fetch;
 use super::flags::Flags;
 
 /// The largest file with values, in bytes.
 const MAX_FILE: u64 = 64 << 20;
 
 /// What files and flags say, in the order in which Helm lays them over each other.
-pub(super) fn merge(flags: &Flags) -> Result<Map<String, Json>> {
+pub(super) fn merge(flags: &Flags, fetch: &Fetch) -> Result<Map<String, Json>> {
     let mut merged = Map::new();
     for path in &flags.values {
-        let bytes = read(path)?;
+        let bytes = read(path, fetch)?;
         let values = load::parse_values(&bytes).with_context(|| format!("failed to parse {path}"))?;
         merged = load::merge_maps(merged, values);
     }
@@ -40,7 +41,7 @@ pub(super) fn merge(flags: &Flags) -> Result<Map<String, Json>> {
     }
     for text in &flags.set_file {
         let mut read = |path: &str| {
-            let bytes = read(path).map_err(|error| format!("{error:#}"))?;
+            let bytes = read(path, fetch).map_err(|error| format!("{error:#}"))?;
             String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8: values are texts"))
         };
         values::parse_file(text, &mut merged, &mut read).context("failed parsing --set-file data")?;
@@ -51,10 +52,10 @@ pub(super) fn merge(flags: &Flags) -> Result<Map<String, Json>> {
     Ok(merged)
 }
 
-/// The content of a file, or of the standard input.
-fn read(path: &str) -> Result<Vec<u8>> {
-    if path.starts_with("https://") || path.starts_with("http://") || path.starts_with("oci://") {
-        bail!("{path}: values are not fetched yet: give a file");
+/// The content of a file, of an address, or of the standard input.
+fn read(path: &str, fetch: &Fetch) -> Result<Vec<u8>> {
+    if path.starts_with("https://") || path.starts_with("http://") {
+        return fetch.file(path, MAX_FILE);
     }
     let mut bytes = Vec::new();
     let from: Box<dyn Read> = if path.trim() == "-" {

@@ -47,10 +47,27 @@ pub(super) fn write(rendered: &Rendered, name: &str, flags: &Flags, output: Outp
         output.data("\n")?;
         return Ok(());
     }
-    let mut text: String = crds.chain(manifests).map(|document| document.text()).collect();
+    let mut documents = crds.chain(manifests).peekable();
+    if flags.show_only.is_empty() {
+        // One by one: the text as a whole may be large.
+        if documents.peek().is_none() {
+            output.data("\n")?;
+        }
+        while let Some(document) = documents.next() {
+            let text = document.text();
+            // The last one ends with one line break, whatever its template does.
+            let is_last = documents.peek().is_none();
+            output.data(if is_last { text.trim_end() } else { &text })?;
+            if is_last {
+                output.data("\n")?;
+            }
+        }
+        return hooks.map(|document| document.text()).try_for_each(|text| output.data(&text));
+    }
+    let mut text: String = documents.map(|document| document.text()).collect();
     text = format!("{}\n", text.trim());
     text.extend(hooks.map(|document| document.text()));
-    if flags.show_only.is_empty() { output.data(&text) } else { output.data(&only(&text, &flags.show_only)?) }
+    output.data(&only(&text, &flags.show_only)?)
 }
 
 impl Document<'_> {
@@ -75,7 +92,7 @@ fn only(text: &str, patterns: &[String]) -> Result<String> {
         let before = shown.len();
         for (path, document) in &documents {
             if path_match(&pattern, path).unwrap_or(false) {
-                shown.push_str(&format!("---\n{document}\n"));
+                shown.extend(["---\n", document, "\n"]);
             }
         }
         if shown.len() == before {

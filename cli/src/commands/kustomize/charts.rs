@@ -3,28 +3,38 @@
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
+use sluice_chart::load::{self, load_archive};
 use sluice_chart::release::{Event, document_text};
 use sluice_chart::{
-    Capabilities, KubeVersion, LoadOptions, ReleaseInfo, RenderOptions, Rendered, check_release_name, load,
+    Capabilities, KubeVersion, LoadOptions, Loaded, ReleaseInfo, RenderOptions, Rendered, check_release_name,
     render, render_name,
 };
-use sluice_kustomize::charts::{ChartRequest, Charts, HelmChart};
+use sluice_chartrepo::{Access, Fetcher, Repositories, Wanted};
+use sluice_kustomize::charts::{Chart, ChartSource, Charts, HelmChart, HelmGlobals};
 use sluice_kustomize::cli::Arguments;
 use sluice_kustomize::fs::{FileKind, FileSystem};
+use sluice_oci::Keychain;
+use tokio::runtime::Handle;
 
-/// Renders charts that lie in the directory `chartHome`.
+/// How long one request for a chart may take.
+const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// Renders charts that lie in the directory `chartHome`, or fetches them for the one build.
 pub(super) struct Renderer {
+    runtime: Handle,
     api_versions: Vec<String>,
     kube_version: String,
     warnings: RefCell<Vec<String>>,
 }
 
 impl Renderer {
-    /// With what the flags say of the cluster.
-    pub(super) fn new(arguments: &Arguments) -> Self {
+    /// With what the flags say of the cluster. Fetching is the runtime's work.
+    pub(super) fn new(arguments: &Arguments, runtime: Handle) -> Self {
         Self {
+            runtime,
             api_versions: arguments.helm_api_versions.clone(),
             kube_version: arguments.helm_kube_version.clone(),
             warnings: RefCell::default(),
@@ -35,79 +45,103 @@ impl Renderer {
         self.warnings.into_inner()
     }
 
+    /// What charts are told of the cluster. What a kustomization says counts before the flags.
     fn capabilities(&self, chart: &HelmChart) -> Result<Capabilities, String> {
         let mut capabilities = Capabilities::default();
         let version =
-            [&self.kube_version, &chart.kube_version].into_iter().find(|version| !version.is_empty());
+            [&chart.kube_version, &self.kube_version].into_iter().find(|version| !version.is_empty());
         if let Some(version) = version {
             let parsed = KubeVersion::parse(version);
             capabilities.kube_version =
                 parsed.map_err(|error| format!("invalid kube version '{version}': {error}"))?;
         }
-        let wanted = if self.api_versions.is_empty() { &chart.api_versions } else { &self.api_versions };
+        let wanted = if chart.api_versions.is_empty() { &self.api_versions } else { &chart.api_versions };
         capabilities.api_versions.extend(wanted.iter().cloned());
         Ok(capabilities)
+    }
+
+    /// Fetches a chart. Credentials are those that a URL brings, or that the user has for a registry.
+    fn fetch(&self, chart: &HelmChart, globals: &HelmGlobals) -> Result<Vec<u8>, String> {
+        let repositories = match globals.config_home.as_str() {
+            "" => Repositories::default(),
+            folder => Repositories::read(&Path::new(folder).join("repositories.yaml"))
+                .map_err(|error| error.to_string())?,
+        };
+        let access = Access {
+            credentials: None,
+            pass_credentials: false,
+            tls: sluice_http::Tls::default(),
+            plain_http: false,
+            keychain: keychain(&globals.config_home)?,
+            repositories,
+            timeout: TIMEOUT,
+        };
+        let fetcher = Fetcher::new(access);
+        let version = match chart.version.as_str() {
+            "" if chart.devel => ">0.0.0-0",
+            version => version,
+        };
+        let registry = chart
+            .repo
+            .starts_with("oci://")
+            .then(|| format!("{}/{}", chart.repo.trim_end_matches('/'), chart.name));
+        let wanted = match &registry {
+            Some(reference) => Wanted { chart: reference, repository: None, version, provenance: false },
+            None => Wanted { chart: &chart.name, repository: Some(&chart.repo), version, provenance: false },
+        };
+        let found = self.runtime.block_on(fetcher.chart(wanted)).map_err(|error| error.to_string())?;
+        Ok(found.archive)
     }
 }
 
 impl Charts for Renderer {
-    fn render(&self, request: &ChartRequest<'_>) -> Result<Vec<u8>, String> {
-        let chart = request.chart;
-        let home = home(request);
-        let source = home.join(&chart.name);
-        if !request.files.is_directory(&source) {
-            return Err(missing(chart, &source));
-        }
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let copy = folder.path().join("chart");
-        let mut left = MAX_FILES;
-        copy_tree(request.files, &source, &copy, &mut left)?;
-        let own_values = fs::read(copy.join("values.yaml")).ok();
-        let loaded = load(&copy, &LoadOptions::default()).map_err(|error| error.to_string())?;
-        loaded.chart.check_installable().map_err(|error| error.to_string())?;
-        let name = release_name(chart)?;
+    fn load(&self, source: ChartSource<'_>) -> Result<Box<dyn Chart + '_>, String> {
+        let loaded = match source {
+            ChartSource::Directory { files, path } => {
+                let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+                let copy = folder.path().join("chart");
+                let mut left = MAX_FILES;
+                copy_tree(files, path, &copy, &mut left)?;
+                load::load(&copy, &LoadOptions::default())
+            }
+            ChartSource::Repository { chart, globals } => {
+                load_archive(&self.fetch(chart, globals)?, &LoadOptions::default())
+            }
+        };
+        let loaded = loaded.map_err(|error| error.to_string())?;
+        Ok(Box::new(Read { renderer: self, loaded }))
+    }
+}
+
+/// A chart that was read.
+struct Read<'r> {
+    renderer: &'r Renderer,
+    loaded: Loaded,
+}
+
+impl Chart for Read<'_> {
+    fn values(&self) -> Option<&[u8]> {
+        self.loaded.chart.raw_values.as_deref()
+    }
+
+    fn render(&self, chart: &HelmChart, values: &[Vec<u8>]) -> Result<Vec<u8>, String> {
+        self.loaded.chart.check_installable().map_err(|error| error.to_string())?;
+        let namespace = if chart.namespace.is_empty() { "default" } else { &chart.namespace };
         let release = ReleaseInfo {
-            name,
-            namespace: if chart.namespace.is_empty() {
-                "default".to_owned()
-            } else {
-                chart.namespace.clone()
-            },
+            name: release_name(chart)?,
+            namespace: namespace.to_owned(),
             revision: 1,
             is_upgrade: false,
         };
         let mut options = RenderOptions::new(release);
-        options.capabilities = self.capabilities(chart)?;
-        let values = values(request, own_values)?;
-        let rendered = render(loaded.chart, &values, &options).map_err(|error| error.to_string())?;
-        self.warnings.borrow_mut().extend(loaded.warnings.iter().chain(&rendered.warnings).cloned());
+        options.capabilities = self.renderer.capabilities(chart)?;
+        let values = merged(values)?;
+        let rendered =
+            render(self.loaded.chart.clone(), &values, &options).map_err(|error| error.to_string())?;
+        let warnings = self.loaded.warnings.iter().chain(&rendered.warnings).cloned();
+        self.renderer.warnings.borrow_mut().extend(warnings);
         Ok(text(&rendered, chart).into_bytes())
     }
-}
-
-/// Where kustomize puts charts: by version, if they come from a repository.
-fn home(request: &ChartRequest<'_>) -> PathBuf {
-    let (chart, globals) = (request.chart, request.globals);
-    let home = if globals.chart_home.is_empty() { "charts" } else { &globals.chart_home };
-    let home = request.directory.join(home);
-    if chart.version.is_empty() || chart.repo.is_empty() {
-        home
-    } else {
-        home.join(format!("{}-{}", chart.name, chart.version))
-    }
-}
-
-fn missing(chart: &HelmChart, path: &Path) -> String {
-    if chart.repo.is_empty() {
-        return format!("no repo specified for pull, no chart found at '{}'", path.display());
-    }
-    format!(
-        "there is no chart at '{}', and charts are not pulled by a build: run `helm pull {} --repo {} --version '{}' --untar` there",
-        path.display(),
-        chart.name,
-        chart.repo,
-        chart.version
-    )
 }
 
 fn release_name(chart: &HelmChart) -> Result<String, String> {
@@ -120,22 +154,30 @@ fn release_name(chart: &HelmChart) -> Result<String, String> {
     Ok(name)
 }
 
-/// The values that kustomize passes: a file's and those of the kustomization, of which one lies over the other.
-fn values(request: &ChartRequest<'_>, own: Option<Vec<u8>>) -> Result<Map<String, Value>, String> {
-    let parse = |yaml: &[u8]| load::parse_values(yaml).map_err(|error| error.to_string());
-    let below = request.values.clone().or(own).unwrap_or_default();
-    let mut values = match load::with_float_numbers(request.chart.values_inline.clone()) {
-        Value::Object(inline) if !inline.is_empty() => match request.chart.values_merge.as_str() {
-            "replace" => inline,
-            "merge" => load::merge_maps(inline, parse(&below)?),
-            _ => load::merge_maps(parse(&below)?, inline),
-        },
-        _ => parse(&below)?,
-    };
-    for yaml in &request.additional_values {
-        values = load::merge_maps(values, parse(yaml)?);
+/// The files of values, one over the other.
+fn merged(files: &[Vec<u8>]) -> Result<Map<String, Value>, String> {
+    files.iter().try_fold(Map::new(), |below, file| {
+        let above = load::parse_values(file).map_err(|error| error.to_string())?;
+        Ok(load::merge_maps(below, above))
+    })
+}
+
+/// What the user has logged in to: with Docker, or as the kustomization's `configHome` says.
+fn keychain(config_home: &str) -> Result<Keychain, String> {
+    let docker = std::env::var_os("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".docker")));
+    let mut files: Vec<PathBuf> = docker.into_iter().map(|folder| folder.join("config.json")).collect();
+    if !config_home.is_empty() {
+        files.push(Path::new(config_home).join("registry/config.json"));
     }
-    Ok(values)
+    let mut keychain = Keychain::default();
+    for file in files {
+        if let Ok(json) = fs::read(&file) {
+            keychain.add_config(&json).map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+    }
+    Ok(keychain)
 }
 
 /// The documents in `helm template`'s order.
@@ -148,7 +190,8 @@ fn text(rendered: &Rendered, chart: &HelmChart) -> String {
         text.push_str(&document_text(&manifest.path, &manifest.content));
     }
     for hook in &rendered.sorted.hooks {
-        if !chart.skip_hooks && !(chart.skip_tests && hook.events.contains(&Event::Test)) {
+        let is_test = hook.events.contains(&Event::Test);
+        if !chart.skip_hooks && (!chart.skip_tests || !is_test) {
             text.push_str(&document_text(&hook.path, &hook.manifest));
         }
     }
@@ -178,4 +221,71 @@ fn copy_tree(files: &dyn FileSystem, from: &Path, to: &Path, left: &mut usize) -
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = r#"apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}"}
+data:
+  values: {{ .Values | toJson | quote }}
+  namespace: "{{ .Release.Namespace }}"
+  version: "{{ .Capabilities.KubeVersion }}"
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: check, annotations: {helm.sh/hook: test}}
+"#;
+    const BASE: &str = "helmCharts:
+- name: app
+  releaseName: rel
+  kubeVersion: '1.30'
+  skipTests: true
+  valuesInline: {list: [b], nested: {a: null, c: 3}}
+  additionalValuesFiles: [more.yaml]
+";
+    /// What kustomize printed, with Helm 4.2.
+    const PRINTED: &str = r#"apiVersion: v1
+data:
+  namespace: outer
+  values: '{"list":["b"],"nested":{"a":1,"b":2,"c":3},"replicas":2}'
+  version: v1.30
+kind: ConfigMap
+metadata:
+  name: p-rel
+"#;
+
+    fn built(folder: &Path, flags: &[&str]) -> Result<String, String> {
+        let flags = flags.iter().map(|flag| (*flag).to_owned());
+        let arguments = Arguments::parse(flags.chain([folder.display().to_string()])).unwrap();
+        let renderer = Renderer::new(&arguments, Handle::current());
+        let build = arguments.build_with(None, Some(&renderer)).map_err(|error| error.to_string())?;
+        build.to_yaml().map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn charts_beside_a_kustomization_are_rendered_as_kustomize_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("kustomization.yaml", "resources: [base]\nnamespace: outer\nnamePrefix: p-\n");
+        write("base/kustomization.yaml", BASE);
+        write("base/more.yaml", "replicas: 2\n");
+        write("base/charts/app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 1.0.0\n");
+        write("base/charts/app/values.yaml", "replicas: 1\nlist: [a]\nnested: {a: 1, b: 2}\n");
+        write("base/charts/app/templates/all.yaml", TEMPLATE);
+        assert_eq!(built(folder.path(), &["--enable-helm"]).unwrap(), PRINTED);
+
+        let error = built(folder.path(), &[]).unwrap_err();
+        assert!(error.contains("must specify --enable-helm"), "{error}");
+        write("base/kustomization.yaml", &BASE.replace("name: app\n", "name: other\n"));
+        let error = built(folder.path(), &["--enable-helm"]).unwrap_err();
+        assert!(error.contains("no repo specified for pull, no chart found at"), "{error}");
+    }
 }
