@@ -9,7 +9,7 @@ import servers
 
 HERE = pathlib.Path(__file__).resolve().parent
 SUITES = servers.ROOT.parent / "shared" / "conformance"
-TRACES = "^(git-|ks-|oci-)"
+TRACES = "^(git-|ks-|oci-|hr-)"
 
 
 def available():

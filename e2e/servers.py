@@ -85,7 +85,7 @@ def link_binaries(directory, profile="debug"):
     """Fills a folder with the programs as users have them: one name for each controller, and the CLI."""
     built = pathlib.Path(os.environ["CARGO_TARGET_DIR"]) / profile
     directory.mkdir(parents=True, exist_ok=True)
-    controllers = ["source-controller", "source-watcher", "kustomize-controller", "helm-controller", "notification-controller"]
+    controllers = ["source-controller", "source-watcher", "kustomize-controller", "helm-controller", "notification-controller", "image-reflector-controller", "image-automation-controller"]
     for name, target in [*((name, "sluice-controllers") for name in controllers), ("sluice", "sluice")]:
         link = directory / name
         link.unlink(missing_ok=True)

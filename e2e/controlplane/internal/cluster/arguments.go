@@ -28,7 +28,8 @@ func apiServerArgs(files layout, etcd, auditLog string) []string {
 		"--shutdown-delay-duration=0s",
 	}
 	if auditLog != "" {
-		args = append(args, "--audit-policy-file="+files.auditPolicy(), "--audit-log-path="+auditLog)
+		// Size 0: never rotated. Tests remember places in the file.
+		args = append(args, "--audit-policy-file="+files.auditPolicy(), "--audit-log-path="+auditLog, "--audit-log-maxsize=0")
 	}
 	return args
 }

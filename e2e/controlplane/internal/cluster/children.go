@@ -6,21 +6,28 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
 )
 
 // children are the control plane's processes, all of them this binary under another name.
 type children struct {
 	files  layout
-	exited chan error
+	exited chan exit
 	all    []*exec.Cmd
+}
+
+// exit says which program ended, and why.
+type exit struct {
+	command *exec.Cmd
+	err     error
 }
 
 func newChildren(files layout) *children {
 	// The kernel ends a child when the *thread* that started it ends; the main goroutine keeps its
 	// thread for as long as the process lives.
 	runtime.LockOSThread()
-	return &children{files: files, exited: make(chan error, 8)}
+	return &children{files: files, exited: make(chan exit, 8)}
 }
 
 // start runs a program of this binary with its output in a log file; extra become descriptors 3, 4, …
@@ -29,7 +36,8 @@ func (c *children) start(name string, args []string, extra ...*os.File) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.Create(c.files.log(name))
+	// One that was started before keeps its part of the log.
+	log, err := os.OpenFile(c.files.log(name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
@@ -44,8 +52,25 @@ func (c *children) start(name string, args []string, extra ...*os.File) error {
 	c.all = append(c.all, command)
 	go func() {
 		err := command.Wait()
-		c.exited <- fmt.Errorf("%s ended (%v); the end of %s:\n%s", name, err, c.files.log(name), tail(c.files.log(name)))
+		err = fmt.Errorf("%s ended (%v); the end of %s:\n%s", name, err, c.files.log(name), tail(c.files.log(name)))
+		c.exited <- exit{command, err}
 	}()
+	return nil
+}
+
+// end stops a program as a crash would. The death of another meanwhile is an error.
+func (c *children) end(name string) error {
+	at := slices.IndexFunc(c.all, func(command *exec.Cmd) bool { return command.Args[1] == name })
+	if at < 0 {
+		return fmt.Errorf("%s was not started", name)
+	}
+	_ = c.all[at].Process.Kill()
+	ended := <-c.exited
+	if ended.command != c.all[at] {
+		c.exited <- ended
+		return ended.err
+	}
+	c.all = slices.Delete(c.all, at, at+1)
 	return nil
 }
 

@@ -10,7 +10,7 @@ import (
 
 // startEtcd runs a one-member store inside this process. Nothing is synced to disk: the data lives
 // no longer than the control plane.
-func startEtcd(files layout) (*embed.Etcd, string, error) {
+func startEtcd(files layout) (*embed.Etcd, error) {
 	anyPort := []url.URL{{Scheme: "http", Host: "127.0.0.1:0"}}
 
 	config := embed.NewConfig()
@@ -32,15 +32,20 @@ func startEtcd(files layout) (*embed.Etcd, string, error) {
 
 	etcd, err := embed.StartEtcd(config)
 	if err != nil {
-		return nil, "", fmt.Errorf("start etcd: %w", err)
+		return nil, fmt.Errorf("start etcd: %w", err)
 	}
 	select {
 	case <-etcd.Server.ReadyNotify():
 	case err := <-etcd.Err():
-		return nil, "", fmt.Errorf("start etcd: %w", err)
+		return nil, fmt.Errorf("start etcd: %w", err)
 	case <-time.After(20 * time.Second):
 		etcd.Close()
-		return nil, "", fmt.Errorf("etcd was not ready after 20 s; see %s", files.log("etcd"))
+		return nil, fmt.Errorf("etcd was not ready after 20 s; see %s", files.log("etcd"))
 	}
-	return etcd, "http://" + etcd.Clients[0].Addr().String(), nil
+	return etcd, nil
+}
+
+// endpoint is where the store serves.
+func endpoint(etcd *embed.Etcd) string {
+	return "http://" + etcd.Clients[0].Addr().String()
 }

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"text/template"
 
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
 	"sluice.dev/e2e/controlplane/internal/pki"
 )
 
@@ -27,9 +30,12 @@ func (l layout) ready() string          { return l.path("ready") }
 func (l layout) pki(file string) string { return l.path("pki", file) }
 func (l layout) log(name string) string { return l.path("logs", name+".log") }
 func (l layout) etcdData() string       { return l.path("etcd") }
+func (l layout) compacted() string      { return l.path("compacted") }
 func (l layout) auditPolicy() string    { return l.path("audit-policy.yaml") }
 func (l layout) stages() string         { return l.path("stages.yaml") }
-func (l layout) scratch() []string      { return []string{"etcd", "pki", "logs", "ready", "kubeconfig"} }
+func (l layout) scratch() []string {
+	return []string{"etcd", "pki", "logs", "ready", "compacted", "kubeconfig"}
+}
 
 // prepare empties what an earlier run left and writes keys, certificates and configuration.
 func (l layout) prepare(server string) error {
@@ -105,6 +111,16 @@ rules:
   verbs: [create, update, patch, delete, deletecollection]
 - level: Metadata
 `
+
+// client speaks to the API server with all rights, as fast as it answers.
+func (l layout) client() (kubernetes.Interface, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", l.kubeconfig())
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	return kubernetes.NewForConfig(config)
+}
 
 var kubeconfigTemplate = template.Must(template.New("kubeconfig").Parse(`apiVersion: v1
 kind: Config

@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
+	"go.etcd.io/etcd/server/v3/embed"
 
 	"sluice.dev/e2e/controlplane/internal/process"
 )
@@ -86,19 +87,16 @@ func up(o upOptions) error {
 	}
 	files := layout{dir}
 
-	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: o.port})
+	listener, err := listen(o.port)
 	if err != nil {
 		return err
 	}
+	o.port = listener.Addr().(*net.TCPAddr).Port
 	server := "https://" + listener.Addr().String()
-	socket, err := listener.File()
-	if err != nil {
-		return err
-	}
 	if err := files.prepare(server); err != nil {
 		return err
 	}
-	etcd, endpoint, err := startEtcd(files)
+	etcd, err := startEtcd(files)
 	if err != nil {
 		return err
 	}
@@ -106,12 +104,9 @@ func up(o upOptions) error {
 
 	processes := newChildren(files)
 	defer processes.kill()
-	if err := processes.start("kube-apiserver", apiServerArgs(files, endpoint, o.auditLog), socket); err != nil {
+	if err := startAPIServer(o, files, etcd, processes, listener); err != nil {
 		return err
 	}
-	// Only the child accepts: a connection must be refused once the child is gone.
-	_ = listener.Close()
-	_ = socket.Close()
 
 	err = processes.guard(ctx, func(ctx context.Context) error { return startRest(ctx, o, files, processes) })
 	if err != nil {
@@ -128,23 +123,51 @@ func up(o upOptions) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-processes.exited:
-		processes.exited <- nil // kill waits for one message of each child
+	return serve(ctx, o, files, etcd, processes)
+}
+
+// serve stays until the control plane ends, and meanwhile disturbs it as tests ask: SIGUSR1 restarts the API server,
+// SIGUSR2 compacts the store. The file `ready` and the file `compacted` are written when that is done.
+func serve(ctx context.Context, o upOptions, files layout, etcd *embed.Etcd, processes *children) error {
+	asked := make(chan os.Signal, 8)
+	signal.Notify(asked, syscall.SIGUSR1, syscall.SIGUSR2)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case ended := <-processes.exited:
+			processes.exited <- ended // kill waits for one message of each child
+			return ended.err
+		case wanted := <-asked:
+			disturb := restart
+			if wanted == syscall.SIGUSR2 {
+				disturb = compact
+			}
+			if err := disturb(ctx, o, files, etcd, processes); err != nil {
+				return stopped(ctx, err)
+			}
+		}
+	}
+}
+
+func listen(port int) (*net.TCPListener, error) {
+	return net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+}
+
+// startAPIServer hands the listener over: only the child accepts, so a connection is refused once the child is gone.
+func startAPIServer(o upOptions, files layout, etcd *embed.Etcd, processes *children, listener *net.TCPListener) error {
+	defer listener.Close()
+	socket, err := listener.File()
+	if err != nil {
 		return err
 	}
+	defer socket.Close()
+	return processes.start("kube-apiserver", apiServerArgs(files, endpoint(etcd), o.auditLog), socket)
 }
 
 // startRest waits for the API server and brings up everything that talks to it.
 func startRest(ctx context.Context, o upOptions, files layout, processes *children) error {
-	config, err := clientcmd.BuildConfigFromFlags("", files.kubeconfig())
-	if err != nil {
-		return err
-	}
-	config.QPS = -1
-	client, err := kubernetes.NewForConfig(config)
+	client, err := files.client()
 	if err != nil {
 		return err
 	}
@@ -180,9 +203,9 @@ func (c *children) guard(ctx context.Context, start func(context.Context) error)
 	select {
 	case err := <-done:
 		return err
-	case err := <-c.exited:
-		c.exited <- nil
-		return err
+	case ended := <-c.exited:
+		c.exited <- ended
+		return ended.err
 	}
 }
 

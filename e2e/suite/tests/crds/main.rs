@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use futures::{StreamExt, TryStreamExt, stream};
 use kube::api::{ApiResource, DynamicObject, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -20,6 +21,9 @@ use crate::objects::{Sample, samples};
 
 /// What the API server makes of an object: its defaulted form, or why it refuses it.
 type Outcome = Result<Value, Value>;
+
+/// Requests at a time: the API server has two cores to use.
+const AT_ONCE: usize = 8;
 
 fn reference_directory() -> PathBuf {
     project_root().join("../shared/conformance/crds")
@@ -75,14 +79,22 @@ async fn outcomes(definitions: &Path) -> Result<BTreeMap<String, Outcome>> {
     let cluster = ControlPlane::start(Options { nodes: 0, ..Options::default() })?;
     install(&cluster, definitions).await?;
     let client = cluster.client().await?;
-    let mut outcomes = BTreeMap::new();
-    for sample in samples() {
-        for (name, object) in mutations(&sample) {
-            let case = format!("{} {name}", sample.kind);
-            let outcome = create(&client, &sample, &object).await.with_context(|| case.clone())?;
-            ensure!(outcomes.insert(case.clone(), outcome).is_none(), "two cases are called {case}");
-        }
-    }
+    let samples = samples();
+    let cases = samples
+        .iter()
+        .flat_map(|sample| mutations(sample).into_iter().map(move |(name, object)| (sample, name, object)))
+        .map(|(sample, name, object)| {
+            let client = client.clone();
+            async move {
+                let case = format!("{} {name}", sample.kind);
+                let outcome = create(&client, sample, &object).await.with_context(|| case.clone())?;
+                Ok::<_, anyhow::Error>((case, outcome))
+            }
+        });
+    let judged: Vec<(String, Outcome)> = stream::iter(cases).buffer_unordered(AT_ONCE).try_collect().await?;
+    let count = judged.len();
+    let outcomes: BTreeMap<String, Outcome> = judged.into_iter().collect();
+    ensure!(outcomes.len() == count, "{} cases have the name of another", count - outcomes.len());
     Ok(outcomes)
 }
 
@@ -124,8 +136,15 @@ async fn create(client: &Client, sample: &Sample, object: &Value) -> Result<Outc
             Ok(Ok(created))
         }
         Err(kube::Error::Api(status)) => {
-            let details = status.details.as_ref().map(|details| &details.causes);
-            Ok(Err(json!({ "code": status.code, "message": status.message, "causes": details })))
+            // Their order, and so the message of more than one, is the API server's mood.
+            let causes = status.details.as_ref().map_or(&[][..], |details| &details.causes);
+            let mut causes: Vec<String> = causes
+                .iter()
+                .map(|cause| format!("{} {}: {}", cause.field, cause.reason, cause.message))
+                .collect();
+            causes.sort_unstable();
+            let message = (causes.len() < 2).then_some(&status.message);
+            Ok(Err(json!({ "code": status.code, "message": message, "causes": causes })))
         }
         Err(error) => Err(error.into()),
     }

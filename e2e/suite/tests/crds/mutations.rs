@@ -4,8 +4,12 @@ use serde_json::{Value, json};
 
 use crate::objects::Sample;
 
-/// Texts for any field: patterns, enumerations, lengths and formats answer them differently.
+/// Texts for any field: patterns, enumerations and formats answer them differently.
 const TEXTS: [&str; 8] = ["", "10m", "1h30m", "5 minutes", "https://example.com/a", "-x-", "HEAD", "a_b"];
+/// Those that each field is given while all others are right, so that rules over several fields judge them too.
+const ALONE: [&str; 2] = ["", "10m"];
+/// About the limits of names, labels, URLs and the like.
+const LENGTHS: [usize; 9] = [53, 54, 63, 64, 200, 201, 253, 254, 2049];
 
 /// The cases of a sample, each with a name of its own.
 pub fn mutations(sample: &Sample) -> Vec<(String, Value)> {
@@ -24,12 +28,29 @@ pub fn mutations(sample: &Sample) -> Vec<(String, Value)> {
     }
     let mut pointers = Vec::new();
     collect(&sample.full, "/spec", &mut pointers);
-    for pointer in pointers {
-        for (name, object) in field_mutations(sample, &pointer) {
+    for pointer in &pointers {
+        for (name, object) in field_mutations(sample, pointer) {
             cases.push((format!("{pointer} {name}"), object));
         }
     }
+    // In all fields at once: the answer has a cause for each that is refused.
+    for text in TEXTS {
+        cases.push((format!("every text {text:?}"), with_texts(sample, &pointers, text)));
+    }
+    for length in LENGTHS {
+        cases.push((format!("every text {length} long"), with_texts(sample, &pointers, &"a".repeat(length))));
+    }
     cases
+}
+
+fn with_texts(sample: &Sample, pointers: &[String], text: &str) -> Value {
+    let mut object = sample.object();
+    for pointer in pointers {
+        if let Some(field) = object.pointer_mut(pointer).filter(|field| field.is_string()) {
+            *field = json!(text);
+        }
+    }
+    object
 }
 
 /// The pointers of all fields below a value.
@@ -70,11 +91,8 @@ fn field_mutations(sample: &Sample, pointer: &str) -> Vec<(String, Value)> {
     ];
     match &old {
         Value::String(_) => {
-            for text in TEXTS {
+            for text in ALONE {
                 cases.push((format!("{text:?}"), replaced(json!(text))));
-            }
-            for length in [53, 54, 63, 64, 200, 201, 253, 254, 2049] {
-                cases.push((format!("{length} long"), replaced(json!("a".repeat(length)))));
             }
         }
         Value::Bool(value) => cases.push(("negated".to_owned(), replaced(json!(!value)))),

@@ -38,9 +38,10 @@ async fn an_empty_repository_is_told_and_used_once_it_has_a_commit() -> Result<(
     let world = World::start("empty").await?;
     let repository = world.git.repository("empty")?;
     world.create_source("empty").await?;
-    world.create(world.kustomization("empty", "empty", "./", &json!({}))).await?;
     let source = fetch_fails(&world, "empty", "EmptyGitRepository").await?;
     ensure!(message(&source, "Ready") == "git repository is empty", "{}", message(&source, "Ready"));
+    // Only now: before, kustomize-controller may not have seen the source yet, and say so.
+    world.create(world.kustomization("empty", "empty", "./", &json!({}))).await?;
     let waiting = world.failed(&world.kustomizations(), "empty", "ArtifactFailed").await?;
     let text = message(&waiting, "Ready");
     ensure!(text == "Source artifact not found, retrying in 30s", "{text}");

@@ -5,17 +5,24 @@
 
 mod bad_manifests;
 mod bad_sources;
+mod bases;
 mod crash;
 mod decryption;
 mod deletion;
 mod dependencies;
 mod drift;
+mod key_services;
+mod neighbours;
 mod ownership;
 mod remote;
 mod restart;
+mod restarts;
 mod retries;
 mod scale;
 mod secrecy;
+mod sent;
 mod substitution;
 mod support;
 mod waiting;
+mod watched;
+mod weather;

@@ -36,7 +36,7 @@ async fn commit(world: &World) -> Result<()> {
 
 #[tokio::test]
 async fn a_cluster_can_trust_a_service_account() -> Result<()> {
-    let world = World::alone("trust", &["--feature-gates=ObjectLevelWorkloadIdentity=true"]).await?;
+    let world = World::with_flags("trust", &["--feature-gates=ObjectLevelWorkloadIdentity=true"]).await?;
     commit(&world).await?;
     let (address, ca) = api_server(&world)?;
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "deployer"}});

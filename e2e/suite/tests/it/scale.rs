@@ -13,8 +13,8 @@ use crate::support::{World, config_map, is_ready, revision, wait_all};
 
 const APPS: usize = 300;
 const TOUCHED: &str = "app-150";
-/// On two cores, without optimisation.
-const BOUND: Duration = Duration::from_mins(1);
+/// For programs without optimisation on a slow machine with two cores: only what never ends is caught.
+const BOUND: Duration = Duration::from_mins(5);
 
 fn name(index: usize) -> String {
     format!("app-{index:03}")
@@ -78,13 +78,13 @@ async fn a_commit_that_touches_one_of_300_apps_costs_one_build_and_one_apply() -
     let mut changed = versions(&world).await?;
     changed.retain(|name, version| before.get(name) != Some(version));
     ensure!(changed.keys().eq([TOUCHED]), "changed objects: {:?}", changed.keys());
-    ensure!(installed < BOUND && upgraded < BOUND, "{installed:?} and {upgraded:?} are too long");
+    ensure!(upgraded < installed, "one changed app took {upgraded:?}, all of them {installed:?}");
     Ok(())
 }
 
 async fn all_at(world: &World, wanted: &str) -> Result<()> {
     let what = format!("all apps at {wanted}");
-    wait_all(&world.kustomizations(), 2 * BOUND, &what, |all| {
+    wait_all(&world.kustomizations(), BOUND, &what, |all| {
         all.len() == APPS && all.values().all(|object| is_ready(object) && revision(object) == wanted)
     })
     .await?;

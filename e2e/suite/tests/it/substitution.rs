@@ -53,7 +53,7 @@ fn table() -> Vec<(&'static str, Value)> {
 /// Numbers by value: the API server may write `1` for `1.0`.
 fn same(left: &Value, right: &Value) -> bool {
     match (left.as_f64(), right.as_f64()) {
-        (Some(left), Some(right)) => left == right,
+        (Some(left), Some(right)) => left.total_cmp(&right).is_eq(),
         _ => left == right,
     }
 }
@@ -73,7 +73,7 @@ async fn values_get_the_type_that_their_text_has() -> Result<()> {
     );
     for (index, (value, _)) in table().iter().enumerate() {
         variables["data"][format!("v{index}")] = json!(value);
-        manifest += &format!("  f{index}: \"${{v{index}}}\"\n");
+        manifest.extend(["  f", &index.to_string(), ": \"${v", &index.to_string(), "}\"\n"]);
     }
     manifest +=
         "  inside: \"port-${part}\"\n  escaped: \"$${part}\"\n  untouched: $part\n  default: ${none:=7}\n";

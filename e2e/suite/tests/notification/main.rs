@@ -4,6 +4,7 @@
 
 mod abuse;
 mod burst;
+mod clouds;
 mod reach;
 mod secrecy;
 mod story;

@@ -11,7 +11,7 @@ use kube::api::{ListParams, PostParams};
 use ring::hmac;
 use serde_json::{Value, json};
 use sluice_apis::k8s::Event;
-use sluice_testkit::{ControlPlane, Controller, EventSink, Namespace, wait_for};
+use sluice_testkit::{ControlPlane, Controller, EventSink, Namespace, free_address, wait_for};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here takes on a busy machine.
@@ -36,16 +36,22 @@ impl World {
     }
 
     pub async fn with(prefix: &str, flags: &[&str]) -> Self {
+        Self::with_environment(prefix, flags, &[]).await
+    }
+
+    /// As [`with`](Self::with), with variables of the environment.
+    pub async fn with_environment(prefix: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let cluster = ControlPlane::shared().unwrap();
         cluster.install_crds().await.unwrap();
         let namespace = cluster.namespace(prefix).await.unwrap();
         let outbox = tempfile::TempDir::with_prefix("sluice-outbox-").unwrap();
-        let (events, hooks) = (free_address(), free_address());
+        let (events, hooks) = (free_address().unwrap(), free_address().unwrap());
         let builder = Controller::of("notification-controller")
             .in_namespace(&namespace)
             .arg(format!("--events-addr={events}"))
             .arg(format!("--receiverAddr={hooks}"))
             .arg(format!("--outbox-path={}", outbox.path().display()));
+        let builder = variables.iter().fold(builder, |builder, (name, value)| builder.env(name, value));
         let controller =
             flags.iter().fold(builder, |builder, flag| builder.arg(*flag)).start().await.unwrap();
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
@@ -192,9 +198,4 @@ pub fn black_hole() -> (String, TcpListener) {
 pub fn signed(key: &str, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
     format!("sha256={}", hex::encode(hmac::sign(&key, body)))
-}
-
-/// An address whose port nobody uses just now.
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }

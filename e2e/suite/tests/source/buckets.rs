@@ -14,12 +14,12 @@ use crate::support::{World, download, paths};
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A `Bucket` called `app` in a world.
-struct Pail {
-    world: World,
+pub struct Pail {
+    pub world: World,
 }
 
 impl Pail {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self { world: World::new().await }
     }
 
@@ -27,7 +27,7 @@ impl Pail {
         self.world.objects()
     }
 
-    async fn create(&self, spec: Value) {
+    pub async fn create(&self, spec: Value) {
         let mut spec = spec;
         spec["interval"] = "1h".into();
         let body = json!({
@@ -37,7 +37,7 @@ impl Pail {
         self.api().create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await.unwrap();
     }
 
-    async fn patch(&self, patch: Value) {
+    pub async fn patch(&self, patch: Value) {
         self.world.patch_object(&self.api(), "app", &patch).await;
     }
 
@@ -51,7 +51,7 @@ impl Pail {
         wait_for(&self.api(), "app", PATIENCE, |object| object.is_some_and(&check)).await.unwrap().unwrap()
     }
 
-    async fn ready(&self) -> (Bucket, Artifact) {
+    pub async fn ready(&self) -> (Bucket, Artifact) {
         let object = self
             .until(|object| {
                 let observed = object.observed_generation() == object.generation();
@@ -63,7 +63,7 @@ impl Pail {
         (object, artifact)
     }
 
-    async fn failed(&self, reason: &str) -> String {
+    pub async fn failed(&self, reason: &str) -> String {
         let object = self
             .until(|object| {
                 conditions::is_false(object, "Ready") && conditions::reason(object, "Ready") == Some(reason)

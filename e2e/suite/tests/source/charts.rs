@@ -19,8 +19,8 @@ use crate::objects::{Objects, content, tarball};
 use crate::support::{World, commit, download, git_server, main_of, push_head};
 
 /// A chart repository with basic authentication, whose files tests change as they like.
-struct Charts {
-    address: String,
+pub struct Charts {
+    pub address: String,
     files: Files,
     task: JoinHandle<()>,
 }
@@ -35,7 +35,7 @@ struct Served {
 }
 
 impl Charts {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let files = Files::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -45,13 +45,13 @@ impl Charts {
     }
 
     /// Serves charts of these versions, and an index of them.
-    fn publish(&self, versions: &[&str]) {
+    pub fn publish(&self, versions: &[&str]) {
         let mut index = "apiVersion: v1\nentries:\n  app:\n".to_owned();
         let mut files = Vec::new();
         for version in versions {
-            index += &format!(
-                "  - apiVersion: v2\n    name: app\n    version: {version}\n    urls: [app-{version}.tgz]\n"
-            );
+            let entry =
+                "  - apiVersion: v2\n    name: app\n    version: VERSION\n    urls: [app-VERSION.tgz]\n";
+            index += &entry.replace("VERSION", version);
             files.push((format!("app-{version}.tgz"), chart("app", version)));
         }
         files.push(("index.yaml".to_owned(), index.into_bytes()));
@@ -101,7 +101,7 @@ fn chart(name: &str, version: &str) -> Vec<u8> {
     tarball(&files)
 }
 
-fn from(kind: &str, source: &str, chart: &str, version: &str) -> Value {
+pub fn from(kind: &str, source: &str, chart: &str, version: &str) -> Value {
     json!({"chart": chart, "version": version, "sourceRef": {"kind": kind, "name": source}})
 }
 

@@ -229,9 +229,9 @@ async fn each_directory_makes_an_artifact_and_what_is_gone_goes() {
     let file = shop.watcher.storage_path().join(&two.path);
     for damage in [true, false] {
         if damage {
-            std::fs::write(&file, "x").unwrap()
+            std::fs::write(&file, "x").unwrap();
         } else {
-            std::fs::remove_file(&file).unwrap()
+            std::fs::remove_file(&file).unwrap();
         }
         let token = format!("{damage}");
         shop.patch(json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": token}}})).await;

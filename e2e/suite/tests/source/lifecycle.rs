@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sluice_apis::conditions::{self, ConditionedObject, is_reconciling, is_stalled};
-use sluice_apis::source::v1::GitRepository;
 use sluice_testkit::{GitOptions, GitServer};
 use tokio::net::TcpListener;
 
@@ -153,27 +152,29 @@ async fn deletion_removes_everything() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_honoured_stalls() {
+async fn identities_that_can_t_be_had_are_told() {
     let world = World::new().await;
     let server = git_server();
     let repo = server.repository("app").unwrap();
     commit(&repo, "a.yaml", "a: 1\n");
     let _controller = world.controller(&[]).await;
     let url = server.http_url("app").unwrap();
-    for (name, spec) in [("azure", json!({"provider": "azure"})), ("aws", json!({"provider": "aws"}))] {
-        let mut spec = spec;
-        spec["url"] = url.clone().into();
-        spec["ref"] = json!({"branch": "main"});
-        world.create(name, spec).await;
-        let observed = |object: &GitRepository| is_stalled(object) && object.observed_generation() == 1;
-        let object = world.until(name, observed).await;
-        assert!(!is_reconciling(&object), "{name}");
-        assert_eq!(reason(&object, "Ready"), "UnsupportedField", "{name}");
-        assert_eq!(reason(&object, "FetchFailed"), "UnsupportedField", "{name}");
-    }
-    world.patch("azure", json!({"spec": {"provider": "generic"}})).await;
-    world.ready("azure").await;
-    assert!(!is_stalled(&world.get("azure").await));
+    let main = json!({"branch": "main"});
+    // Amazon's servers are known by their addresses: keys are signed for no others.
+    world.create("app", json!({"url": url, "ref": main, "provider": "aws"})).await;
+    let object = world.failed("app", "AuthenticationFailed").await;
+    assert_eq!(
+        message(&object, "Ready"),
+        "failed to configure authentication options: AWS CodeCommit authentication requires an HTTPS Git URL"
+    );
+    assert_eq!(reason(&object, "FetchFailed"), "AuthenticationFailed");
+    let azure = json!({"spec": {"provider": "azure", "serviceAccountName": "reader"}});
+    world.patch("app", azure).await;
+    let object = world.failed("app", "FeatureGateDisabled").await;
+    assert!(is_stalled(&object) && !is_reconciling(&object));
+    world.patch("app", json!({"spec": {"provider": "generic", "serviceAccountName": null}})).await;
+    world.ready("app").await;
+    assert!(!is_stalled(&world.get("app").await));
 
     world.create("github", json!({"url": url, "provider": "github"})).await;
     let object = world.failed("github", "InvalidProviderConfiguration").await;

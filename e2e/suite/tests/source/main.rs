@@ -4,11 +4,16 @@
 
 mod buckets;
 mod charts;
+mod clouds;
 mod composition;
 mod content;
+mod disk;
 mod generator;
 mod ignore;
+mod kinds;
+mod lfs;
 mod lifecycle;
+mod notation;
 mod objects;
 mod oci;
 mod references;

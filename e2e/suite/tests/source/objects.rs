@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use kube::api::PostParams;
+use kube::api::{DeleteParams, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Resource};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sluice_apis::conditions;
 use sluice_apis::source::v1::{Artifact, Source};
-use sluice_testkit::wait_for;
+use sluice_testkit::{wait_for, wait_gone};
 
 use crate::support::World;
 
@@ -75,6 +75,12 @@ impl<'a, K: Kind> Objects<'a, K> {
 
     pub async fn until(&self, name: &str, check: impl Fn(&K) -> bool) -> K {
         wait_for(&self.api, name, PATIENCE, |object| object.is_some_and(&check)).await.unwrap().unwrap()
+    }
+
+    /// Deletes the object and waits until it is gone.
+    pub async fn delete(&self, name: &str) {
+        self.api.delete(name, &DeleteParams::default()).await.unwrap();
+        wait_gone(&self.api, name, PATIENCE).await.unwrap();
     }
 
     /// Asks for a reconciliation and waits until it was done.

@@ -39,9 +39,9 @@ async fn https_needs_the_authority_and_the_certificate_that_the_server_asks_for(
         if good {
             world.ready(name).await;
         } else {
-            let object = world.failed(name, "GitOperationFailed").await;
-            let text = message(&object, "Ready").to_lowercase();
-            assert!(text.contains("certificate"), "{name}: {text}");
+            world.failed(name, "GitOperationFailed").await;
+            // A server that ends the connection may be faster than the alert that says why: the next attempt tells.
+            world.until(name, |object| message(object, "Ready").to_lowercase().contains("certificate")).await;
         }
     }
 }

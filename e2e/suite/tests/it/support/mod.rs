@@ -4,6 +4,7 @@ mod audit;
 mod manifests;
 mod objects;
 mod turn;
+mod weather;
 mod world;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ pub use self::{
     audit::Write,
     manifests::{config_map, deployment, git_repository},
     objects::{entries, field, is_ready, message, ready, reason, revision, wait_all},
+    weather::Sky,
     world::World,
 };
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -25,6 +26,7 @@ use super::{
     manifests::git_repository,
     objects::{is_ready, ready, reason, revision},
     turn::Turn,
+    weather::Weather,
 };
 
 /// The control plane of all tests.
@@ -46,31 +48,77 @@ pub struct World {
     _turn: Turn,
 }
 
+/// How a world differs from the usual one.
+#[derive(Default)]
+struct Setup<'a> {
+    /// Instead of the control plane of all tests.
+    cluster: Option<&'static ControlPlane>,
+    /// Flags of kustomize-controller.
+    flags: &'a [&'a str],
+    /// Environment variables of kustomize-controller.
+    environment: &'a [(&'a str, &'a str)],
+    git: Option<&'a GitOptions>,
+    /// By which the controllers get to the API server, instead of the control plane's own.
+    kubeconfig: Option<&'a Path>,
+}
+
 impl World {
     /// Beside other tests, with the controllers' defaults.
     pub async fn start(prefix: &str) -> Result<Self> {
-        Self::build(prefix, Turn::shared().await, &[], &GitOptions::default()).await
+        Self::build(prefix, Turn::shared().await, Setup::default()).await
     }
 
     /// Beside other tests, with a Git server of this kind.
     pub async fn with_git(prefix: &str, git: &GitOptions) -> Result<Self> {
-        Self::build(prefix, Turn::shared().await, &[], git).await
+        Self::build(prefix, Turn::shared().await, Setup { git: Some(git), ..Setup::default() }).await
+    }
+
+    /// Beside other tests, with these flags of kustomize-controller.
+    pub async fn with_flags(prefix: &str, flags: &[&str]) -> Result<Self> {
+        Self::build(prefix, Turn::shared().await, Setup { flags, ..Setup::default() }).await
+    }
+
+    /// Beside other tests, with these environment variables of kustomize-controller.
+    pub async fn with_environment(prefix: &str, environment: &[(&str, &str)]) -> Result<Self> {
+        Self::build(prefix, Turn::shared().await, Setup { environment, ..Setup::default() }).await
+    }
+
+    /// Beside other tests, on a control plane that they don't use.
+    pub async fn on(cluster: &'static ControlPlane, prefix: &str) -> Result<Self> {
+        let setup = Setup { cluster: Some(cluster), ..Setup::default() };
+        Self::build(prefix, Turn::shared().await, setup).await
+    }
+
+    /// Beside other tests; the controllers get to the API server through weather.
+    pub async fn behind_weather(prefix: &str, seed: u64) -> Result<(Self, Weather)> {
+        let weather = Weather::start(cluster()?.client().await?, seed).await?;
+        let setup = Setup { kubeconfig: Some(weather.kubeconfig()), ..Setup::default() };
+        let world = Self::build(prefix, Turn::shared().await, setup).await?;
+        Ok((world, weather))
     }
 
     /// While no other test runs, with these flags of kustomize-controller.
     pub async fn alone(prefix: &str, flags: &[&str]) -> Result<Self> {
-        Self::build(prefix, Turn::alone().await, flags, &GitOptions::default()).await
+        Self::build(prefix, Turn::alone().await, Setup { flags, ..Setup::default() }).await
     }
 
-    async fn build(prefix: &str, turn: Turn, flags: &[&str], git: &GitOptions) -> Result<Self> {
-        let cluster = cluster()?;
+    async fn build(prefix: &str, turn: Turn, setup: Setup<'_>) -> Result<Self> {
+        let cluster = setup.cluster.map_or_else(cluster, Ok)?;
         cluster.install_crds().await?;
         let namespace = cluster.namespace(prefix).await?;
-        let git = GitServer::start(git)?;
+        let git = GitServer::start(setup.git.unwrap_or(&GitOptions::default()))?;
         let sink = EventSink::start().await?;
-        let builder = |name| Controller::of(name).in_namespace(&namespace).events_to(&sink);
+        let builder = |name| {
+            let builder = Controller::of(name).in_namespace(&namespace).events_to(&sink);
+            match setup.kubeconfig {
+                Some(path) => builder.kubeconfig(path),
+                None => builder,
+            }
+        };
         let kustomize =
-            flags.iter().fold(builder("kustomize-controller"), |builder, flag| builder.arg(*flag));
+            setup.flags.iter().fold(builder("kustomize-controller"), |builder, flag| builder.arg(*flag));
+        let kustomize =
+            setup.environment.iter().fold(kustomize, |builder, (key, value)| builder.env(key, value));
         let (source, kustomize) = tokio::try_join!(builder("source-controller").start(), kustomize.start())?;
         Ok(Self { source, kustomize, sink, git, namespace, cluster, _turn: turn })
     }
@@ -80,7 +128,7 @@ impl World {
     }
 
     /// The kubeconfig of the control plane.
-    pub fn kubeconfig(&self) -> &std::path::Path {
+    pub fn kubeconfig(&self) -> &Path {
         self.cluster.kubeconfig()
     }
 

@@ -1,0 +1,107 @@
+//! With whose rights releases are made, and on which cluster.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+use sluice_apis::conditions;
+use sluice_apis::helm::v2::HelmRelease;
+use sluice_apis::k8s::ServiceAccount;
+
+use crate::charts::tiny;
+use crate::support::World;
+
+fn account(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
+}
+
+fn admin(world: &World, account: &str) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": account},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": world.name()}],
+    })
+}
+
+fn ready_message(object: &HelmRelease) -> &str {
+    conditions::message(object, "Ready").unwrap_or_default()
+}
+
+async fn failed(world: &World, name: &str, reason: &str) -> HelmRelease {
+    world
+        .until(name, |object| {
+            conditions::is_false(object, "Ready") && conditions::reason(object, "Ready") == Some(reason)
+        })
+        .await
+}
+
+/// A service account without rights is told; with them the release is made; without the account it is let go.
+#[tokio::test]
+async fn releases_are_made_with_the_rights_of_their_service_account() {
+    let world = World::new("account").await;
+    let _helm = world.controller(&[]).await;
+    world.publish("app", "1.0.0", &tiny()).await;
+    world.apply(account("tenant")).await;
+    world.create(world.release("app", "app", &json!({"serviceAccountName": "tenant"}))).await;
+    let object = failed(&world, "app", "StateError").await;
+    let user = format!("system:serviceaccount:{}:tenant", world.name());
+    assert!(ready_message(&object).contains(&user), "{}", ready_message(&object));
+    world.apply(admin(&world, "tenant")).await;
+    world.ready("app").await;
+    assert_eq!(world.config_map("app").await.unwrap()["value"], "first");
+
+    let accounts: kube::Api<ServiceAccount> = world.namespace.api();
+    accounts.delete("tenant", &DeleteParams::default()).await.unwrap();
+    world.releases().delete("app", &DeleteParams::default()).await.unwrap();
+    world.gone("app").await;
+    // Nobody was left who might have uninstalled it.
+    assert_eq!(world.revisions("app").await, ["1 deployed"]);
+}
+
+/// The API server of the suite, as if it were another one: its address, its authority in PEM.
+fn api_server(world: &World) -> (String, String) {
+    let text = std::fs::read_to_string(world.namespace.control_plane().kubeconfig()).unwrap();
+    let config = serde_json::to_value(kube::config::Kubeconfig::from_yaml(&text).unwrap()).unwrap();
+    let cluster = &config["clusters"][0]["cluster"];
+    let ca = match cluster["certificate-authority-data"].as_str() {
+        Some(ca) => String::from_utf8(STANDARD.decode(ca).unwrap()).unwrap(),
+        None => std::fs::read_to_string(cluster["certificate-authority"].as_str().unwrap()).unwrap(),
+    };
+    (cluster["server"].as_str().unwrap().to_owned(), ca)
+}
+
+/// A cluster that a ConfigMap describes, which trusts a service account of this one.
+#[tokio::test]
+async fn a_config_map_describes_a_cluster() {
+    let world = World::new("remote").await;
+    let _helm = world.controller(&["--feature-gates=ObjectLevelWorkloadIdentity=true"]).await;
+    world.publish("app", "1.0.0", &tiny()).await;
+    let (address, ca) = api_server(&world);
+    world.apply(account("deployer")).await;
+    world.apply(admin(&world, "deployer")).await;
+    for (name, data) in [
+        (
+            "cluster",
+            json!({"provider": "generic", "address": address, "ca.crt": ca, "serviceAccountName": "deployer",
+                "audiences": "https://kubernetes.default.svc.cluster.local"}),
+        ),
+        ("nobody", json!({"provider": "nobody"})),
+    ] {
+        world
+            .apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}))
+            .await;
+        let spec = json!({"kubeConfig": {"configMapRef": {"name": name}}});
+        world.create(world.release(name, "app", &spec)).await;
+    }
+    world.ready("cluster").await;
+    assert_eq!(world.revisions("cluster").await, ["1 deployed"]);
+    let object = failed(&world, "nobody", "RESTClientError").await;
+    assert!(
+        ready_message(&object).contains("provider 'nobody' not implemented"),
+        "{}",
+        ready_message(&object)
+    );
+    world.releases().delete("cluster", &DeleteParams::default()).await.unwrap();
+    world.gone("cluster").await;
+    assert!(world.config_map("cluster").await.is_none());
+}

@@ -1,0 +1,148 @@
+//! How objects are applied: by the server or by the client, over those of others, with post-renderers.
+
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
+
+use super::{message, not_ready, observed};
+use crate::charts::tiny;
+use crate::support::World;
+
+/// Operations of helm-controller on the release's ConfigMap.
+async fn operations(world: &World, name: &str) -> Vec<String> {
+    let live: DynamicObject = world.objects("v1", "ConfigMap").get(name).await.unwrap();
+    let fields = live.metadata.managed_fields.unwrap_or_default().into_iter();
+    let mut operations: Vec<String> = fields
+        .filter(|entry| entry.manager.as_deref() == Some("helm-controller"))
+        .filter_map(|entry| entry.operation)
+        .collect();
+    operations.sort_unstable();
+    operations.dedup();
+    operations
+}
+
+async fn method(world: &World, name: &str, revision: usize) -> String {
+    world.stored(name).await[revision - 1].release["apply_method"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The table: how it is installed, how it is upgraded, and who then owns the fields.
+#[tokio::test]
+async fn releases_are_applied_by_the_server_or_by_the_client() {
+    let world = World::new("modes").await;
+    let _helm = world.controller(&[]).await;
+    world.publish("app", "1.0.0", &tiny()).await;
+    for (name, install, upgrade, methods, owner) in [
+        ("server", true, "auto", ["ssa", "ssa"], "Apply"),
+        ("client", false, "auto", ["csa", "csa"], "Update"),
+        ("to-server", false, "enabled", ["csa", "ssa"], "Apply"),
+        ("to-client", true, "disabled", ["ssa", "csa"], "Update"),
+    ] {
+        let spec = json!({
+            "values": {"second": "gone later"},
+            "install": {"serverSideApply": install}, "upgrade": {"serverSideApply": upgrade},
+        });
+        world.create(world.release(name, "app", &spec)).await;
+        world.ready(name).await;
+        assert_eq!(method(&world, name, 1).await, methods[0], "{name}");
+        let first = if install { "Apply" } else { "Update" };
+        assert_eq!(operations(&world, name).await, [first], "{name}");
+        world.patch(name, json!({"spec": {"values": {"value": "new", "second": null}}})).await;
+        world.ready(name).await;
+        assert_eq!(method(&world, name, 2).await, methods[1], "{name}");
+        assert!(operations(&world, name).await.contains(&owner.to_owned()), "{name}");
+        let live = world.config_map(name).await.unwrap();
+        assert_eq!((live["value"].as_str(), live["second"].as_str()), ("new", ""), "{name}");
+    }
+}
+
+/// A rollback applies as the release was applied that it goes back to.
+#[tokio::test]
+async fn a_rollback_is_applied_as_its_target_was() {
+    let world = World::new("back").await;
+    let _helm = world.controller(&[]).await;
+    world.publish("app", "1.0.0", &tiny()).await;
+    for (name, install, wanted) in [("server", true, "ssa"), ("client", false, "csa")] {
+        let spec = json!({
+            "install": {"serverSideApply": install},
+            "upgrade": {"remediation": {"remediateLastFailure": true}},
+            // The first has no effect, the others are for those that the client applies.
+            "rollback": {"recreate": true, "force": true, "cleanupOnFail": true},
+        });
+        world.create(world.release(name, "app", &spec)).await;
+        world.ready(name).await;
+        world.patch(name, json!({"spec": {"values": {"value": "new", "bad": true}}})).await;
+        observed(&world, name, "Stalled", "True", "RetriesExceeded").await;
+        assert_eq!(method(&world, name, 3).await, wanted, "{name}");
+        let description = &world.stored(name).await[2].release["info"]["description"];
+        assert_eq!(description, "Rollback to 1", "{name}");
+        assert_eq!(world.config_map(name).await.unwrap()["value"], "first", "{name}");
+    }
+}
+
+fn foreign(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"own": "x"}},
+        "data": {"value": "of somebody else", "more": "stays"}})
+}
+
+/// Objects of others are taken over unless that is switched off.
+#[tokio::test]
+async fn objects_of_others_are_taken_over_unless_forbidden() {
+    let world = World::new("ownership").await;
+    let _helm = world.controller(&[]).await;
+    world.publish("app", "1.0.0", &tiny()).await;
+    for (name, install) in [
+        ("taken", json!({})),
+        ("taken-by-client", json!({"serverSideApply": false})),
+        ("refused", json!({"disableTakeOwnership": true})),
+    ] {
+        world.apply(foreign(name)).await;
+        world.create(world.release(name, "app", &json!({"install": install}))).await;
+    }
+    for name in ["taken", "taken-by-client"] {
+        world.ready(name).await;
+        let live = world.config_map(name).await.unwrap();
+        assert_eq!((live["value"].as_str(), live["more"].as_str()), ("first", "stays"), "{name}");
+    }
+    let object = not_ready(&world, "refused", "InstallFailed").await;
+    let wanted = "exists and cannot be imported into the current release: invalid ownership metadata";
+    assert!(message(&object).contains(wanted), "{}", message(&object));
+    assert_eq!(world.config_map("refused").await.unwrap()["value"], "of somebody else");
+    assert!(world.revisions("refused").await.is_empty());
+    // Once its owner says so, it is the release's.
+    world.patch("refused", json!({"spec": {"install": {"disableTakeOwnership": false}}})).await;
+    world.ready("refused").await;
+}
+
+/// What is applied is what the post-renderers make of the chart; a change of them is a reason to upgrade, and so is one
+/// of the common metadata.
+#[tokio::test]
+async fn post_renderers_and_common_metadata_change_the_release() {
+    let world = World::new("post").await;
+    let _helm = world.controller(&[]).await;
+    world.publish("app", "1.0.0", &tiny()).await;
+    let renderers = |value: &str| {
+        let patch = format!("- {{op: add, path: /data/added, value: {value}}}");
+        json!([{"kustomize": {"patches": [{"target": {"kind": "ConfigMap"}, "patch": patch}]}}])
+    };
+    world.create(world.release("app", "app", &json!({"postRenderers": renderers("one")}))).await;
+    world.ready("app").await;
+    assert_eq!(world.config_map("app").await.unwrap()["added"], "one");
+    world.patch("app", json!({"spec": {"postRenderers": renderers("two")}})).await;
+    world.ready("app").await;
+    assert_eq!(world.config_map("app").await.unwrap()["added"], "two");
+    world
+        .patch(
+            "app",
+            json!({"spec": {"commonMetadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}}}),
+        )
+        .await;
+    world.ready("app").await;
+    let live: DynamicObject = world.objects("v1", "ConfigMap").get("app").await.unwrap();
+    let (labels, annotations) = (live.metadata.labels.unwrap(), live.metadata.annotations.unwrap());
+    assert_eq!((labels["team"].as_str(), annotations["note"].as_str()), ("a", "b"));
+    assert_eq!(labels["helm.toolkit.fluxcd.io/name"], "app");
+    world.patch("app", json!({"spec": {"postRenderers": null, "commonMetadata": null}})).await;
+    world.ready("app").await;
+    assert!(!world.config_map("app").await.unwrap().contains_key("added"));
+    let revisions = world.revisions("app").await;
+    assert_eq!(revisions, ["1 superseded", "2 superseded", "3 superseded", "4 deployed"]);
+}
