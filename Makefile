@@ -7,6 +7,9 @@ SHELL := /bin/bash
 CACHE := $(if $(SLUICE_CACHE),$(SLUICE_CACHE),$(HOME)/.cache/sluice)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 
+# The names by which the multi-call binary is called. scripts/image reads this line.
+CONTROLLERS := source-controller source-watcher kustomize-controller helm-controller notification-controller image-reflector-controller image-automation-controller
+
 .PHONY: help
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' | sed 's/ *$$//'
@@ -20,14 +23,16 @@ build: setup ## Build the release binaries into bin/
 	cargo build --release --locked --package sluice-multicall --package sluice-cli
 	@mkdir -p bin
 	@install -m 755 "$(CARGO_TARGET_DIR)/release/sluice-controllers" "$(CARGO_TARGET_DIR)/release/sluice" bin/
-	@ln -sf sluice-controllers bin/source-controller
-	@ln -sf sluice-controllers bin/kustomize-controller
-	@ln -sf sluice-controllers bin/notification-controller
+	@for name in $(CONTROLLERS); do ln -sf sluice-controllers "bin/$$name"; done
 	@ls -l bin
 
 .PHONY: controlplane
 controlplane: setup ## Build the test control plane (about five minutes, once) and print its path
 	@scripts/build-controlplane
+
+.PHONY: image
+image: build ## Write the controllers' images to bin/sluice-images.tar, without a container engine; TAG=latest
+	@scripts/image --tag "$(if $(TAG),$(TAG),latest)"
 
 .PHONY: demo
 demo: build ## Show the main job on this machine; KEEP=1 leaves it running

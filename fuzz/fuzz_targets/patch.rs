@@ -31,10 +31,12 @@ fuzz_target!(|input: &str| {
 });
 
 /// What the empty patches do: at most a clean-up, once. (A null takes more than one, with kustomize too: the first
-/// joins list items of equal keys, the next removes what that left without a value.)
+/// joins list items of equal keys, the next removes what that left without a value. And items of a list with two keys
+/// that lack the first one are repeated at each merge, by kustomize too.)
 fn nothing(target: &Node) {
     let empty = Node::from(Mapping::new());
     if !has_null(target)
+        && !has_keyless_items(target)
         && let Ok(Some(once)) = strategic::merge(target, &empty, Schema::kustomize())
         && let Ok(twice) = strategic::merge(&once, &empty, Schema::kustomize())
     {
@@ -53,8 +55,23 @@ fn nothing(target: &Node) {
 
 fn has_null(node: &Node) -> bool {
     match &node.value {
-        Value::Scalar(_) => node.is_null(Version::V3),
+        Value::Scalar(_) => node.is_null(),
         Value::Sequence(items) => items.iter().any(has_null),
         Value::Mapping(mapping) => mapping.iter().any(|entry| has_null(&entry.value)),
+    }
+}
+
+/// Whether a list with two merge keys has an item without the first.
+fn has_keyless_items(node: &Node) -> bool {
+    const KEYS: [&str; 3] = ["port", "containerPort", "topologyKey"];
+    let lacks = |item: &Node| KEYS.iter().all(|key| item.get(key).is_none());
+    match &node.value {
+        Value::Scalar(_) => false,
+        Value::Sequence(items) => items.iter().any(has_keyless_items),
+        Value::Mapping(mapping) => mapping.iter().any(|entry| {
+            let has_keys = matches!(entry.name(), Some("ports" | "topologySpreadConstraints"));
+            let items = entry.value.as_sequence().map(|items| &**items).unwrap_or_default();
+            (has_keys && items.iter().any(lacks)) || has_keyless_items(&entry.value)
+        }),
     }
 }
