@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cel::{Context, ExecutionError, Program, Value};
 use serde_json::Value as Json;
 
-use super::{ENVIRONMENT, Error, MAX_LENGTH, types, value};
+use super::{ENVIRONMENT, Error, MAX_LENGTH, references, types, value};
 
 /// A type that a result is asked to have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,20 +45,14 @@ impl Expression {
         Ok(Self { source: source.to_owned(), program })
     }
 
-    /// Parses, and checks that only `variables` are used and that the result has the type asked for.
+    /// Parses, and checks that only `variables` and known functions are used and that the result has the type asked for.
     ///
     /// The variables' fields have no types, so as a `bool` `dep.status.ready` alone is refused and
     /// `dep.status.ready == true` is accepted.
     pub fn compile(source: &str, variables: &[&str], output: Option<Type>) -> Result<Self, Error> {
         let expression = Self::parse(source)?;
-        if let Some(name) = types::undeclared(expression.program.expression(), variables) {
-            return Err(Error::Parse {
-                expression: source.to_owned(),
-                message: format!(
-                    "undeclared reference to '{name}' (variables here: {})",
-                    variables.join(", ")
-                ),
-            });
+        if let Some(message) = references::undeclared(&expression.program, source, variables) {
+            return Err(Error::Parse { expression: source.to_owned(), message });
         }
         if let Some(output) = output {
             let (expected, found) = (output.name(), types::output(expression.program.expression()));

@@ -3,6 +3,7 @@
 
 mod ends;
 mod expression;
+mod references;
 mod sets;
 mod types;
 mod value;

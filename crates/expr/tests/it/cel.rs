@@ -90,8 +90,115 @@ fn only_booleans_compile() {
             "{error}"
         );
     }
-    let error = Condition::compile("other.status.x == true", &["self", "dep"]).unwrap_err().to_string();
-    assert!(error.contains("undeclared reference to 'other'"), "{error}");
+}
+
+/// The texts are those of cel-go 0.26.1 with Flux's libraries and the variables `self` and `dep`.
+#[test]
+fn names_that_stand_for_nothing_are_all_told() {
+    let undeclared = |place: &str, name: &str, line: &str, mark: &str| {
+        format!(
+            "ERROR: <input>:{place}: undeclared reference to '{name}' (in container '')\n | {line}\n | {mark}"
+        )
+    };
+    for (source, told) in [
+        ("other.status.x == true", &[("1:1", "other", "^")][..]),
+        ("other.x && another.y", &[("1:1", "other", "^"), ("1:12", "another", "...........^")]),
+        ("other == other", &[("1:1", "other", "^"), ("1:10", "other", ".........^")]),
+        ("foo(dep.x) == true", &[("1:4", "foo", "...^")]),
+        ("dep.status.foo(1).bar == true", &[("1:15", "foo", "..............^")]),
+        ("foo.bar(dep.x)", &[("1:1", "foo", "^"), ("1:8", "bar", ".......^")]),
+        ("a.b.c.foo(d)", &[("1:1", "a", "^"), ("1:10", "foo", ".........^"), ("1:11", "d", "..........^")]),
+        (
+            "self.x == true && foo(bar(baz)) == 1",
+            &[
+                ("1:22", "foo", ".....................^"),
+                ("1:26", "bar", ".........................^"),
+                ("1:27", "baz", "..........................^"),
+            ],
+        ),
+        ("sets.foo([1])", &[("1:1", "sets", "^"), ("1:9", "foo", "........^")]),
+        ("math.greatest(1,2) == 2", &[("1:1", "math", "^"), ("1:14", "greatest", ".............^")]),
+        ("base64 == 'x'", &[("1:1", "base64", "^")]),
+        ("duration == 1", &[("1:1", "duration", "^")]),
+        ("optional.none().foo()", &[("1:20", "foo", "...................^")]),
+        ("{'a': other}.a == true", &[("1:7", "other", "......^")]),
+        ("{other: 1}.size() == 1", &[("1:2", "other", ".^")]),
+        ("{'a': foo()}", &[("1:10", "foo", ".........^")]),
+        ("Foo{a: other}.a == true", &[("1:4", "Foo", "...^")]),
+        ("a.b{c: d}", &[("1:4", "a.b", "...^")]),
+        (
+            "google.protobuf.Struct{fields: other} == dep",
+            &[("1:32", "other", "...............................^")],
+        ),
+        ("google.protobuf.Foo == 1", &[("1:1", "google", "^")]),
+        ("[other, 1].size() == 1", &[("1:2", "other", ".^")]),
+        ("dep.list.exists(c, c.x == d.y)", &[("1:27", "d", "..........................^")]),
+        ("other.exists(x, x.y)", &[("1:1", "other", "^")]),
+        ("dep.list.map(x, foo(x)).size() == 1", &[("1:20", "foo", "...................^")]),
+        ("dep.?a.optMap(x, y).hasValue()", &[("1:18", "y", ".................^")]),
+        ("dep[?other].hasValue()", &[("1:6", "other", ".....^")]),
+        ("has(other.a)", &[("1:5", "other", "....^")]),
+        ("!other", &[("1:2", "other", ".^")]),
+        ("dep.x ? other : foo()", &[("1:9", "other", "........^"), ("1:20", "foo", "...................^")]),
+        ("dep.a == 'ü' && other.b == true", &[("1:17", "other", "..........．.....^")]),
+        ("dep.a == '日本' && other.b == 1", &[("1:18", "other", "..........．．.....^")]),
+        ("dep.a == '😀' && other.b == 1", &[("1:17", "other", "..........．.....^")]),
+    ] {
+        let told: Vec<_> =
+            told.iter().map(|(place, name, mark)| undeclared(place, name, source, mark)).collect();
+        refused(source, &told);
+    }
+    let line = "  other.b == true";
+    refused(&format!("dep.a == true &&\n{line}"), &[undeclared("2:3", "other", line, "..^")]);
+    refused("\tother.b == true", &[undeclared("1:2", "other", " other.b == true", ".^")]);
+    refused(
+        "foo(\n a,\n b)",
+        &[
+            undeclared("1:4", "foo", "foo(", "...^"),
+            undeclared("2:2", "a", " a,", ".^"),
+            undeclared("3:2", "b", " b)", ".^"),
+        ],
+    );
+}
+
+fn refused(source: &str, told: &[String]) {
+    let error = Condition::compile(source, &["self", "dep"]).unwrap_err().to_string();
+    let wanted = format!("failed to parse the CEL expression '{source}': {}", told.join("\n"));
+    assert_eq!(error, wanted);
+}
+
+#[test]
+fn many_names_that_stand_for_nothing_are_told_within_bounds() {
+    let source = vec!["x"; 150].join("+");
+    let error = Condition::compile(&source, &[]).unwrap_err().to_string();
+    assert_eq!(error.matches("undeclared reference").count(), 100);
+    assert!(error.ends_with("\n50 more errors were truncated"), "{error}");
+    let source = format!("'{}' == x", "a".repeat(20_000));
+    let error = Condition::compile(&source, &[]).unwrap_err().to_string();
+    assert!(
+        error.ends_with("ERROR: <input>:1:20007: undeclared reference to 'x' (in container '')"),
+        "{error}"
+    );
+}
+
+#[test]
+fn names_of_types_functions_and_macros_are_known() {
+    for source in [
+        "type(1) == int",
+        "dyn(1) == 1",
+        "optional.of(1).hasValue()",
+        "sets.contains([1], [1])",
+        "base64.encode(b'a') == 'YQ=='",
+        "dep.list.map(x, x).first().hasValue()",
+        "dep.list.exists_one(x, x == 1)",
+        "dep.?a.optMap(x, x + 1).hasValue()",
+        "timestamp(dep.time).getHours() > 1 || duration('1s') < duration('2s')",
+        "-dep.x == 1 && dep.y[0] in [1] && !(dep.z ? true : false)",
+        "has(dep.x.y)",
+    ] {
+        let compiled = Condition::compile(source, &["dep"]);
+        assert!(compiled.is_ok(), "{source}: {}", compiled.unwrap_err());
+    }
 }
 
 #[test]
