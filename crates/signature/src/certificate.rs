@@ -3,25 +3,19 @@
 use jiff::Timestamp;
 use x509_cert::Certificate as X509;
 use x509_cert::der::asn1::{ObjectIdentifier, OctetString, Utf8StringRef};
+use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
 
 use crate::key::{Hash, Scheme};
+use crate::oids::{ECDSA_SHA256, ECDSA_SHA384, ECDSA_SHA512, ED25519, RSA_SHA256, RSA_SHA384, RSA_SHA512};
 use crate::{Error, PublicKey, pem};
-
-const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-const ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
-const ECDSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
-const RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
-const RSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
-const RSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// Extension with the proofs of logs that they know the certificate.
 const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
-/// Key purpose: signing of code.
-pub(crate) const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 
 /// A certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +50,12 @@ impl Certificate {
     /// The subject, as its attributes: `CN=…`.
     pub(crate) fn subject(&self) -> String {
         self.x509.tbs_certificate.subject.to_string()
+    }
+
+    /// Whether an issuer gave it that number.
+    pub(crate) fn is_named(&self, issuer: &Name, serial_number: &SerialNumber) -> bool {
+        let tbs = &self.x509.tbs_certificate;
+        tbs.issuer == *issuer && tbs.serial_number == *serial_number
     }
 
     /// Whether it is of that time.
@@ -119,7 +119,7 @@ impl Certificate {
         Some(text.as_str().to_owned())
     }
 
-    fn decoded<'a, T: Decode<'a> + x509_cert::der::oid::AssociatedOid>(&'a self) -> Option<T> {
+    fn decoded<'a, T: Decode<'a> + AssociatedOid>(&'a self) -> Option<T> {
         T::from_der(self.extension(T::OID)?).ok()
     }
 
@@ -136,6 +136,31 @@ impl Certificate {
     /// Whether it is for a purpose; None if it does not say for which it is.
     pub(crate) fn is_for(&self, purpose: ObjectIdentifier) -> Option<bool> {
         self.decoded::<ExtendedKeyUsage>().map(|usage| usage.0.contains(&purpose))
+    }
+
+    /// Whether it says that it may sign.
+    pub(crate) fn says_it_may_sign(&self) -> bool {
+        self.decoded::<KeyUsage>().is_some_and(|usage| usage.digital_signature())
+    }
+
+    /// Whether it is for one purpose and no other, and says so to all who don't know extensions.
+    pub(crate) fn is_only_for(&self, purpose: ObjectIdentifier) -> bool {
+        let extensions = self.x509.tbs_certificate.extensions.as_deref().unwrap_or_default();
+        let is_critical = extensions
+            .iter()
+            .any(|extension| extension.extn_id == ExtendedKeyUsage::OID && extension.critical);
+        is_critical && self.decoded::<ExtendedKeyUsage>().is_some_and(|usage| usage.0 == [purpose])
+    }
+
+    /// Whether it may issue certificates, with so many authorities below it.
+    pub(crate) fn may_issue(&self, authorities: usize) -> bool {
+        let constraints = self.decoded::<BasicConstraints>();
+        let reaches = |constraints: BasicConstraints| {
+            constraints.ca
+                && constraints.path_len_constraint.is_none_or(|most| authorities <= usize::from(most))
+        };
+        constraints.is_some_and(reaches)
+            && self.decoded::<KeyUsage>().is_some_and(|usage| usage.key_cert_sign())
     }
 
     /// Whether it says where to ask whether it was revoked.

@@ -12,14 +12,8 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
+use crate::oids::{self, EC, ED25519, P256, P384, P521, RSA};
 use crate::{Error, pem, sha256};
-
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
-const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// The shortest RSA key that is trusted, in bytes.
 const MIN_RSA: usize = 256;
@@ -33,7 +27,17 @@ pub(crate) enum Hash {
 }
 
 impl Hash {
-    fn of(self, message: &[u8]) -> Vec<u8> {
+    /// The hash that an object identifier names.
+    pub(crate) fn of_oid(oid: ObjectIdentifier) -> Option<Self> {
+        match oid {
+            oids::SHA256 => Some(Self::Sha256),
+            oids::SHA384 => Some(Self::Sha384),
+            oids::SHA512 => Some(Self::Sha512),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn of(self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha256 => Sha256::digest(message).to_vec(),
             Self::Sha384 => Sha384::digest(message).to_vec(),

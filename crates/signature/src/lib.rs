@@ -6,7 +6,9 @@ mod certificate;
 pub mod cosign;
 mod key;
 pub mod notation;
+mod oids;
 mod pem;
+mod timestamp;
 
 pub use key::PublicKey;
 

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::root::TrustedRoot;
-use crate::certificate::{CODE_SIGNING, Certificate};
+use crate::certificate::Certificate;
 use crate::key::{Hash, Scheme};
+use crate::oids::CODE_SIGNING;
 use crate::{Error, sha256};
 
 /// Who told the authority about the identity, as DER.

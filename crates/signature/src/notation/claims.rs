@@ -12,6 +12,8 @@ pub(super) const SIGNING_SCHEME: &str = "io.cncf.notary.signingScheme";
 pub(super) const SIGNING_TIME: &str = "io.cncf.notary.signingTime";
 pub(super) const AUTHENTIC_SIGNING_TIME: &str = "io.cncf.notary.authenticSigningTime";
 pub(super) const EXPIRY: &str = "io.cncf.notary.expiry";
+/// Beside the claims and not signed by the signer: the token of an authority that vouches for the time.
+pub(super) const TIMESTAMP: &str = "io.cncf.notary.timestampSignature";
 
 /// Who vouches for the time of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

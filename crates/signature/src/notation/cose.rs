@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::algorithm::Algorithm;
 use super::cbor::{self, Item};
-use super::claims::{AUTHENTIC_SIGNING_TIME, Claims, EXPIRY, SIGNING_SCHEME, SIGNING_TIME};
+use super::claims::{AUTHENTIC_SIGNING_TIME, Claims, EXPIRY, SIGNING_SCHEME, SIGNING_TIME, TIMESTAMP};
 use super::envelope::Parts;
 use crate::Error;
 
@@ -41,6 +41,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Parts, Error> {
         chain: headers.chain()?,
         signed: sig_structure(protected_bytes, payload),
         signature: signature.to_vec(),
+        token: headers.token()?,
     })
 }
 
@@ -158,6 +159,15 @@ impl Headers<'_> {
         };
         let time = time.and_then(|seconds| Timestamp::from_second(seconds).ok());
         time.map(Some).ok_or_else(|| Error::new(format!("the claim {claim:?} is not a time in seconds")))
+    }
+
+    /// What nobody but the time-stamping authority signed.
+    fn token(&self) -> Result<Option<Vec<u8>>, Error> {
+        match find(self.unprotected, &Item::Text(TIMESTAMP)) {
+            Some(Item::Bytes(token)) => Ok(Some(token.to_vec())),
+            Some(_) => Err(Error::new("the countersignature is not a byte string")),
+            None => Ok(None),
+        }
     }
 
     fn chain(&self) -> Result<Vec<Vec<u8>>, Error> {

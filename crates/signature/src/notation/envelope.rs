@@ -8,6 +8,7 @@ use super::{Format, cose, jws};
 use crate::Error;
 use crate::certificate::Certificate;
 use crate::notation::algorithm::Algorithm;
+use crate::timestamp::{self, Stamp};
 
 /// Largest envelope in bytes.
 const MAX_SIZE: usize = 4 << 20;
@@ -26,6 +27,7 @@ pub(super) struct Envelope {
     payload: Vec<u8>,
     signed: Vec<u8>,
     signature: Vec<u8>,
+    token: Option<Vec<u8>>,
 }
 
 /// What the formats have in common.
@@ -37,6 +39,8 @@ pub(super) struct Parts {
     /// What the signature is of.
     pub(super) signed: Vec<u8>,
     pub(super) signature: Vec<u8>,
+    /// The countersignature of a time-stamping authority.
+    pub(super) token: Option<Vec<u8>>,
 }
 
 /// What is signed.
@@ -65,7 +69,7 @@ impl Envelope {
             Format::Jws => jws::read(bytes),
             Format::Cose => cose::read(bytes),
         };
-        let Parts { claims, payload, chain, signed, signature } = parts.map_err(invalid)?;
+        let Parts { claims, payload, chain, signed, signature, token } = parts.map_err(invalid)?;
         let (scheme, signing_time) = claims.check().map_err(invalid)?;
         match chain.len() {
             0 => return Err(invalid("it has no certificate")),
@@ -82,12 +86,19 @@ impl Envelope {
             payload,
             signed,
             signature,
+            token,
         })
     }
 
     /// The signer's certificate.
     pub(super) fn leaf(&self) -> Result<&Certificate, Error> {
         self.chain.first().ok_or_else(|| invalid("it has no certificate"))
+    }
+
+    /// What a time-stamping authority vouches for; None if none does.
+    pub(super) fn stamp(&self, authorities: &[Certificate]) -> Option<Result<Stamp, Error>> {
+        let token = self.token.as_deref()?;
+        Some(timestamp::verify(token, &self.signature, authorities))
     }
 
     /// Checks that the signer's key made the signature; what is signed.

@@ -21,6 +21,8 @@ struct Jws {
 #[derive(Deserialize)]
 struct Header {
     x5c: Vec<String>,
+    #[serde(rename = "io.cncf.notary.timestampSignature")]
+    token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,5 +64,6 @@ pub(super) fn read(json: &[u8]) -> Result<Parts, Error> {
         chain: chain.collect::<Result<_, _>>()?,
         signed: format!("{}.{}", jws.protected, jws.payload).into_bytes(),
         signature: decode(&jws.signature)?,
+        token: jws.header.token.map(|token| base64(&token, "the countersignature")).transpose()?,
     })
 }

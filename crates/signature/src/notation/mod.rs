@@ -1,6 +1,6 @@
 //! notation: signatures with certificates of authorities that the user names, judged by a trust policy of his.
 //!
-//! Envelopes in JSON (JWS) and in CBOR (COSE) are understood; countersignatures of time-stamping authorities are not.
+//! Envelopes in JSON (JWS) and in CBOR (COSE) are understood, with countersignatures of time-stamping authorities.
 
 mod algorithm;
 mod cbor;
@@ -15,7 +15,9 @@ use jiff::Timestamp;
 pub use policy::{Policy, TrustPolicy};
 
 use crate::Error;
-use crate::certificate::{CODE_SIGNING, Certificate, check_chain};
+use crate::certificate::{Certificate, check_chain};
+use crate::oids::CODE_SIGNING;
+use crate::timestamp::Stamp;
 use claims::SigningScheme;
 use envelope::{Envelope, Payload};
 use policy::{Action, Check};
@@ -98,12 +100,16 @@ pub fn verify(
 
     let authenticity = check_authenticity(&envelope, policy, authorities);
     let is_authentic = authenticity.is_ok();
+    let (time, stamp) = match check_time(&envelope, policy, authorities, now) {
+        Ok(stamp) => (Ok(()), stamp),
+        Err(error) => (Err(error), None),
+    };
     let mut warnings = Vec::new();
     let checks = [
         (Check::Authenticity, authenticity),
         (Check::Expiry, check_expiry(&envelope, now)),
-        (Check::AuthenticTimestamp, check_time(&envelope, policy, now)),
-        (Check::Revocation, check_revocation(&envelope)),
+        (Check::AuthenticTimestamp, time),
+        (Check::Revocation, check_revocation(&envelope, stamp.as_ref())),
     ];
     for (check, result) in checks {
         match (result, policy.action(check)) {
@@ -151,24 +157,40 @@ fn check_expiry(envelope: &Envelope, now: Timestamp) -> Result<(), Error> {
 
 /// An authority vouches for the time of its signatures. For that of others nobody does without a countersignature: the
 /// certificates must still be valid.
-fn check_time(envelope: &Envelope, policy: &Policy, now: Timestamp) -> Result<(), Error> {
+fn check_time(
+    envelope: &Envelope,
+    policy: &Policy,
+    authorities: &Authorities,
+    now: Timestamp,
+) -> Result<Option<Stamp>, Error> {
     let at = match envelope.scheme {
         SigningScheme::SigningAuthority => envelope.signing_time,
         SigningScheme::X509 => now,
     };
     let valid = envelope.chain.iter().try_for_each(|certificate| certificate.check_time(at));
     if envelope.scheme == SigningScheme::X509 && policy.wants_countersignature(valid.is_ok()) {
-        return Err(Error::new(
-            "the trust policy names a trust store 'tsa:…', and countersignatures of time-stamping authorities cannot be \
-             checked: leave it out, set 'verifyTimestamp' to 'afterCertExpiry', or the override 'authenticTimestamp' to \
-             'log'",
-        ));
+        return check_stamp(envelope, authorities).map(Some);
     }
-    valid
+    valid.map(|()| None)
 }
 
-fn check_revocation(envelope: &Envelope) -> Result<(), Error> {
-    match envelope.chain.iter().find(|certificate| certificate.names_revocation()) {
+/// Checks that a time-stamping authority saw the signature while all of its certificates were valid.
+fn check_stamp(envelope: &Envelope, authorities: &Authorities) -> Result<Stamp, Error> {
+    let stamp = envelope.stamp(&authorities.0).ok_or_else(|| {
+        Error::new(
+            "the trust policy names a trust store 'tsa:…', and the signature has no countersignature of a time-stamping \
+             authority: sign with one, or set 'verifyTimestamp' to 'afterCertExpiry'",
+        )
+    })??;
+    for at in [stamp.from, stamp.to] {
+        envelope.chain.iter().try_for_each(|certificate| certificate.check_time(at))?;
+    }
+    Ok(stamp)
+}
+
+fn check_revocation(envelope: &Envelope, stamp: Option<&Stamp>) -> Result<(), Error> {
+    let mut chains = envelope.chain.iter().chain(stamp.into_iter().flat_map(|stamp| &stamp.chain));
+    match chains.find(|certificate| certificate.names_revocation()) {
         None => Ok(()),
         Some(certificate) => Err(Error::new(format!(
             "whether certificate '{}' was revoked cannot be checked: set the override 'revocation' of the trust policy to 'log' or 'skip'",

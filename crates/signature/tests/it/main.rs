@@ -7,6 +7,7 @@
 mod cosign;
 mod envelopes;
 mod notation;
+mod timestamps;
 
 use serde_json::Value;
 
