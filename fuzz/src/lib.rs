@@ -1,5 +1,7 @@
 //! What the targets share: several texts in one input, as a fuzzer that knows nothing of them can still cut and join.
 
+pub mod signatures;
+
 use std::path::{Path, PathBuf};
 
 use sluice_kustomize::fs::Memory;
