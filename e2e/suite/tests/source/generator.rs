@@ -14,20 +14,25 @@ use sluice_testkit::{Controller, GitRepository as Repo, GitServer, wait_for, wai
 
 use crate::support::{World, commit, download, git_server, main_of, paths};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A world with source-controller, source-watcher and two repositories that are stored.
-struct Workshop {
-    world: World,
-    server: GitServer,
-    app: Repo,
-    lib: Repo,
-    watcher: Controller,
+pub struct Workshop {
+    pub world: World,
+    pub server: GitServer,
+    pub app: Repo,
+    pub lib: Repo,
+    pub watcher: Controller,
     _sources: Controller,
 }
 
 impl Workshop {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// With flags of source-watcher.
+    pub async fn open_with(args: &[&str]) -> Self {
         let world = World::new().await;
         let server = git_server();
         let (app, lib) = (server.repository("app").unwrap(), server.repository("lib").unwrap());
@@ -37,26 +42,26 @@ impl Workshop {
         app.commit("app", &files).unwrap();
         commit(&lib, "values.yaml", "a: {c: 2}\n");
         let sources = world.controller(&[]).await;
-        let watcher = world.watcher(&["--requeue-dependency=200ms"]).await;
+        let watcher = world.watcher(&[&["--requeue-dependency=200ms"], args].concat()).await;
         Self { world, server, app, lib, watcher, _sources: sources }
     }
 
-    async fn sources(&self) {
+    pub async fn sources(&self) {
         for name in ["app", "lib"] {
             self.world.create(name, main_of(&self.server, name)).await;
             self.world.ready(name).await;
         }
     }
 
-    fn generators(&self) -> Api<ArtifactGenerator> {
+    pub fn generators(&self) -> Api<ArtifactGenerator> {
         self.world.objects()
     }
 
-    fn artifacts(&self) -> Api<ExternalArtifact> {
+    pub fn artifacts(&self) -> Api<ExternalArtifact> {
         self.world.objects()
     }
 
-    async fn create(&self, spec: Value) {
+    pub async fn create(&self, spec: Value) {
         let body = json!({
             "apiVersion": "source.extensions.fluxcd.io/v1beta1", "kind": "ArtifactGenerator",
             "metadata": {"name": "gen"}, "spec": spec,
@@ -65,17 +70,17 @@ impl Workshop {
         self.generators().create(&PostParams::default(), &object).await.unwrap();
     }
 
-    async fn patch(&self, patch: Value) {
+    pub async fn patch(&self, patch: Value) {
         self.world.patch_object(&self.generators(), "gen", &patch).await;
     }
 
-    async fn until(&self, check: impl Fn(&ArtifactGenerator) -> bool) -> ArtifactGenerator {
+    pub async fn until(&self, check: impl Fn(&ArtifactGenerator) -> bool) -> ArtifactGenerator {
         let found = wait_for(&self.generators(), "gen", PATIENCE, |object| object.is_some_and(&check)).await;
         found.unwrap().unwrap()
     }
 
     /// Ready in the current generation.
-    async fn ready(&self) -> ArtifactGenerator {
+    pub async fn ready(&self) -> ArtifactGenerator {
         self.until(|object| {
             let observed = conditions::get(object, READY).and_then(|ready| ready.observed_generation);
             conditions::is_ready(object) && observed == object.metadata.generation
@@ -83,7 +88,7 @@ impl Workshop {
         .await
     }
 
-    async fn failed(&self, reason: &str) -> String {
+    pub async fn failed(&self, reason: &str) -> String {
         let object = self
             .until(|object| {
                 conditions::is_false(object, READY) && conditions::reason(object, READY) == Some(reason)
@@ -93,7 +98,7 @@ impl Workshop {
     }
 
     /// The artifact of this name, once it satisfies the check.
-    async fn artifact(&self, name: &str, check: impl Fn(&Artifact) -> bool) -> Artifact {
+    pub async fn artifact(&self, name: &str, check: impl Fn(&Artifact) -> bool) -> Artifact {
         let has = |object: Option<&ExternalArtifact>| {
             object.and_then(|object| object.status.as_ref()?.artifact.as_ref()).is_some_and(&check)
         };
@@ -102,7 +107,7 @@ impl Workshop {
     }
 }
 
-fn sources() -> Value {
+pub fn sources() -> Value {
     json!([
         {"alias": "app", "kind": "GitRepository", "name": "app"},
         {"alias": "lib", "kind": "GitRepository", "name": "lib"},

@@ -9,6 +9,8 @@ mod composition;
 mod content;
 mod disk;
 mod generator;
+mod generator_life;
+mod generator_used;
 mod ignore;
 mod kinds;
 mod lfs;

@@ -99,6 +99,16 @@ impl World {
         args.iter().fold(builder, |builder, arg| builder.arg(*arg)).start().await.unwrap()
     }
 
+    /// A kustomize-controller that sees this namespace only.
+    pub async fn kustomize_controller(&self, args: &[&str]) -> Controller {
+        let builder = Controller::of("kustomize-controller")
+            .in_namespace(&self.namespace)
+            .env("TMPDIR", self.temporary.path().to_str().unwrap())
+            .arg("--min-retry-delay=50ms")
+            .arg("--max-retry-delay=400ms");
+        args.iter().fold(builder, |builder, arg| builder.arg(*arg)).start().await.unwrap()
+    }
+
     /// The namespace's name.
     pub fn name(&self) -> &str {
         self.namespace.name()
