@@ -146,17 +146,15 @@ impl Builder<'_> {
         let matcher = Matcher::new(ignore::parse(&self.flags.ignore_paths.join("\n"), &[]));
         let files = Without { files: &files, root: &directory, matcher };
         let built = flux::build(&files, &directory, &flux_spec(&kustomization.spec), &Options::flux())
-            .map_err(|error| match error.detail() {
-                Some(detail) => anyhow!("{error}; {detail}"),
-                None => Error::new(error),
-            })?;
+            .map_err(|error| detailed(&error, error.detail()))?;
         let manifests =
             built.resources.iter().map(|resource| Ok(resource.to_json()?)).collect::<Result<Vec<_>>>()?;
         let post_build = kustomization.spec.post_build.as_ref();
         let is_due = post_build.is_some_and(|post_build| substitute::is_due(post_build, &values));
         let missing = if self.flags.strict_substitute { Missing::Error } else { Missing::Empty };
         let mut objects = if is_due {
-            substitute::all(manifests, &values, missing).map_err(Error::msg)?
+            substitute::all(manifests, &values, missing)
+                .map_err(|error| detailed(&error, error.source.detail()))?
         } else {
             manifests
         };
@@ -222,9 +220,12 @@ impl Builder<'_> {
         let mut values = Variables::new();
         if let Some(post_build) = &kustomization.spec.post_build {
             if self.offline || post_build.substitute_from.is_empty() {
-                variables::add_inline(&mut values, post_build)?;
+                variables::add_inline(&mut values, post_build)
+                    .map_err(|error| detailed(&error, error.detail()))?;
             } else {
-                values = variables::read(&self.context.client().await?, kustomization).await?.variables;
+                let client = self.context.client().await?;
+                let found = variables::read(&client, kustomization).await;
+                values = found.map_err(|error| detailed(&error, error.detail()))?.variables;
             }
         }
         Ok(values)
@@ -239,6 +240,14 @@ pub(crate) fn subject(kustomization: &Kustomization) -> String {
         text(&kustomization.metadata.namespace),
         text(&kustomization.metadata.name)
     )
+}
+
+/// An error, and what is known beyond it.
+fn detailed(error: &(impl std::error::Error + ?Sized), detail: Option<String>) -> Error {
+    match detail {
+        Some(detail) => anyhow!("{error}; {detail}"),
+        None => anyhow!("{error}"),
+    }
 }
 
 fn is_kustomization(object: &Value) -> bool {

@@ -12,7 +12,7 @@ use crate::describe;
 pub enum Error {
     /// The name can't be used in `${…}`.
     #[error(
-        "envsubst error: '{name}' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$' (from {origin})"
+        "envsubst error: '{name}' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$'"
     )]
     Name {
         /// The name.
@@ -24,11 +24,35 @@ pub enum Error {
     #[error("envsubst error: variable substitution failed: {0}")]
     Expand(#[from] envsubst::Error),
     /// What came out is not YAML.
-    #[error("{0} (after substitution; quote the variable if its value is not plain)")]
+    #[error("{0}")]
     Yaml(#[from] sluice_yaml::Error),
     /// What came out is empty or has several documents.
     #[error("the manifest is no longer one YAML document after substitution")]
     NotOneDocument,
+}
+
+impl Error {
+    /// The place, and what to do about it where that is known.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Name { origin, .. } => Some(format!("from {origin}")),
+            Self::Expand(error) => Some(error.detail()),
+            Self::Yaml(_) => {
+                Some("after substitution: quote the variable if its value is not plain".to_owned())
+            }
+            Self::NotOneDocument => None,
+        }
+    }
+}
+
+/// Which manifest can't be substituted into, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("post build failed for '{object}': {source}")]
+pub struct Failed {
+    /// The object, as kustomize names it.
+    pub object: String,
+    /// Why.
+    pub source: Error,
 }
 
 /// Whether variables are substituted at all.
@@ -85,13 +109,13 @@ pub fn all(
     manifests: Vec<serde_json::Value>,
     variables: &Variables,
     missing: Missing,
-) -> Result<Vec<serde_json::Value>, String> {
+) -> Result<Vec<serde_json::Value>, Failed> {
     manifests
         .into_iter()
         .map(|value| match manifest(&value, variables, missing) {
             Ok(Some(substituted)) => Ok(substituted),
             Ok(None) => Ok(value),
-            Err(error) => Err(format!("post build failed for '{}': {error}", describe(&value))),
+            Err(source) => Err(Failed { object: describe(&value), source }),
         })
         .collect()
 }
@@ -159,10 +183,22 @@ mod tests {
 
     #[test]
     fn bad_names_say_where_they_are() {
-        let error = add(&mut Variables::new(), [("a-b", "")], "Secret/vars").unwrap_err().to_string();
+        let error = add(&mut Variables::new(), [("a-b", "")], "Secret/vars").unwrap_err();
         assert_eq!(
-            error,
-            "envsubst error: 'a-b' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$' (from Secret/vars)"
+            error.to_string(),
+            "envsubst error: 'a-b' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$'"
         );
+        assert_eq!(error.detail().as_deref(), Some("from Secret/vars"));
+    }
+
+    #[test]
+    fn the_manifest_and_the_place_are_told() {
+        let value = config_map(&json!({"k": "${v-x}"}));
+        let error = all(vec![value], &Variables::new(), Missing::Empty).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "post build failed for 'ConfigMap.v1.[noGrp]/a': envsubst error: variable substitution failed: missing closing brace"
+        );
+        assert_eq!(error.source.detail().as_deref(), Some("line 3: `${v` is followed by '-'"));
     }
 }

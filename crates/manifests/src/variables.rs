@@ -35,6 +35,16 @@ pub enum Error {
     Variable(#[from] substitute::Error),
 }
 
+impl Error {
+    /// The place, where it is known.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Variable(error) => error.detail(),
+            Self::NotFound { .. } | Self::Api { .. } => None,
+        }
+    }
+}
+
 /// What the API server says, or the client when the server says nothing.
 fn message(error: &kube::Error) -> String {
     match error {

@@ -158,7 +158,9 @@ impl Kustomizer {
             .builder
             .run(move || {
                 let manifests = if due {
-                    substitute::all(manifests, &values, missing).map_err(post_build)?
+                    substitute::all(manifests, &values, missing).map_err(|error| {
+                        Failure::build(error.to_string()).with_detail(error.source.detail())
+                    })?
                 } else {
                     manifests
                 };
@@ -188,9 +190,10 @@ impl Kustomizer {
     async fn variables(&self, object: &Kustomization, manifests: &[Value]) -> Result<Found, Failure> {
         // Nothing to substitute into: a missing ConfigMap is no problem.
         let Some(first) = manifests.first() else { return Ok(Found::default()) };
-        variables::read(&self.client, object)
-            .await
-            .map_err(|cause| post_build(format!("post build failed for '{}': {cause}", describe(first))))
+        variables::read(&self.client, object).await.map_err(|cause| {
+            Failure::build(format!("post build failed for '{}': {cause}", describe(first)))
+                .with_detail(cause.detail())
+        })
     }
 }
 
@@ -281,18 +284,6 @@ fn resource_text(value: &Value) -> String {
     text.to_string()
 }
 
-/// Variables can't be substituted. The place stands behind the message in parentheses: it is for the conditions.
-fn post_build(message: String) -> Failure {
-    let places = [" (line ", " (from "].into_iter().filter_map(|place| message.rfind(place));
-    match places.max().and_then(|at| message.get(..at)).filter(|_| message.ends_with(')')) {
-        Some(event) => {
-            let event = event.to_owned();
-            Failure::build(message).with_event(event)
-        }
-        None => Failure::build(message),
-    }
-}
-
 /// The digest of the manifests as one text, and the objects among them.
 fn finished(manifests: Vec<Value>) -> (Vec<Object>, String) {
     let mut hasher = Sha256::new();
@@ -315,17 +306,6 @@ fn shown(text: &str, root: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_event_of_a_substitution_that_fails_is_without_the_place() {
-        for place in [" (line 3: `${v` is followed by '-')", " (from ConfigMap/vars)"] {
-            let failure = post_build(format!("post build failed for 'x': cause{place}"));
-            assert_eq!(failure.event_message(), "post build failed for 'x': cause");
-            assert_eq!(failure.condition_message(), format!("post build failed for 'x': cause{place}"));
-        }
-        let failure = post_build("variable not set (strict mode): \"v\"".to_owned());
-        assert_eq!(failure.event_message(), failure.message);
-    }
 
     #[test]
     fn a_manifest_without_a_name_is_shown_as_json_with_sorted_keys() {

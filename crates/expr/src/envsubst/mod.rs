@@ -36,17 +36,17 @@ pub enum Missing {
     Empty,
 }
 
-/// Why a text could not be expanded. `line` is the 1-based line in the text.
+/// Why a text could not be expanded. `line` is the 1-based line in the text; the message is without it.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// The form inside `${…}` is none of the supported ones.
-    #[error("bad substitution (line {line})")]
+    #[error("bad substitution")]
     BadSubstitution {
         /// Where the form begins.
         line: usize,
     },
     /// A `}` was expected behind the name: it is missing, or the operator is not supported.
-    #[error("missing closing brace (line {line}: `${{{name}` is followed by {found})")]
+    #[error("missing closing brace")]
     MissingClosingBrace {
         /// Where the form begins.
         line: usize,
@@ -56,25 +56,25 @@ pub enum Error {
         found: String,
     },
     /// `${` is not followed by a name.
-    #[error("unable to parse variable name (line {line}; write `$${{` for a literal `${{`)")]
+    #[error("unable to parse variable name")]
     VariableName {
         /// Where the form begins.
         line: usize,
     },
     /// An operator's argument ends with the text or is empty.
-    #[error("unable to parse substitution within function (line {line})")]
+    #[error("unable to parse substitution within function")]
     Argument {
         /// Where the form begins.
         line: usize,
     },
     /// The operator behind the name is not one of the default operators.
-    #[error("unable to parse default function (line {line})")]
+    #[error("unable to parse default function")]
     DefaultOperator {
         /// Where the form begins.
         line: usize,
     },
     /// A name has no value.
-    #[error("variable not set (strict mode): {name:?} (line {line})")]
+    #[error("variable not set (strict mode): {name:?}")]
     NotSet {
         /// The name.
         name: String,
@@ -82,19 +82,37 @@ pub enum Error {
         line: usize,
     },
     /// Forms are nested deeper than [`parse::MAX_DEPTH`].
-    #[error("substitutions are nested too deeply (line {line})")]
+    #[error("substitutions are nested too deeply")]
     TooDeep {
         /// Where the form begins.
         line: usize,
     },
     /// A slice cut a character in two.
-    #[error("a slice of {name:?} cuts a character in two (line {line}): offsets count bytes")]
+    #[error("a slice of {name:?} cuts a character in two: offsets count bytes")]
     NotUtf8 {
         /// The name that was sliced.
         name: String,
         /// Where it is used.
         line: usize,
     },
+}
+
+impl Error {
+    /// The place, and what to do about it where that is known.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::MissingClosingBrace { line, name, found } => {
+                format!("line {line}: `${{{name}` is followed by {found}")
+            }
+            Self::VariableName { line } => format!("line {line}: write `$${{` for a literal `${{`"),
+            Self::BadSubstitution { line }
+            | Self::Argument { line }
+            | Self::DefaultOperator { line }
+            | Self::NotSet { line, .. }
+            | Self::TooDeep { line }
+            | Self::NotUtf8 { line, .. } => format!("line {line}"),
+        }
+    }
 }
 
 /// Expands every form in `text`.

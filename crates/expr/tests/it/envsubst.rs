@@ -42,7 +42,8 @@ fn agrees_with_the_go_library() {
 #[test]
 fn an_error_names_the_line() {
     let error = expand("a: b\nc: ${v-d}\n", &Variables::new(), Missing::Error).unwrap_err();
-    assert_eq!(error.to_string(), "missing closing brace (line 2: `${v` is followed by '-')");
+    assert_eq!(error.to_string(), "missing closing brace");
+    assert_eq!(error.detail(), "line 2: `${v` is followed by '-'");
 }
 
 #[test]
