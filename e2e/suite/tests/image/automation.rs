@@ -321,23 +321,7 @@ async fn only_what_is_marked_in_the_path_changes() {
         .git(&["fetch", "-q", "origin", "main"])
         .and_then(|_| shop.repo.git(&["show", "FETCH_HEAD:apps/crlf.yaml"]));
     assert_eq!(crlf.unwrap(), files[0].1.replace("1.0.0", "1.1.0").trim());
-    let events: kube::Api<sluice_apis::k8s::Event> = world.namespace.api();
-    let ignored = |list: &[sluice_apis::k8s::Event]| {
-        list.iter()
-            .filter(|event| event.reason.as_deref() == Some("MarkerIgnored"))
-            .filter_map(|event| event.message.clone())
-            .collect::<Vec<_>>()
-    };
-    let told = async {
-        loop {
-            let found = ignored(&events.list(&kube::api::ListParams::default()).await.unwrap().items);
-            if !found.is_empty() {
-                return found;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    };
-    let found = tokio::time::timeout(crate::support::PATIENCE, told).await.unwrap();
+    let found = world.told("MarkerIgnored").await;
     assert!(found[0].starts_with("a marker is ignored: broken.yaml, line 1: "), "{found:?}");
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Resource};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sluice_apis::conditions::{self, ConditionedObject};
 use sluice_apis::image::v1::{ImagePolicy, ImageRepository, ImageUpdateAutomation};
-use sluice_apis::k8s::Secret;
+use sluice_apis::k8s::{Event, Secret};
 use sluice_testkit::{
     ControlPlane, Controller, EventSink, GitRepository as Repo, Namespace, PushedArtifact, Registry, wait_for,
 };
@@ -219,6 +219,22 @@ impl World {
         });
         let api: Api<Secret> = self.namespace.api();
         api.create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await.unwrap();
+    }
+
+    /// The messages of the cluster's events of a reason, once there are any.
+    pub async fn told(&self, reason: &str) -> Vec<String> {
+        let events: Api<Event> = self.namespace.api();
+        let began = std::time::Instant::now();
+        while began.elapsed() < PATIENCE {
+            let all = events.list(&ListParams::default()).await.unwrap();
+            let of = all.items.into_iter().filter(|event| event.reason.as_deref() == Some(reason));
+            let messages: Vec<_> = of.filter_map(|event| event.message).collect();
+            if !messages.is_empty() {
+                return messages;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no event {reason}");
     }
 
     /// The messages of the events of a severity that were posted about an object.

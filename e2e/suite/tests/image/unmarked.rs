@@ -63,9 +63,11 @@ async fn images_and_charts_are_found_by_their_names() {
     let head = bare(&repo, &["rev-parse", "main"]);
     world.request::<ImageUpdateAutomation>("all").await;
     assert_eq!(bare(&repo, &["rev-parse", "main"]), head);
-    // A name that no file has takes nothing from the rest.
+    // A name that no file has is told of, and takes nothing from the rest.
     let misspelt = json!({"spec": {"update": {"valuesFiles": ["vlaues.yaml"]}}});
     world.patch::<ImageUpdateAutomation>("all", misspelt).await;
     world.ready::<ImageUpdateAutomation>("all").await;
     assert_eq!(bare(&repo, &["rev-parse", "main"]), head);
+    let told = world.told("UpdateSkipped").await;
+    assert_eq!(told, ["not updated: spec.update.valuesFiles matches no YAML file"]);
 }
