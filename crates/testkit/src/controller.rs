@@ -13,17 +13,20 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{EventSink, Metrics, Namespace, binary::controller_command, ports::free_address, process::Process};
+use crate::{
+    EventSink, Metrics, Namespace, binary::controller_command, ports::free_address, process::Process,
+};
 
 /// How long a controller may take until it says that it is ready.
 const READY: Duration = Duration::from_secs(30);
 
-/// How a controller is started. Leader election is off, ports are free ones of the loopback address.
+/// How a controller is started. Leader election is off unless asked for, ports are free ones of the loopback address.
 pub struct ControllerBuilder {
     name: String,
     kubeconfig: Option<PathBuf>,
     arguments: Vec<OsString>,
     environment: BTreeMap<OsString, OsString>,
+    elects: bool,
 }
 
 /// A running controller, stopped when this handle is dropped.
@@ -41,7 +44,13 @@ impl Controller {
     /// Describes a controller by its binary's name, such as `source-controller`.
     pub fn of(name: &str) -> ControllerBuilder {
         let environment = BTreeMap::from([("RUNTIME_NAMESPACE".into(), "default".into())]);
-        ControllerBuilder { name: name.to_owned(), kubeconfig: None, arguments: Vec::new(), environment }
+        ControllerBuilder {
+            name: name.to_owned(),
+            kubeconfig: None,
+            arguments: Vec::new(),
+            environment,
+            elects: false,
+        }
     }
 
     /// Host and port at which source-controller or source-watcher serves artifacts.
@@ -166,6 +175,13 @@ impl ControllerBuilder {
         self.arg(format!("--events-addr={}", sink.url()))
     }
 
+    /// Has replicas elect a leader, whose lease ends within seconds when it is not renewed.
+    #[must_use]
+    pub fn with_election(mut self) -> Self {
+        self.elects = true;
+        self
+    }
+
     /// Adds a flag.
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
@@ -202,10 +218,17 @@ impl ControllerBuilder {
     fn spawn(&self, folder: &Path, addresses: &Addresses<'_>) -> Result<Process> {
         let mut command = controller_command(&self.name)?;
         command
-            .arg("--enable-leader-election=false")
+            .arg(format!("--enable-leader-election={}", self.elects))
             .arg(format!("--health-addr={}", addresses.health))
             .arg(format!("--metrics-addr={}", addresses.metrics))
             .envs(&self.environment);
+        if self.elects {
+            command.args([
+                "--leader-election-lease-duration=4s",
+                "--leader-election-renew-deadline=3s",
+                "--leader-election-retry-period=500ms",
+            ]);
+        }
         if let Some(kubeconfig) = &self.kubeconfig {
             command.env("KUBECONFIG", kubeconfig);
         }

@@ -228,7 +228,7 @@ async fn key_services_amazon() -> Result<()> {
     listening(&address).await?;
     let url = format!("http://{address}");
     // Its controllers bring what clients of the test need, too.
-    let world = World::with_environment("amazon", &[("AWS_ENDPOINT_URL_KMS", &url)]).await?;
+    let world = World::with_environment("amazon", &[], &[("AWS_ENDPOINT_URL_KMS", &url)]).await?;
     let arn = create_key(&url).await?;
     let repository = world.git.repository("app")?;
     let variables = [

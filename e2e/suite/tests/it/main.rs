@@ -6,6 +6,8 @@
 mod bad_manifests;
 mod bad_sources;
 mod bases;
+mod clock;
+mod cloud_keys;
 mod crash;
 mod decryption;
 mod deletion;

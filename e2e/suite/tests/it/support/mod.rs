@@ -1,6 +1,7 @@
 //! What the tests share.
 
 mod audit;
+mod clock;
 mod manifests;
 mod objects;
 mod turn;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use self::{
     audit::Write,
+    clock::Clock,
     manifests::{config_map, deployment, git_repository},
     objects::{entries, field, is_ready, message, ready, reason, revision, wait_all},
     weather::Sky,

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::{
     Api, ResourceExt,
@@ -23,6 +23,7 @@ use sluice_testkit::{
 use super::{
     PATIENCE,
     audit::{self, Mark, Write},
+    clock::Clock,
     manifests::git_repository,
     objects::{is_ready, ready, reason, revision},
     turn::Turn,
@@ -60,6 +61,8 @@ struct Setup<'a> {
     git: Option<&'a GitOptions>,
     /// By which the controllers get to the API server, instead of the control plane's own.
     kubeconfig: Option<&'a Path>,
+    /// By which both controllers go, electing a leader.
+    clock: Option<&'a Clock>,
 }
 
 impl World {
@@ -78,9 +81,14 @@ impl World {
         Self::build(prefix, Turn::shared().await, Setup { flags, ..Setup::default() }).await
     }
 
-    /// Beside other tests, with these environment variables of kustomize-controller.
-    pub async fn with_environment(prefix: &str, environment: &[(&str, &str)]) -> Result<Self> {
-        Self::build(prefix, Turn::shared().await, Setup { environment, ..Setup::default() }).await
+    /// Beside other tests, with these flags and environment variables of kustomize-controller.
+    pub async fn with_environment(
+        prefix: &str,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        let setup = Setup { flags, environment, ..Setup::default() };
+        Self::build(prefix, Turn::shared().await, setup).await
     }
 
     /// Beside other tests, on a control plane that they don't use.
@@ -97,6 +105,13 @@ impl World {
         Ok((world, weather))
     }
 
+    /// Beside other tests; the controllers go by this clock, and elect leaders.
+    pub async fn with_clock(prefix: &str, clock: &Clock) -> Result<Self> {
+        let kubeconfig = clock.kubeconfig(cluster()?.kubeconfig())?;
+        let setup = Setup { clock: Some(clock), kubeconfig: Some(&kubeconfig), ..Setup::default() };
+        Self::build(prefix, Turn::shared().await, setup).await
+    }
+
     /// While no other test runs, with these flags of kustomize-controller.
     pub async fn alone(prefix: &str, flags: &[&str]) -> Result<Self> {
         Self::build(prefix, Turn::alone().await, Setup { flags, ..Setup::default() }).await
@@ -109,7 +124,12 @@ impl World {
         let git = GitServer::start(setup.git.unwrap_or(&GitOptions::default()))?;
         let sink = EventSink::start().await?;
         let builder = |name| {
-            let builder = Controller::of(name).in_namespace(&namespace).events_to(&sink);
+            let mut builder = Controller::of(name).in_namespace(&namespace).events_to(&sink);
+            if let Some(clock) = setup.clock {
+                let variables = clock.environment().into_iter();
+                builder =
+                    variables.fold(builder.with_election(), |builder, (key, value)| builder.env(key, &value));
+            }
             match setup.kubeconfig {
                 Some(path) => builder.kubeconfig(path),
                 None => builder,
@@ -267,6 +287,32 @@ impl World {
     /// The sum of a counter of kustomize-controller; 0 before it counts.
     pub async fn counter(&self, name: &str) -> Result<u64> {
         Ok(self.kustomize.metrics().await?.sum(name, &[]).unwrap_or_default() as u64)
+    }
+
+    /// Everything that the controllers tell anybody: logs, events, statuses; each with what it is.
+    pub async fn told(&self) -> Result<Vec<(&'static str, String)>> {
+        let list = async |kind: &str| {
+            self.namespace.kubectl(&["get", kind, "-o", "json", "--show-managed-fields"]).await
+        };
+        let statuses = |text: String| -> Result<String> {
+            let list: Value = serde_json::from_str(&text)?;
+            let items = list["items"].as_array().into_iter().flatten();
+            let statuses = items.map(|item| format!("{}: {}", item["metadata"]["name"], item["status"]));
+            Ok(statuses.collect::<Vec<_>>().join("\n"))
+        };
+        let posted: Vec<_> = self.sink.received().iter().map(|request| request.body.to_string()).collect();
+        let told = vec![
+            ("log of source-controller", self.source.log()),
+            ("log of kustomize-controller", self.kustomize.log()),
+            ("event", posted.join("\n")),
+            ("Kubernetes event", list("events").await?),
+            ("GitRepository", statuses(list("gitrepositories").await?)?),
+            ("Kustomization", statuses(list("kustomizations").await?)?),
+        ];
+        for (what, text) in &told {
+            ensure!(!text.is_empty(), "{what}: there is none");
+        }
+        Ok(told)
     }
 
     /// Waits for an event of this severity about an object whose message holds a text.
