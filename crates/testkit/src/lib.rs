@@ -22,7 +22,9 @@ mod crds;
 mod git_options;
 mod git_repository;
 mod git_server;
+mod gitea;
 mod key_services;
+mod kubelet;
 mod metrics;
 mod namespace;
 mod object_store;
@@ -30,7 +32,9 @@ mod ports;
 mod process;
 mod registry;
 mod server;
+mod signers;
 mod sink;
+mod tls;
 mod wait;
 
 pub use self::{
@@ -40,12 +44,15 @@ pub use self::{
     git_options::GitOptions,
     git_repository::GitRepository,
     git_server::{GitServer, Request},
+    gitea::Gitea,
     key_services::{Fault, KeyRequest, KeyServices, SopsKey},
+    kubelet::Kubelet,
     metrics::{Metrics, Sample},
     namespace::Namespace,
     object_store::{ObjectStore, S3Options, StoreRequest},
     ports::free_address,
     registry::{PushedArtifact, Registry, RegistryOptions, RegistryRequest},
+    signers::{Cosign, NotationSigner},
     sink::{EventSink, Received},
     wait::{condition, wait_for, wait_gone, wait_ready},
 };

@@ -6,7 +6,6 @@ mod azure;
 mod encrypt;
 mod google;
 mod jwt;
-mod tls;
 
 use std::{
     collections::HashMap,
@@ -142,7 +141,7 @@ impl KeyServices {
         let rsa = KEY.as_ref().context("make an RSA key")?;
         let folder = tempfile::tempdir()?;
         let plain = TcpListener::bind("127.0.0.1:0").await?;
-        let secure = tls::Listener::bind(folder.path()).await?;
+        let secure = crate::tls::Listener::bind(folder.path()).await?;
         let mut aes = [0; 32];
         OsRng.fill_bytes(&mut aes);
         let cloud = Arc::new(Cloud {

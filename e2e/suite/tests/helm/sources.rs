@@ -2,13 +2,14 @@
 
 use axum::Router;
 use axum::routing::get;
-use serde_json::json;
+use kube::api::{DeleteParams, ListParams};
+use serde_json::{Value, json};
 use sluice_apis::conditions;
-use sluice_testkit::{GitOptions, GitServer};
+use sluice_testkit::{GitOptions, GitServer, ObjectStore, S3Options, wait_for};
 use tokio::net::TcpListener;
 
 use crate::charts::{archive, tiny};
-use crate::support::{World, history};
+use crate::support::{PATIENCE, World, history, registry};
 
 /// A chart in a Git repository: a commit with another version is released at once.
 #[tokio::test]
@@ -139,4 +140,148 @@ async fn a_change_that_fails_early_is_not_forgotten() {
     world.patch("app", patch("add")).await;
     world.ready("app").await;
     assert_eq!(world.config_map("app").await.unwrap()["added"], "by-patch");
+}
+
+fn chart_of(kind: &str, chart: &str) -> Value {
+    json!({
+        "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "app"},
+        "spec": {"interval": "1h", "chart": {"spec": {
+            "chart": chart, "sourceRef": {"kind": kind, "name": "charts"}}}},
+    })
+}
+
+/// A chart's files in an object store: another version there is released at the next pass of the `Bucket`.
+#[tokio::test]
+async fn a_chart_comes_from_a_bucket() {
+    let world = World::new("bucket").await;
+    let _helm = world.controller(&[]).await;
+    let store = ObjectStore::s3(&["charts"], &S3Options::default().keys("access", "secret")).unwrap();
+    let store = &store;
+    let put = |version: &'static str| async move {
+        let metadata = format!("apiVersion: v2\nname: app\nversion: {version}\n");
+        for (path, text) in [("Chart.yaml", metadata)].into_iter().chain(tiny()) {
+            store.put("charts", &format!("all/app/{path}"), &text).await.unwrap();
+        }
+    };
+    put("1.0.0").await;
+    world
+        .apply(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"},
+            "stringData": {"accesskey": "access", "secretkey": "secret"},
+        }))
+        .await;
+    world
+        .apply(json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "Bucket", "metadata": {"name": "charts"},
+            "spec": {"interval": "1h", "provider": "generic", "bucketName": "charts", "insecure": true,
+                "endpoint": store.address(), "secretRef": {"name": "keys"}},
+        }))
+        .await;
+    world.create(chart_of("Bucket", "all/app")).await;
+    world.ready("app").await;
+    assert_eq!(world.config_map("app").await.unwrap()["value"], "first");
+    put("1.1.0").await;
+    let buckets = world.objects("source.toolkit.fluxcd.io/v1", "Bucket");
+    let request = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "now"}}});
+    world.namespace.patch(&buckets, "charts", &request).await.unwrap();
+    let object =
+        world.until("app", |object| history(object).first().is_some_and(|row| row.starts_with('2'))).await;
+    assert_eq!(object.status.as_ref().unwrap().history[0].chart_version, "1.1.0");
+}
+
+/// A repository that is a registry, and a `HelmChart` that the user made.
+#[tokio::test]
+async fn charts_come_from_registries_and_from_charts_of_the_user() {
+    let world = World::new("registry").await;
+    let _helm = world.controller(&[]).await;
+    world.push("app", "1.0.0", &tiny()).await;
+    world.push("app", "1.2.0", &tiny()).await;
+    let url = format!("oci://{}/{}", registry().address(), world.name());
+    world
+        .apply(json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmRepository", "metadata": {"name": "charts"},
+            "spec": {"interval": "1h", "type": "oci", "insecure": true, "url": url},
+        }))
+        .await;
+    world.create(chart_of("HelmRepository", "app")).await;
+    let object = world.ready("app").await;
+    let status = object.status.unwrap();
+    assert_eq!(
+        (&*status.history[0].chart_version, status.helm_chart.as_deref()),
+        ("1.2.0", Some(&*format!("{0}/{0}-app", world.name())))
+    );
+    world
+        .apply(json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmChart", "metadata": {"name": "mine"},
+            "spec": {"interval": "1h", "chart": "app", "version": "1.0.x",
+                "sourceRef": {"kind": "HelmRepository", "name": "charts"}},
+        }))
+        .await;
+    world
+        .create(world.release("mine", "mine", &json!({"chartRef": {"kind": "HelmChart", "name": "mine"}})))
+        .await;
+    let object = world.ready("mine").await;
+    assert_eq!(object.status.as_ref().unwrap().history[0].chart_version, "1.0.0");
+    assert_eq!(object.status.unwrap().helm_chart, None);
+    // The one that the controller made goes when it is not needed any more, the user's stays.
+    let charts = world.objects("source.toolkit.fluxcd.io/v1", "HelmChart");
+    world
+        .patch("app", json!({"spec": {"chart": null, "chartRef": {"kind": "HelmChart", "name": "mine"}}}))
+        .await;
+    world.until("app", |object| history(object).first().is_some_and(|row| row.starts_with('2'))).await;
+    for name in ["app", "mine"] {
+        world.releases().delete(name, &DeleteParams::default()).await.unwrap();
+        world.gone(name).await;
+    }
+    let left: Vec<String> = charts
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .into_iter()
+        .filter_map(|o| o.metadata.name)
+        .collect();
+    assert_eq!(left, ["mine"]);
+}
+
+/// A tag that moves is another release, though the chart says that it is the same version; the version tells which.
+#[tokio::test]
+async fn a_tag_that_moves_is_released() {
+    let world = World::new("moved").await;
+    world.publish("app", "1.0.0", &tiny()).await;
+    let helm = world.controller(&[]).await;
+    world.create(world.release("app", "app", &json!({}))).await;
+    let first = world.ready("app").await.status.unwrap().history[0].clone();
+    let digest = first.oci_digest.clone().unwrap();
+    assert_eq!(first.chart_version, format!("1.0.0+{}", &digest["sha256:".len()..][..12]));
+    let mut files = tiny();
+    files[0].1 = "{value: moved, second: '', bad: false}\n".to_owned();
+    let again = |text: &'static str| {
+        let sources = world.objects("source.toolkit.fluxcd.io/v1", "OCIRepository");
+        let request = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": text}}});
+        let world = &world;
+        async move { drop(world.namespace.patch(&sources, "app", &request).await.unwrap()) }
+    };
+    world.push("app", "1.0.0", &files).await;
+    again("one").await;
+    let object = world
+        .until("app", |object| history(object).first().is_some_and(|row| row.starts_with("2 deployed")))
+        .await;
+    let second = &object.status.unwrap().history[0];
+    assert_ne!(second.oci_digest.as_ref(), Some(&digest));
+    assert_eq!(world.config_map("app").await.unwrap()["value"], "moved");
+    // Not tracked, the version is the chart's own, and a tag that moves is no reason.
+    drop(helm);
+    let _helm = world.controller(&["--feature-gates=DisableChartDigestTracking=true"]).await;
+    world.create(world.release("untracked", "app", &json!({}))).await;
+    let object = world.ready("untracked").await;
+    assert_eq!(object.status.unwrap().history[0].chart_version, "1.0.0");
+    world.push("app", "1.0.0", &tiny()).await;
+    again("two").await;
+    wait_for(&world.objects("source.toolkit.fluxcd.io/v1", "OCIRepository"), "app", PATIENCE, |object| {
+        object.is_some_and(|object| object.data["status"]["lastHandledReconcileAt"] == "two")
+    })
+    .await
+    .unwrap();
+    world.request("untracked").await;
+    assert_eq!(world.revisions("untracked").await, ["1 deployed"]);
 }

@@ -4,7 +4,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use super::{message, not_ready, observed};
-use crate::charts::tiny;
+use crate::charts::{hooked, tiny};
 use crate::support::World;
 
 /// Operations of helm-controller on the release's ConfigMap.
@@ -145,4 +145,85 @@ async fn post_renderers_and_common_metadata_change_the_release() {
     assert!(!world.config_map("app").await.unwrap().contains_key("added"));
     let revisions = world.revisions("app").await;
     assert_eq!(revisions, ["1 superseded", "2 superseded", "3 superseded", "4 deployed"]);
+}
+
+/// A field that the chart no longer has goes, however it was applied before and is applied now.
+#[tokio::test]
+async fn fields_that_the_chart_drops_go() {
+    let world = World::new("dropped").await;
+    let _helm = world.controller(&[]).await;
+    let mut files = tiny();
+    files.push((
+        "templates/more.yaml",
+        "apiVersion: v1
+kind: ConfigMap
+metadata: {name: '{{ .Release.Name }}-more'}
+data: {stays: x{{ with .Values.second }}, goes: {{ . }}{{ end }}}
+"
+        .to_owned(),
+    ));
+    world.publish("app", "1.0.0", &files).await;
+    for (name, install, upgrade) in [
+        ("server", true, "enabled"),
+        ("client", false, "disabled"),
+        ("to-server", false, "enabled"),
+        ("to-client", true, "disabled"),
+    ] {
+        let spec = json!({
+            "values": {"second": "here"},
+            "install": {"serverSideApply": install}, "upgrade": {"serverSideApply": upgrade},
+        });
+        world.create(world.release(name, "app", &spec)).await;
+        world.ready(name).await;
+        let more = format!("{name}-more");
+        assert_eq!(world.config_map(&more).await.unwrap()["goes"], "here", "{name}");
+        world.patch(name, json!({"spec": {"values": null}})).await;
+        world.ready(name).await;
+        let live = world.config_map(&more).await.unwrap();
+        assert_eq!(live.into_keys().collect::<Vec<_>>(), ["stays"], "{name}");
+    }
+}
+
+/// Hooks are rendered with the objects, alone, or not at all.
+#[tokio::test]
+async fn hooks_are_post_rendered_as_the_strategy_says() {
+    let world = World::new("strategy").await;
+    let _helm = world.controller(&[]).await;
+    world.publish("app", "1.0.0", &hooked(&["post-install"])).await;
+    // One object is a hook and is not: a build of both at once refuses the second.
+    let mut twice = hooked(&["post-install"]);
+    twice.push((
+        "templates/twice.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}-post-install'}\n".to_owned(),
+    ));
+    world.publish("twice", "1.0.0", &twice).await;
+    let patch = |name: &str, body: &str| {
+        let patch = format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: any}}, {body}}}");
+        json!({"target": {"kind": "ConfigMap", "name": name}, "patch": patch})
+    };
+    let renderers = json!([{"kustomize": {"patches": [
+        patch("[a-z]+", "data: {added: x}"), patch(".*-post-install", "data: {hook: x}"),
+    ]}}]);
+    for (name, strategy, is_rendered) in [
+        ("unset", Value::Null, true),
+        ("combined", json!("combined"), true),
+        ("separate", json!("separate"), true),
+        ("nohooks", json!("nohooks"), false),
+    ] {
+        let spec = json!({"postRenderers": renderers, "postRenderStrategy": strategy});
+        world.create(world.release(name, "app", &spec)).await;
+        world.ready(name).await;
+        assert_eq!(world.config_map(name).await.unwrap()["added"], "x", "{name}");
+        let hook = world.config_map(&format!("{name}-post-install")).await.unwrap();
+        assert_eq!(hook.contains_key("hook"), is_rendered, "{name}: {hook:?}");
+        let stored = &world.stored(name).await[0].release;
+        let manifest = stored["hooks"][0]["manifest"].as_str().unwrap();
+        assert_eq!(manifest.contains("hook: x"), is_rendered, "{name}: {manifest}");
+    }
+    for (name, strategy) in [("both", "combined"), ("apart", "separate")] {
+        world.create(world.release(name, "twice", &json!({"postRenderStrategy": strategy}))).await;
+    }
+    let object = not_ready(&world, "both", "InstallFailed").await;
+    assert!(message(&object).contains("already registered id"), "{}", message(&object));
+    world.until("apart", |object| object.status.as_ref().is_some_and(|s| !s.history.is_empty())).await;
 }

@@ -8,10 +8,12 @@ mod expressions;
 mod failures;
 mod files;
 mod hooks;
+mod logs;
 mod moves;
 mod requests;
 mod uninstall;
 mod values;
+mod watched;
 
 use sluice_apis::conditions;
 use sluice_apis::conditions::ConditionedObject;

@@ -16,14 +16,14 @@ use rustls::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-pub(super) struct Listener {
+pub(crate) struct Listener {
     inner: TcpListener,
     acceptor: TlsAcceptor,
 }
 
 impl Listener {
     /// Listens on a free port; leaves the authority's certificate in the folder.
-    pub(super) async fn bind(folder: &Path) -> Result<Self> {
+    pub(crate) async fn bind(folder: &Path) -> Result<Self> {
         let curve = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
         openssl(folder, &format!("req -x509 {curve} -days 2 -subj /CN=ca -keyout ca.key -out ca.crt"))?;
         openssl(folder, &format!("req {curve} -subj /CN=server -keyout server.key -out server.csr"))?;
@@ -43,7 +43,7 @@ impl Listener {
         Ok(Self { inner, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 
-    pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
+    pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
         self.inner.local_addr()
     }
 }
