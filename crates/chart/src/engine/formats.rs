@@ -93,7 +93,7 @@ fn is_special(json: &Json) -> bool {
 }
 
 fn to_yaml_pretty(args: &[Value]) -> Result<String, String> {
-    Ok(without_break(sluice_yaml::to_yaml_pretty(&tables::plain_json(any(args))?)))
+    Ok(without_break(sluice_yaml::to_yaml_pretty(&tables::plain_json_without_nil(any(args))?)))
 }
 
 fn to_json(args: &[Value]) -> Result<Vec<u8>, String> {

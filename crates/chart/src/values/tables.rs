@@ -41,10 +41,21 @@ const MAX_DEPTH: usize = 1000;
 /// A value as `encoding/json` sees it: named types as what they are made of, bytes in base 64. The error is Go's, for
 /// numbers without a JSON form and for values that hold themselves.
 pub(crate) fn plain_json(value: &Value) -> Result<Json, String> {
-    plain_json_at(value, 0)
+    plain_json_at(value, 0, || Json::Null, || Json::Null)
 }
 
-fn plain_json_at(value: &Value, depth: usize) -> Result<Json, String> {
+/// As [`plain_json`], with nil lists and maps as empty ones, which is how go-yaml writes them.
+pub(crate) fn plain_json_without_nil(value: &Value) -> Result<Json, String> {
+    plain_json_at(value, 0, || Json::Array(Vec::new()), || Json::Object(serde_json::Map::new()))
+}
+
+fn plain_json_at(
+    value: &Value,
+    depth: usize,
+    nil_list: fn() -> Json,
+    nil_map: fn() -> Json,
+) -> Result<Json, String> {
+    let inner = |value: &Value| plain_json_at(value, depth + 1, nil_list, nil_map);
     if depth > MAX_DEPTH {
         let name = value.type_name();
         return Err(format!("json: unsupported value: encountered a cycle via {name}"));
@@ -54,30 +65,26 @@ fn plain_json_at(value: &Value, depth: usize) -> Result<Json, String> {
             Some(number) => Json::Number(number),
             None => return Err(format!("json: unsupported value: {}", crate::gotext::float(*float))),
         },
-        Value::List(list) if list.is_nil() => Json::Null,
+        Value::List(list) if list.is_nil() => nil_list(),
         Value::List(list) => {
             if let Some(bytes) = list.as_bytes() {
                 Json::String(STANDARD.encode(bytes))
             } else {
                 let items = list.as_slice().unwrap_or_default();
-                Json::Array(
-                    items.iter().map(|item| plain_json_at(item, depth + 1)).collect::<Result<_, _>>()?,
-                )
+                Json::Array(items.iter().map(inner).collect::<Result<_, _>>()?)
             }
         }
-        Value::Map(map) if map.is_nil() => Json::Null,
+        Value::Map(map) if map.is_nil() => nil_map(),
         Value::Map(map) => {
             let entries = map.entries();
-            let entries = entries
-                .iter()
-                .map(|(key, value)| Ok((key.to_text().into_owned(), plain_json_at(value, depth + 1)?)));
+            let entries = entries.iter().map(|(key, value)| Ok((key.to_text().into_owned(), inner(value)?)));
             Json::Object(entries.collect::<Result<_, String>>()?)
         }
         Value::Object(object) if object.is_nil() => Json::Null,
         Value::Object(object) if object.ty() == Type::Complex128 => {
             return Err("json: unsupported type: complex128".to_owned());
         }
-        Value::Object(object) => plain_json_at(&object.to_plain(), depth + 1)?,
+        Value::Object(object) => inner(&object.to_plain())?,
         value => value_to_json(value),
     })
 }

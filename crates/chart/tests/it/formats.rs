@@ -63,3 +63,24 @@ fn read(case: &Value) -> Result<(), String> {
         None => Err(format!("{:?}: {got} instead of {}", case["yaml"], case["json"])),
     }
 }
+
+/// What Helm 4.2.4 gives for lists and maps that Go calls nil.
+#[test]
+fn nil_lists_and_maps() {
+    for (template, want) in [
+        (r#"{{ toYamlPretty (list nil (regexFindAll "x" "a" 1)) }}"#, "- null\n- []"),
+        (r#"{{ toYamlPretty (dict "a" (regexFindAll "x" "a" 1)) }}"#, "a: []"),
+        (r#"{{ toYaml (dict "a" (regexFindAll "x" "a" 1)) }}"#, "a: null"),
+        (
+            "{{ toYamlPretty .Chart }}",
+            "APIVersion: v2\nAnnotations: {}\nAppVersion: \"\"\nCondition: \"\"\nDependencies: []\nDeprecated: false\n\
+             Description: \"\"\nHome: \"\"\nIcon: \"\"\nIsRoot: true\nKeywords: []\nKubeVersion: \"\"\nMaintainers: []\n\
+             Name: fx\nSources: []\nTags: \"\"\nType: \"\"\nVersion: 1.0.0",
+        ),
+        (r#"{{ toToml (regexFindAll "x" "a" 1) }}"#, "[]"),
+        (r#"{{ mustToToml (initial (list)) }}"#, "[]"),
+        (r#"{{ toToml (dict "a" (regexFindAll "x" "a" 1)) }}"#, ""),
+    ] {
+        assert_eq!(output(template, "", &json!({})).unwrap(), want, "{template}");
+    }
+}

@@ -87,6 +87,23 @@ pub(super) fn parse_int(text: &[u8], base: u32) -> Option<i64> {
     i64::try_from(if negative { -value } else { value }).ok()
 }
 
+/// `strconv.Atoi` without its error: 0 for what is no number, the nearest that there is for one that is too large.
+pub(super) fn parse_int_clamped(text: &[u8]) -> i64 {
+    if let Some(value) = parse_int(text, 10) {
+        return value;
+    }
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    match digits {
+        [] => 0,
+        digits if !digits.iter().all(u8::is_ascii_digit) => 0,
+        _ if is_negative => i64::MIN,
+        _ => i64::MAX,
+    }
+}
+
 fn base_of(digits: &str) -> (u32, &str, bool) {
     let Some(rest) = digits.strip_prefix('0').filter(|rest| !rest.is_empty()) else {
         return (10, digits, false);

@@ -1,7 +1,7 @@
 //! Numbers.
 
 use super::args::{Outcome, any, check_items, int};
-use super::cast::{parse_int, to_float, to_int};
+use super::cast::{parse_int, parse_int_clamped, to_float, to_int};
 use super::decimal::Decimal;
 use super::print::sprint;
 use crate::function::{Call, FuncError, Function};
@@ -11,7 +11,7 @@ const ANY: Type = Type::Any;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("atoi", &[Type::String], |_, args| {
-        Ok(Value::int(parse_int(&super::args::text(args, 0), 10).unwrap_or(0)))
+        Ok(Value::int(parse_int_clamped(&super::args::text(args, 0))))
     }),
     Function::new("int64", &[ANY], |_, args| Ok(Value::int64(to_int(any(args, 0))))),
     Function::new("int", &[ANY], |_, args| Ok(Value::int(to_int(any(args, 0))))),
@@ -113,13 +113,35 @@ fn round(_: &mut Call<'_>, args: &[Value]) -> Outcome {
     Ok((rounded / power).into())
 }
 
-/// `math.Pow(10, exponent)`, which is exact where a float can be.
+/// `math.Pow(10, exponent)`, in whose steps rounding errors add up beyond 10²².
 fn power_of_ten(exponent: i64) -> f64 {
-    match exponent {
-        309.. => f64::INFINITY,
-        ..-324 => 0.0,
-        _ => format!("1e{exponent}").parse().unwrap_or(f64::NAN),
+    let (mut mantissa, mut binary) = (1.0_f64, 0_i32);
+    // The square of the square … of ten: a half to one times a power of two.
+    let (mut factor, mut factor_binary) = (0.625_f64, 4_i32);
+    let mut left = exponent.unsigned_abs();
+    while left != 0 {
+        if factor_binary > 1 << 12 {
+            binary += factor_binary;
+            break;
+        }
+        if left & 1 == 1 {
+            mantissa *= factor;
+            binary += factor_binary;
+        }
+        factor *= factor;
+        factor_binary *= 2;
+        if factor < 0.5 {
+            factor *= 2.0;
+            factor_binary -= 1;
+        }
+        left >>= 1;
     }
+    if exponent < 0 {
+        (mantissa, binary) = (1.0 / mantissa, -binary);
+    }
+    // In two steps, of which at most the second rounds or overflows.
+    let half = binary / 2;
+    mantissa * 2.0_f64.powi(half) * 2.0_f64.powi(binary - half)
 }
 
 /// The numbers from `start` on, before `end`.

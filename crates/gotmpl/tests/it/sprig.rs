@@ -120,3 +120,26 @@ fn passwords_and_digests() {
     let sample = template(r#"{{derivePassword 1 "x" "p" "u" "s"}}"#);
     assert_eq!(sample, "cannot find password template x");
 }
+
+/// What Helm 4.2.4 gives: large numbers are cut, and powers of ten are as rounded as Go's.
+#[test]
+fn numbers_at_their_limits() {
+    for (call, want) in [
+        (r#"atoi "99999999999999999999""#, "9223372036854775807"),
+        (r#"atoi "-99999999999999999999""#, "-9223372036854775808"),
+        (r#"atoi "12x""#, "0"),
+        (r#"atoi "+5""#, "5"),
+        (r#"atoi "1_0""#, "0"),
+        (r#"int "99999999999999999999""#, "0"),
+        ("round 100 64 3.14159", "100"),
+        ("round 1.5 64 3.14159", "1.4999999999999998"),
+        ("round 3.14159 30", "3.14159"),
+        ("round 1234.5678 -2", "1200"),
+        ("round 1e-300 310", "NaN"),
+        ("round 5 -330", "NaN"),
+        ("round 2.5 300", "2.5"),
+        ("round 1.23456789 23", "1.23456789"),
+    ] {
+        assert_eq!(template(&format!("{{{{ {call} }}}}")), want, "{call}");
+    }
+}

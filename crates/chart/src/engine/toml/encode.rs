@@ -41,6 +41,8 @@ impl Encoder {
         let value = &plain(value);
         self.depth += 1;
         match shape(value, self.depth)? {
+            // Without a key a nil list is written all the same.
+            Shape::Nil if keys.is_empty() && matches!(value, Value::List(_)) => self.out.push_str("[]"),
             Shape::Nil => {}
             Shape::Plain => self.key_value(keys, value, false)?,
             Shape::Table => self.table(keys, value)?,

@@ -1,4 +1,4 @@
-//! What the stages of rendering a chart take: `render CHART`. Memory is that of the process, as Linux tells it.
+//! What the stages of rendering a chart take: `stages CHART`. Memory is that of the process, as Linux tells it.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a tool for measurements fails by panicking")]
 
