@@ -18,36 +18,35 @@ pub fn project_root() -> PathBuf {
 /// variable `SLUICE_E2E_BIN` names, else the one of this clone, built first if need be.
 pub fn e2e_binary() -> Result<&'static Path> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    memoized(&FOUND, || {
-        if let Some(path) = std::env::var_os("SLUICE_E2E_BIN") {
-            return Ok(path.into());
-        }
-        let script = project_root().join("scripts/build-controlplane");
-        let output = Command::new(&script)
-            .stderr(Stdio::inherit())
-            .output()
-            .with_context(|| format!("run {}", script.display()))?;
-        ensure!(output.status.success(), "{} failed: see its message above", script.display());
-        Ok(String::from_utf8(output.stdout)?.trim().into())
-    })
+    memoized(&FOUND, || named_or_built("SLUICE_E2E_BIN", "scripts/build-controlplane"))
 }
 
 /// The binary that plays object stores: the one that the environment variable `SLUICE_OBJECTSTORES_BIN` names, else the
 /// one of this clone, built first if need be.
 pub(crate) fn objectstores_binary() -> Result<&'static Path> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    memoized(&FOUND, || {
-        if let Some(path) = std::env::var_os("SLUICE_OBJECTSTORES_BIN") {
-            return Ok(path.into());
-        }
-        let script = project_root().join("scripts/build-objectstores");
-        let output = Command::new(&script)
-            .stderr(Stdio::inherit())
-            .output()
-            .with_context(|| format!("run {}", script.display()))?;
-        ensure!(output.status.success(), "{} failed: see its message above", script.display());
-        Ok(String::from_utf8(output.stdout)?.trim().into())
-    })
+    memoized(&FOUND, || named_or_built("SLUICE_OBJECTSTORES_BIN", "scripts/build-objectstores"))
+}
+
+/// The binary that serves another's registry and signs with notation's library: the one that the environment variable
+/// `SLUICE_REGISTRIES_BIN` names, else the one of this clone, built first if need be.
+pub(crate) fn registries_binary() -> Result<&'static Path> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    memoized(&FOUND, || named_or_built("SLUICE_REGISTRIES_BIN", "scripts/build-registries"))
+}
+
+/// What a variable of the environment names, else what a script of the clone builds.
+fn named_or_built(variable: &str, script: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
+        return Ok(path.into());
+    }
+    let script = project_root().join(script);
+    let output = Command::new(&script)
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("run {}", script.display()))?;
+    ensure!(output.status.success(), "{} failed: see its message above", script.display());
+    Ok(String::from_utf8(output.stdout)?.trim().into())
 }
 
 /// The command that runs a controller: from the folder that `SLUICE_BIN_DIR` names, else from the

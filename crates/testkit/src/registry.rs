@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    binary::e2e_binary,
+    binary::{e2e_binary, registries_binary},
     controller::http_client,
+    ports::free_address,
     process::Process,
     server::{Server, arguments},
 };
@@ -167,6 +168,23 @@ impl Registry {
         Ok(Self { server: Running::Own { _server: server }, address, open, folder })
     }
 
+    /// Starts CUE's registry, which has an API for referrers and shares no code with the other one.
+    pub fn cue() -> Result<Self> {
+        Self::cue_with(&[])
+    }
+
+    /// As [`cue`](Self::cue), with flags: `--no-referrers` and `--no-filter` for one without that API or without its
+    /// filter, `--no-digest` for one whose answers tell no digest.
+    pub fn cue_with(flags: &[&str]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = |name: &str| folder.path().join(name);
+        let mut arguments = arguments!["--log", path("requests")];
+        arguments.extend(flags.iter().map(std::ffi::OsString::from));
+        let server = Server::start_from(registries_binary()?, "serve", &arguments, &path("log"))?;
+        let address = server.address("registry").context("no address was announced")?.to_owned();
+        Ok(Self { server: Running::Own { _server: server }, open: address.clone(), address, folder })
+    }
+
     /// Starts the CNCF's distribution, which most registries are made of, if it is installed
     /// (Debian's package `docker-registry`).
     pub fn distribution() -> Result<Option<Self>> {
@@ -237,7 +255,7 @@ impl Registry {
 
     /// The requests that were answered so far, oldest first, without those of pushes.
     pub fn requests(&self) -> Result<Vec<RegistryRequest>> {
-        ensure!(matches!(self.server, Running::Own { .. }), "only our own registry keeps a journal");
+        ensure!(matches!(self.server, Running::Own { .. }), "this registry keeps no journal");
         let text = self.read("requests")?;
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         whole.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
@@ -273,9 +291,11 @@ impl Registry {
         let client = http_client()?;
         let url = format!("http://{}/v2/{repository}/blobs/uploads/", self.open);
         let begun = client.post(url).send().await?.error_for_status()?;
-        let location = begun.headers().get("location").context("no upload location")?.to_str()?.to_owned();
+        let location = begun.headers().get("location").context("no upload location")?.to_str()?;
+        // It may be one without a host.
+        let location = begun.url().join(location)?;
         let digest = format!("sha256:{}", sha256(content));
-        let separator = if location.contains('?') { '&' } else { '?' };
+        let separator = if location.query().is_some() { '&' } else { '?' };
         let url = format!("{location}{separator}digest={digest}");
         let put = client.put(url).header("content-type", "application/octet-stream").body(content.to_vec());
         put.send().await?.error_for_status()?;
