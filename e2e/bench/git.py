@@ -89,17 +89,38 @@ class Kubectl:
         self("apply", "--server-side", "--force-conflicts", "--filename", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
 
-class Watch:
+class Lines:
+    """The lines of a `kubectl get --watch`, read by a thread. A watch that ends, as every one does some time, begins anew."""
+
+    def __init__(self, kubectl, *output):
+        self.command = [*kubectl.base, "get", "kustomizations", "--namespace", NAMESPACE, "--watch", "--output", *output]
+        self.process, self.stopped = None, False
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while not self.stopped:
+            self.process = subprocess.Popen(self.command, text=True, stdout=subprocess.PIPE)
+            self.read(self.process.stdout)
+            self.process.wait()
+            time.sleep(0.1)
+
+    def stop(self):
+        self.stopped = True
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+
+
+class Watch(Lines):
     """The latest state of every Kustomization, kept by one watch: polling would load the API server."""
 
     def __init__(self, kubectl):
         self.objects = {}
-        self.process = subprocess.Popen([*kubectl.base, "get", "kustomizations", "--namespace", NAMESPACE, "--output", "json", "--watch"], text=True, stdout=subprocess.PIPE)
-        threading.Thread(target=self.read, daemon=True).start()
+        super().__init__(kubectl, "json")
 
-    def read(self):
+    def read(self, lines):
         decoder, buffer = json.JSONDecoder(), ""
-        for line in self.process.stdout:
+        for line in lines:
             buffer += line
             if line == "}\n":
                 object_, end = decoder.raw_decode(buffer)
@@ -112,10 +133,6 @@ class Watch:
             conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
             return status.get("lastAppliedRevision") == revision and conditions.get("Ready") == "True"
         return sum(map(at, list(self.objects.values())))
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 class Controller:
