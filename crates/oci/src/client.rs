@@ -293,12 +293,17 @@ impl Client {
     }
 
     async fn index(&self, path: &str) -> Result<(ImageIndex, Option<String>), Error> {
-        let ask = Ask::new(Method::GET, "application/vnd.oci.image.index.v1+json");
+        const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+        let ask = Ask::new(Method::GET, INDEX);
         let answer = self.transport.send(&ask, path, Attempts::several()).await?;
         let (next, request) = (next_page(&answer)?, answer.request());
         let body = answer.read(MAX_MANIFEST).await?;
         match Manifest::parse(&body, &request)? {
             Manifest::Index(index) => Ok((index, next)),
+            // Where nothing refers, some registries write no list.
+            Manifest::Image(empty) if empty.media_type == INDEX && empty.layers.is_empty() => {
+                Ok((ImageIndex::default(), next))
+            }
             Manifest::Image(_) => {
                 Err(Error::Protocol { request, reason: "the answer is no image index".to_owned() })
             }
