@@ -7,8 +7,8 @@ use std::pin::Pin;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use sluice_apis::kustomize::v1::{IgnoreRule, Kustomization};
-use sluice_apply::ignore::{IgnoreRules, Selector};
+use sluice_apis::kustomize::v1::Kustomization;
+use sluice_apply::ignore::IgnoreRules;
 use sluice_apply::inventory::{self, Entry};
 use sluice_apply::{
     Action, Applier, ApplyOptions, Cluster, ClusterCache, Difference, normalize, order, read,
@@ -157,7 +157,7 @@ impl Comparison<'_> {
         let spec = &built.kustomization.spec;
         let options = ApplyOptions {
             force: spec.force,
-            ignore: ignore_rules(&spec.ignore)?,
+            ignore: IgnoreRules::of(&spec.ignore).context("spec.ignore")?,
             ..ApplyOptions::default()
         };
         Ok(Applier::new(self.cluster.clone(), options, Vec::new()).diff(objects).await)
@@ -274,23 +274,4 @@ fn deleted(kustomization: &Kustomization, now: &[Entry]) -> Vec<String> {
     let mut stale: Vec<_> = inventory::stale(&before, now).into_iter().map(|entry| entry.id).collect();
     stale.sort_by(order::compare);
     stale.iter().map(sluice_apply::ObjectId::subject).collect()
-}
-
-fn ignore_rules(rules: &[IgnoreRule]) -> Result<IgnoreRules> {
-    let rules = rules.iter().map(|rule| {
-        let selector = rule.target.as_ref().map(|target| {
-            let text = |field: &Option<String>| field.clone().unwrap_or_default();
-            Selector {
-                group: text(&target.group),
-                version: text(&target.version),
-                kind: text(&target.kind),
-                name: text(&target.name),
-                namespace: text(&target.namespace),
-                label_selector: text(&target.label_selector),
-                annotation_selector: text(&target.annotation_selector),
-            }
-        });
-        (rule.paths.clone(), selector)
-    });
-    IgnoreRules::new(rules).context("spec.ignore")
 }

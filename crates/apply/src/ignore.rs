@@ -2,6 +2,7 @@
 
 mod pointer;
 mod selector;
+mod spec;
 
 use serde_json::Value;
 

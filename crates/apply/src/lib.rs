@@ -9,6 +9,7 @@ pub mod applier;
 pub mod change;
 pub mod cluster;
 pub mod clusters;
+pub mod dependencies;
 pub mod drift;
 pub mod error;
 pub mod ignore;

@@ -27,6 +27,7 @@ mod jitter;
 mod key;
 mod lanes;
 pub mod leader;
+mod lean;
 mod logging;
 mod manager;
 mod metrics;
@@ -37,6 +38,7 @@ mod predicate;
 mod process;
 mod queue;
 mod reflector;
+mod related;
 mod servers;
 mod slot;
 mod store;
@@ -55,6 +57,7 @@ pub use self::{
     jitter::Jitter,
     key::ObjectKey,
     lanes::{Lanes, Superseded},
+    lean::Lean,
     manager::Manager,
     metrics::Metrics,
     pass::{Object, Pass},

@@ -10,7 +10,7 @@ use sluice_apis::helm::v2::{HelmRelease, ReleaseSnapshot};
 use sluice_apis::kustomize::v1::IgnoreRule;
 use sluice_apis::meta::format_duration;
 use sluice_apply::Cluster;
-use sluice_apply::ignore::{IgnoreRules, Selector};
+use sluice_apply::ignore::IgnoreRules;
 use sluice_apply::status::StatusReader;
 use sluice_archive::Algorithm;
 use sluice_chart::Chart;
@@ -267,11 +267,11 @@ impl Releaser {
         let failed = |error: &dyn std::fmt::Display| format!("unable to determine cluster state: {error}");
         let (whole, parts): (Vec<_>, Vec<_>) =
             rules.iter().cloned().partition(|rule| rule.paths.iter().any(String::is_empty));
-        let ignore = ignore_rules(&parts).map_err(|error| failed(&error))?;
+        let ignore = IgnoreRules::of(&parts).map_err(|error| failed(&error))?;
         // A rule for the whole object becomes one for a field that every object has.
         let whole: Vec<IgnoreRule> =
             whole.into_iter().map(|rule| IgnoreRule { paths: vec!["/kind".to_owned()], ..rule }).collect();
-        let whole = ignore_rules(&whole).map_err(|error| failed(&error))?;
+        let whole = IgnoreRules::of(&whole).map_err(|error| failed(&error))?;
         let excluded = |object: &sluice_apply::Object| !whole.paths_for(object).is_empty();
         let rules = sluice_release::DriftRules {
             ignore: &ignore,
@@ -342,25 +342,6 @@ async fn rollback_target(
         Ok(_) | Err(StorageError::NotFound) => Ok(Target::Unusable),
         Err(error) => Err(error),
     }
-}
-
-fn ignore_rules(rules: &[IgnoreRule]) -> Result<IgnoreRules, sluice_apply::ignore::InvalidRule> {
-    let rules = rules.iter().map(|rule| {
-        let selector = rule.target.as_ref().map(|target| {
-            let text = |field: &Option<String>| field.clone().unwrap_or_default();
-            Selector {
-                group: text(&target.group),
-                version: text(&target.version),
-                kind: text(&target.kind),
-                name: text(&target.name),
-                namespace: text(&target.namespace),
-                label_selector: text(&target.label_selector),
-                annotation_selector: text(&target.annotation_selector),
-            }
-        });
-        (rule.paths.clone(), selector)
-    });
-    IgnoreRules::new(rules)
 }
 
 #[cfg(test)]

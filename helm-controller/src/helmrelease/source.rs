@@ -1,29 +1,15 @@
 //! The sources of charts, as far as they matter here: their artifact, and whether it is that of their spec.
 
-use std::borrow::Cow;
-use std::marker::PhantomData;
-
-use kube::Resource;
 use serde::Deserialize;
 use sluice_apis::helm::v2::{ChartReferenceKind, HelmRelease};
-use sluice_apis::k8s::{Condition, ObjectMeta};
+use sluice_apis::k8s::Condition;
 use sluice_apis::source::v1::Artifact;
-use sluice_runtime::ObjectKey;
+use sluice_runtime::{Lean, ObjectKey};
 
 use super::spec;
 
 /// A source of the kind `K`. Everything but generation, conditions and artifact is left out when it is read.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(bound = "")]
-pub struct Source<K> {
-    /// Name, namespace, generation.
-    pub metadata: ObjectMeta,
-    /// What the source has produced.
-    #[serde(default)]
-    pub status: SourceStatus,
-    #[serde(skip)]
-    kind: PhantomData<K>,
-}
+pub type Source<K> = Lean<K, SourceStatus>;
 
 /// The part of a source's status that matters here.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,35 +32,6 @@ impl SourceStatus {
     /// Whether the source is ready.
     pub fn is_ready(&self) -> bool {
         self.condition("Ready", "True").is_some()
-    }
-}
-
-impl<K: Resource<DynamicType = ()>> Resource for Source<K> {
-    type DynamicType = ();
-    type Scope = K::Scope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        K::kind(&())
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        K::group(&())
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        K::version(&())
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        K::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
     }
 }
 

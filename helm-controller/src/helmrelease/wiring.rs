@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use kube::Resource;
-use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::core::NamespaceResourceScope;
 use kube::runtime::watcher;
 use sluice_apis::conditions;
 use sluice_apis::helm::condition_types::READY;
@@ -62,18 +62,13 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
     }
 
     // Dependencies: whatever happens to one is looked at by those who wait for it.
-    let by_dependency = controller.index(dependencies::dependency_keys);
-    let known = releases.clone();
-    controller.watch_store(&releases, move |change| waiting_for(change, &by_dependency, &known));
+    controller.watch_dependencies(dependencies::keys);
 
     // ConfigMaps and Secrets: their metadata tells that they changed.
     if let Some(selector) = setup.configs {
-        watch_configs::<ConfigMap>(manager, &mut controller, &selector, "ConfigMap", |object| {
-            references(object, "ConfigMap")
-        });
-        watch_configs::<Secret>(manager, &mut controller, &selector, "Secret", |object| {
-            references(object, "Secret")
-        });
+        let (maps, secrets) = (manager.api(), manager.api());
+        controller.watch_metadata::<ConfigMap>(maps, &selector, |object| references(object, "ConfigMap"));
+        controller.watch_metadata::<Secret>(secrets, &selector, |object| references(object, "Secret"));
     }
     let tokens = Arc::new(Tokens::new(client.clone(), setup.tokens));
     controller.reconcile_with(Releaser {
@@ -154,46 +149,6 @@ fn is_being_attempted(object: &HelmRelease, kind: &str, revision: &str) -> bool 
         return digest.is_some() && status.last_attempted_revision_digest.as_deref() == digest;
     }
     status.last_attempted_revision.as_deref() == Some(revision)
-}
-
-/// Those who wait for the `HelmRelease` that changed.
-fn waiting_for(
-    change: &Change<HelmRelease>,
-    index: &Index<ObjectKey>,
-    known: &Store<HelmRelease>,
-) -> Vec<(ObjectKey, Trigger)> {
-    let key = ObjectKey::of(&**change.latest());
-    let waits = |dependent: &ObjectKey| {
-        known
-            .get(dependent)
-            .is_some_and(|object| conditions::reason(&*object, READY) == Some(reasons::DEPENDENCY_NOT_READY))
-    };
-    // Progress reports of the dependency can't make it ready: only its end does.
-    let settled = change.new().is_none_or(|object| !conditions::is_unknown(&**object, READY));
-    if !settled {
-        return Vec::new();
-    }
-    let trigger = Trigger::new(Cause::Related, "HelmRelease", key.clone());
-    let dependents = index.dependents(&key).into_iter().filter(waits);
-    dependents.map(|dependent| (dependent, trigger.clone())).collect()
-}
-
-fn watch_configs<K>(
-    manager: &Manager,
-    controller: &mut Controller<HelmRelease>,
-    selector: &str,
-    kind: &'static str,
-    references: fn(&HelmRelease) -> Vec<ObjectKey>,
-) where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static,
-{
-    let index = controller.index(references);
-    let api = manager.api::<PartialObjectMeta<K>>();
-    controller.watch(api, watcher::Config::default().labels(selector), move |change| {
-        let key = ObjectKey::of(&**change.latest());
-        let trigger = Trigger::new(Cause::Related, kind, key.clone());
-        index.dependents(&key).into_iter().map(|dependent| (dependent, trigger.clone())).collect()
-    });
 }
 
 /// The ConfigMaps or Secrets that a `HelmRelease` reads.

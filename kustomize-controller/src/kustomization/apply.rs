@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use sluice_apis::conditions;
 use sluice_apis::kustomize::condition_types::{HEALTHY, RECONCILING};
-use sluice_apis::kustomize::v1::{IgnoreRule, Kustomization};
+use sluice_apis::kustomize::v1::Kustomization;
 use sluice_apis::kustomize::{GROUP, reasons};
 use sluice_apis::meta::format_duration;
 use sluice_apis::source::v1::Artifact;
-use sluice_apply::ignore::{IgnoreRules, Selector};
+use sluice_apply::ignore::IgnoreRules;
 use sluice_apply::inventory::{self, Entry};
 use sluice_apply::read::{self, Owner};
 use sluice_apply::status::StatusReader;
@@ -77,7 +77,8 @@ impl Kustomizer {
             force: object.spec.force,
             override_managers: self.options.override_managers.clone(),
             custom_stage_kinds: self.options.stage_kinds.clone(),
-            ignore: ignore_rules(&object.spec.ignore)?,
+            ignore: IgnoreRules::of(&object.spec.ignore)
+                .map_err(|error| Failure::apply(format!("{error}\n")))?,
             migrate_api_version: self.options.migrate_api_version,
             recreate_timeout: status::timeout(object),
             ..ApplyOptions::default()
@@ -239,23 +240,4 @@ fn has_ttl(object: &Object) -> bool {
     object.kind() == "Job"
         && object.group() == "batch"
         && object.as_value()["spec"]["ttlSecondsAfterFinished"].is_number()
-}
-
-fn ignore_rules(rules: &[IgnoreRule]) -> Result<IgnoreRules, Failure> {
-    let rules = rules.iter().map(|rule| {
-        let selector = rule.target.as_ref().map(|target| {
-            let text = |field: &Option<String>| field.clone().unwrap_or_default();
-            Selector {
-                group: text(&target.group),
-                version: text(&target.version),
-                kind: text(&target.kind),
-                name: text(&target.name),
-                namespace: text(&target.namespace),
-                label_selector: text(&target.label_selector),
-                annotation_selector: text(&target.annotation_selector),
-            }
-        });
-        (rule.paths.clone(), selector)
-    });
-    IgnoreRules::new(rules).map_err(|error| Failure::apply(error.to_string()))
 }

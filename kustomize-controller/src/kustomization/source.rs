@@ -1,65 +1,21 @@
 //! The sources that Kustomizations build from, as far as they matter here: their artifact.
 
-use std::borrow::Cow;
-use std::marker::PhantomData;
-
-use kube::Resource;
 use serde::Deserialize;
-use sluice_apis::k8s::ObjectMeta;
 use sluice_apis::kustomize::reasons;
 use sluice_apis::kustomize::v1::{Kustomization, KustomizationSourceKind};
 use sluice_apis::source::v1::Artifact;
-use sluice_runtime::ObjectKey;
+use sluice_runtime::{Lean, ObjectKey};
 
 use super::failure::{Failure, Then};
 
 /// A source of the kind `K`. Everything but the artifact is left out when it is read.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(bound = "")]
-pub struct Source<K> {
-    /// Name, namespace, version.
-    pub metadata: ObjectMeta,
-    /// What the source has produced.
-    #[serde(default)]
-    pub status: SourceStatus,
-    #[serde(skip)]
-    kind: PhantomData<K>,
-}
+pub type Source<K> = Lean<K, SourceStatus>;
 
 /// The part of a source's status that matters here.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct SourceStatus {
     /// The last artifact, if there is one.
     pub artifact: Option<Artifact>,
-}
-
-impl<K: Resource<DynamicType = ()>> Resource for Source<K> {
-    type DynamicType = ();
-    type Scope = K::Scope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        K::kind(&())
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        K::group(&())
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        K::version(&())
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        K::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
 }
 
 /// Looks the status of a source up; `None` if there is no such source.

@@ -6,12 +6,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use kube::Resource;
-use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::core::NamespaceResourceScope;
 use kube::runtime::watcher;
 use sluice_apis::conditions;
 use sluice_apis::k8s::{ConfigMap, Secret};
-use sluice_apis::kustomize::condition_types::READY;
-use sluice_apis::kustomize::reasons;
 use sluice_apis::kustomize::v1::{Kustomization, SubstituteReferenceKind};
 use sluice_apis::source::v1::{Bucket, ExternalArtifact, GitRepository, OciRepository};
 use sluice_apply::clusters::{Clusters, Policy, TokenCache, Tokens};
@@ -64,18 +62,13 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
     watch_source::<OciRepository>(manager, &mut controller, &by_source, &mut sources);
 
     // Dependencies: whatever happens to one is looked at by those who wait for it.
-    let by_dependency = controller.index(dependencies::dependency_keys);
-    let known = kustomizations.clone();
-    controller.watch_store(&kustomizations, move |change| waiting_for(change, &by_dependency, &known));
+    controller.watch_dependencies(dependencies::keys);
 
     // ConfigMaps and Secrets: their metadata tells that they changed.
     if let Some(selector) = setup.configs {
-        watch_configs::<ConfigMap>(manager, &mut controller, &selector, "ConfigMap", |object| {
-            references(object, "ConfigMap")
-        });
-        watch_configs::<Secret>(manager, &mut controller, &selector, "Secret", |object| {
-            references(object, "Secret")
-        });
+        let (maps, secrets) = (manager.api(), manager.api());
+        controller.watch_metadata::<ConfigMap>(maps, &selector, |object| references(object, "ConfigMap"));
+        controller.watch_metadata::<Secret>(secrets, &selector, |object| references(object, "Secret"));
     }
 
     let memory = Arc::new(Memory::default());
@@ -178,8 +171,7 @@ fn depth(
     if !way.insert(key.clone()) {
         return 0;
     }
-    let dependencies =
-        known.get(key).map(|object| dependencies::dependency_keys(&object)).unwrap_or_default();
+    let dependencies = known.get(key).map(|object| dependencies::keys(&object)).unwrap_or_default();
     let below = dependencies
         .iter()
         .filter(|dependency| batch.contains(dependency))
@@ -189,46 +181,6 @@ fn depth(
     way.remove(key);
     depths.insert(key.clone(), below);
     below
-}
-
-/// Those who wait for the Kustomization that changed.
-fn waiting_for(
-    change: &Change<Kustomization>,
-    index: &Index<ObjectKey>,
-    known: &Store<Kustomization>,
-) -> Vec<(ObjectKey, Trigger)> {
-    let key = ObjectKey::of(&**change.latest());
-    let waits = |dependent: &ObjectKey| {
-        known
-            .get(dependent)
-            .is_some_and(|object| conditions::reason(&*object, READY) == Some(reasons::DEPENDENCY_NOT_READY))
-    };
-    // Progress reports of the dependency can't make it ready: only its end does.
-    let settled = change.new().is_none_or(|object| !conditions::is_unknown(&**object, READY));
-    if !settled {
-        return Vec::new();
-    }
-    let trigger = Trigger::new(Cause::Related, "Kustomization", key.clone());
-    let dependents = index.dependents(&key).into_iter().filter(waits);
-    dependents.map(|dependent| (dependent, trigger.clone())).collect()
-}
-
-fn watch_configs<K>(
-    manager: &Manager,
-    controller: &mut Controller<Kustomization>,
-    selector: &str,
-    kind: &'static str,
-    references: fn(&Kustomization) -> Vec<ObjectKey>,
-) where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static,
-{
-    let index = controller.index(references);
-    let api = manager.api::<PartialObjectMeta<K>>();
-    controller.watch(api, watcher::Config::default().labels(selector), move |change| {
-        let key = ObjectKey::of(&**change.latest());
-        let trigger = Trigger::new(Cause::Related, kind, key.clone());
-        index.dependents(&key).into_iter().map(|dependent| (dependent, trigger.clone())).collect()
-    });
 }
 
 /// The ConfigMaps or Secrets that a Kustomization reads.
