@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kube::Client;
 use sluice_apis::source::v1::{GitProvider, GitRepository, GitRepositorySpec};
-use sluice_git::{Auth, GitHubApp, GitHubTokens, Remote, SshAlgorithms};
+use sluice_git::{Auth, Cause, GitHubApp, GitHubTokens, Remote, SshAlgorithms};
 
 use sluice_identity::Cloud;
 
@@ -86,6 +86,13 @@ impl Shared {
             _ => {}
         }
         Ok(remote)
+    }
+
+    /// Heeds an error of a remote: a token that was refused is not shown again, the next pass has a new one.
+    pub fn heed(&self, remote: &Remote, error: &sluice_git::Error) {
+        if matches!(error.cause(), Some(Cause::Authentication(_))) {
+            self.apps.forget(&remote.auth);
+        }
     }
 
     /// What the cloud's Git server is shown.

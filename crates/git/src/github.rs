@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -87,8 +87,8 @@ struct Refusal {
     message: String,
 }
 
-/// Tokens by App, each with the time until which it is used.
-type Known = HashMap<GitHubApp, (String, SystemTime)>;
+/// Tokens by App, each with the time until which it is used, by a clock that nobody sets.
+type Known = HashMap<GitHubApp, (String, Instant)>;
 
 /// Tokens that still live. Only in memory.
 #[derive(Default)]
@@ -171,7 +171,7 @@ impl GitHubApp {
 impl GitHubTokens {
     /// Whether a token of the App is known that is not about to end.
     pub fn hold(&self, app: &GitHubApp) -> bool {
-        self.lock().get(app).is_some_and(|(_, end)| *end > SystemTime::now())
+        self.lock().get(app).is_some_and(|(_, end)| *end > Instant::now())
     }
 
     /// The credentials that an App has now: a known token, or a new one if the known one is about to end.
@@ -181,7 +181,7 @@ impl GitHubTokens {
         tls: &Tls,
         proxy: Option<&Proxy>,
     ) -> Result<Auth, Error> {
-        let now = SystemTime::now();
+        let now = Instant::now();
         let auth = |password: String| Auth::Basic { user: USER.to_owned(), password };
         if let Some((token, end)) = self.lock().get(app)
             && *end > now
@@ -190,7 +190,7 @@ impl GitHubTokens {
         }
         let fresh = app.exchange(tls, proxy).await?;
         // Not to its end: what it opens takes a while.
-        let end = now + life(&fresh.expires_at, now).mul_f64(0.8);
+        let end = now + life(&fresh.expires_at, SystemTime::now()).mul_f64(0.8);
         let mut known = self.lock();
         known.retain(|_, (_, end)| *end > now);
         if known.len() < KEPT {
@@ -199,12 +199,20 @@ impl GitHubTokens {
         Ok(auth(fresh.token))
     }
 
+    /// Forgets the token of these credentials, which was refused: the next one is a new one.
+    pub fn forget(&self, refused: &Auth) {
+        if let Auth::Basic { password, .. } = refused {
+            self.lock().retain(|_, (token, _)| token != password);
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How long a token lives that ends at an RFC 3339 time in UTC; no longer than the hour that all of them live.
+/// How long a token lives that ends at an RFC 3339 time in UTC; no longer than the hour that all of them live, however
+/// wrong our clock is.
 fn life(end: &str, now: SystemTime) -> Duration {
     let end = seconds_of(end).map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
     let left = end.and_then(|end| end.duration_since(now).ok()).unwrap_or_default();
@@ -316,6 +324,16 @@ mod tests {
         assert_eq!(seconds_of("2026-02-28T23:59:59Z"), Some(1_772_323_199));
         assert_eq!(seconds_of("2024-02-29T12:00:00Z"), Some(1_709_208_000));
         assert_eq!(seconds_of("soon"), None);
+    }
+
+    #[test]
+    fn tokens_live_an_hour_at_most_whatever_the_clock_says() {
+        let now = |text| UNIX_EPOCH + Duration::from_secs(seconds_of(text).unwrap());
+        let end = "2026-01-10T13:00:00Z";
+        assert_eq!(life(end, now("2026-01-10T12:30:00Z")), Duration::from_mins(30));
+        assert_eq!(life(end, now("2026-01-08T12:00:00Z")), Duration::from_hours(1), "two days behind");
+        assert_eq!(life(end, now("2026-01-12T12:00:00Z")), Duration::ZERO, "two days ahead");
+        assert_eq!(life("soon", now(end)), Duration::ZERO);
     }
 
     #[test]

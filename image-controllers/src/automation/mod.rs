@@ -199,7 +199,9 @@ impl AutomationReconciler {
         }
         let options = Options::timeout(source.timeout);
         let work = Box::pin(resolve(&source.remote, &source.reference, &options));
-        let head = self.lanes.ask(pass, &source.remote.url, work).await?.map_err(checkout_failed)?;
+        let head = self.lanes.ask(pass, &source.remote.url, work).await?;
+        let head =
+            head.inspect_err(|error| self.access.heed(&source.remote, error)).map_err(checkout_failed)?;
         Ok(head.is_some_and(|head| head.revision == revision))
     }
 
@@ -208,7 +210,8 @@ impl AutomationReconciler {
         let options = Options::timeout(source.timeout);
         let store = self.stores.open(pass.key(), source.remote.url.as_str());
         let work = Box::pin(fetch(&source.remote, &source.reference, &store, &options));
-        self.lanes.ask(pass, &source.remote.url, work).await?.map_err(checkout_failed)
+        let commit = self.lanes.ask(pass, &source.remote.url, work).await?;
+        commit.inspect_err(|error| self.access.heed(&source.remote, error)).map_err(checkout_failed)
     }
 
     /// The commit to build on: that which is checked out, unless a push branch keeps its history.

@@ -85,7 +85,7 @@ impl AutomationReconciler {
     ) -> Result<(), Failure> {
         let work = Box::pin(push(&source.remote, base, updates, &source.push.options, options));
         let moved = self.lanes.ask(pass, &source.remote.url, work).await?;
-        moved.map(drop).map_err(failed)
+        moved.inspect_err(|error| self.access.heed(&source.remote, error)).map(drop).map_err(failed)
     }
 
     /// The commit that the push branch is at, if it says the same as the one that was just made.
@@ -169,7 +169,8 @@ async fn make(
 ) -> Result<Option<String>, Failure> {
     let author = pass.object.spec.git.as_ref().map(|git| git.commit.author.clone()).unwrap_or_default();
     let author = Person {
-        name: author.name.unwrap_or_default(),
+        // A commit without a name is none to Git.
+        name: author.name.filter(|name| !name.is_empty()).unwrap_or_else(|| author.email.clone()),
         email: author.email,
         seconds: jiff::Timestamp::now().as_second(),
         offset_minutes: 0,

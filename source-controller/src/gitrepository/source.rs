@@ -83,7 +83,8 @@ impl GitReconciler {
         }
         let options = Options::timeout(pass.object.spec.timeout.0);
         let head = self.lanes.ask(pass, &remote.url, Box::pin(resolve(remote, reference, &options))).await?;
-        let head = head.map_err(|error| failed(&error))?;
+        let head =
+            head.inspect_err(|error| self.access.heed(remote, error)).map_err(|error| failed(&error))?;
         Ok(head.map(|head| head.revision).filter(|revision| pass.object.has_revision(revision)))
     }
 
@@ -107,7 +108,8 @@ impl GitReconciler {
             Ok(content)
         };
         let content = self.lanes.ask(pass, &remote.url, Box::pin(work)).await?;
-        let content = content.map_err(|error| failed(&error))?;
+        let content =
+            content.inspect_err(|error| self.access.heed(remote, error)).map_err(|error| failed(&error))?;
         self.check_directories(pass, content).await
     }
 

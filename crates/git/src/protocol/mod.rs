@@ -66,20 +66,40 @@ pub trait PackSink {
     async fn write(&mut self, bytes: Bytes) -> Result<(), Cause>;
 }
 
+/// Connects, and reads the line that the remote begins with.
+async fn greeting(
+    remote: &Remote,
+    service: Service,
+    limits: &Limits,
+) -> Result<(Connection, Option<String>), Cause> {
+    let mut connection = Connection::open(remote, service).await?;
+    connection.reader().limit(limits.listing_bytes);
+    let mut line = connection.reader().next_line().await?;
+    if line.as_deref().is_some_and(|line| line.starts_with("# service=")) {
+        // Only HTTP has this preamble: one line and a flush.
+        connection.reader().next().await?;
+        line = connection.reader().next_line().await?;
+    }
+    if line.as_deref() == Some("version 1") {
+        line = connection.reader().next_line().await?;
+    }
+    Ok((connection, line))
+}
+
+/// Whether objects have the names that are understood.
+fn check_format(capabilities: &Capabilities) -> Result<(), Cause> {
+    match capabilities.value("object-format") {
+        Some(format) if format != "sha1" => {
+            Err(Cause::Protocol(format!("the repository names objects by {format}; only sha1 is supported")))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Session {
     /// Connects, authenticates and reads what the remote can do.
     pub async fn open(remote: &Remote, limits: &Limits) -> Result<Self, Cause> {
-        let mut connection = Connection::open(remote, Service::UploadPack).await?;
-        connection.reader().limit(limits.listing_bytes);
-        let mut line = connection.reader().next_line().await?;
-        if line.as_deref().is_some_and(|line| line.starts_with("# service=")) {
-            // Only HTTP has this preamble: one line and a flush.
-            connection.reader().next().await?;
-            line = connection.reader().next_line().await?;
-        }
-        if line.as_deref() == Some("version 1") {
-            line = connection.reader().next_line().await?;
-        }
+        let (mut connection, line) = greeting(remote, Service::UploadPack, limits).await?;
         let (dialect, capabilities) = match line.as_deref() {
             Some("version 2") => (Dialect::V2, v2::read_capabilities(connection.reader()).await?),
             first => {
@@ -87,11 +107,7 @@ impl Session {
                 (Dialect::V0(references), capabilities)
             }
         };
-        if let Some(format) = capabilities.value("object-format").filter(|format| *format != "sha1") {
-            return Err(Cause::Protocol(format!(
-                "the repository names objects by {format}; only sha1 is supported"
-            )));
-        }
+        check_format(&capabilities)?;
         Ok(Self { connection, dialect, capabilities, limits: limits.clone() })
     }
 

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::capabilities::Capabilities;
 use super::pktline::{Packet, PacketReader, Request};
-use super::{AGENT, clean, v0};
+use super::{AGENT, check_format, clean, greeting, v0};
 use crate::client::RemoteRef;
 use crate::transport::{Connection, Service};
 use crate::{Cause, Limits, Remote};
@@ -50,22 +50,9 @@ pub struct PushSession {
 impl PushSession {
     /// Connects, authenticates and reads what the remote has.
     pub async fn open(remote: &Remote, limits: &Limits) -> Result<Self, Cause> {
-        let mut connection = Connection::open(remote, Service::ReceivePack).await?;
-        connection.reader().limit(limits.listing_bytes);
-        let mut line = connection.reader().next_line().await?;
-        if line.as_deref().is_some_and(|line| line.starts_with("# service=")) {
-            connection.reader().next().await?;
-            line = connection.reader().next_line().await?;
-        }
-        if line.as_deref() == Some("version 1") {
-            line = connection.reader().next_line().await?;
-        }
+        let (mut connection, line) = greeting(remote, Service::ReceivePack, limits).await?;
         let (references, capabilities) = v0::read_advertisement(connection.reader(), line.as_deref()).await?;
-        if let Some(format) = capabilities.value("object-format").filter(|format| *format != "sha1") {
-            return Err(Cause::Protocol(format!(
-                "the repository names objects by {format}; only sha1 is supported"
-            )));
-        }
+        check_format(&capabilities)?;
         if !capabilities.has("report-status") {
             return Err(Cause::Protocol("the remote does not report what comes of a push".to_owned()));
         }

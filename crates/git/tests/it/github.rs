@@ -114,6 +114,10 @@ async fn tokens_are_had_by_installation_or_owner_and_kept() {
     let by_owner = app(&url, &pem, ("githubAppInstallationOwner", "org"));
     assert_eq!(get(&by_owner).await.1, "token-3");
     assert_eq!(*github.seen.lock().unwrap(), ["token 7", "list", "token 7"]);
+    // One that was refused is not used again; the others are.
+    tokens.forget(&Auth::Basic { user: "x-access-token".to_owned(), password: "token-1".to_owned() });
+    assert!(!tokens.hold(&by_id) && tokens.hold(&by_owner));
+    assert_eq!(get(&by_id).await.1, "token-4");
 }
 
 #[tokio::test]

@@ -20,8 +20,8 @@ const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 /// How long before they expire credentials are no longer used.
 const MARGIN: Duration = Duration::from_mins(5);
 
-/// How long, in seconds, credentials are used that don't expire by themselves: somebody may exchange them.
-const UNBOUNDED: Duration = Duration::from_hours(1);
+/// How long credentials are used at most, those that don't expire by themselves too: somebody may exchange them.
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// Credentials, wiped from memory when dropped and never printed.
 #[derive(Clone)]
@@ -85,11 +85,11 @@ pub async fn credentials(
     Ok((found, left))
 }
 
-/// How long credentials can be used that were just given.
+/// How long credentials are used that were just given: a clock that is behind must not make them live for days.
 pub(super) fn lifetime(credentials: &Credentials) -> Duration {
-    credentials.expires.map_or(UNBOUNDED, |expires| {
+    credentials.expires.map_or(LONGEST, |expires| {
         let left = expires.as_second() - Timestamp::now().as_second();
-        Duration::from_secs(left.max(0).unsigned_abs())
+        Duration::from_secs(left.max(0).unsigned_abs()).min(LONGEST)
     })
 }
 

@@ -246,8 +246,9 @@ async fn impersonate(token: Token, url: &str) -> Result<Token, String> {
     let request = client()?.post(url).bearer_auth(token.text.as_str()).json(&json!({"scope": [SCOPE]}));
     let answer: Value = send_json(request, message).await?;
     let text = answer["accessToken"].as_str().ok_or("the answer holds no token")?;
+    // An hour is what was asked for, however long a clock that is behind makes it.
     let ends = answer["expireTime"].as_str().and_then(|time| time.parse::<Timestamp>().ok());
-    let left = ends.map_or(300, |ends| ends.as_second() - Timestamp::now().as_second()).clamp(0, 86_400);
+    let left = ends.map_or(300, |ends| ends.as_second() - Timestamp::now().as_second()).clamp(0, 3_600);
     let ends = Instant::now() + Duration::from_secs(left.unsigned_abs());
     Ok(Token { text: Zeroizing::new(text.to_owned()), ends })
 }
