@@ -87,7 +87,7 @@ async fn serve(State(files): State<Files>, Path(path): Path<String>, headers: He
     response
 }
 
-fn chart(name: &str, version: &str) -> Vec<u8> {
+pub fn chart(name: &str, version: &str) -> Vec<u8> {
     let metadata = format!("apiVersion: v2\nname: {name}\nversion: {version}\n");
     let files = [
         ("Chart.yaml", metadata.as_str()),

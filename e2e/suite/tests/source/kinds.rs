@@ -11,21 +11,21 @@ use crate::objects::{Kind, Objects, content, tarball};
 use crate::support::{World, files_below, paths};
 
 /// An object called `app`, and what can be said of all kinds.
-struct Life<'a, K> {
-    objects: Objects<'a, K>,
+pub struct Life<'a, K> {
+    pub objects: Objects<'a, K>,
     world: &'a World,
     controller: &'a Controller,
 }
 
 impl<'a, K: Kind> Life<'a, K> {
-    async fn begin(world: &'a World, controller: &'a Controller, spec: Value) -> Self {
+    pub async fn begin(world: &'a World, controller: &'a Controller, spec: Value) -> Self {
         let objects = Objects::of(world);
         objects.create("app", spec).await;
         Self { objects, world, controller }
     }
 
     /// It fails for the reason, says so and goes on trying; nothing new is observed.
-    async fn retries(&self, reason: &str) -> String {
+    pub async fn retries(&self, reason: &str) -> String {
         let text = self.objects.failed("app", reason).await;
         // Between two attempts: while one goes on, it says no more than that.
         let waits = |object: &K| conditions::reason(object, "Reconciling") == Some("ProgressingWithRetry");
@@ -37,7 +37,7 @@ impl<'a, K: Kind> Life<'a, K> {
     }
 
     /// It fails for the reason and waits for somebody to change it.
-    async fn stalls(&self, reason: &str) -> String {
+    pub async fn stalls(&self, reason: &str) -> String {
         let text = self.objects.failed("app", reason).await;
         let stalled = |object: &K| is_stalled(object) && object.observed_generation() == object.generation();
         let object = self.objects.until("app", stalled).await;
@@ -46,7 +46,7 @@ impl<'a, K: Kind> Life<'a, K> {
     }
 
     /// It becomes ready, and nothing is left of what went wrong.
-    async fn recovers(&self) -> Artifact {
+    pub async fn recovers(&self) -> Artifact {
         let stored = self.objects.ready("app").await;
         let object = self.objects.get("app").await;
         for type_ in ["Reconciling", "Stalled", "FetchFailed", "BuildFailed", "StorageOperationFailed"] {
@@ -58,7 +58,7 @@ impl<'a, K: Kind> Life<'a, K> {
     }
 
     /// What is suspended and changed stays as it is and is served; resumed, it becomes what the change asks for.
-    async fn sleeps_through(&self, change: Value) -> Artifact {
+    pub async fn sleeps_through(&self, change: Value) -> Artifact {
         let before = self.objects.ready("app").await;
         self.objects.patch("app", json!({"spec": {"suspend": true}})).await;
         let mut change = json!({ "spec": change });
@@ -75,7 +75,7 @@ impl<'a, K: Kind> Life<'a, K> {
     }
 
     /// Nothing is left of it, and what was served is not any more.
-    async fn ends(self, kind: &str) {
+    pub async fn ends(self, kind: &str) {
         let stored = self.objects.ready("app").await;
         self.objects.delete("app").await;
         let folder = self.controller.storage_path().join(kind).join(self.world.name()).join("app");

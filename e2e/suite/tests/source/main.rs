@@ -13,6 +13,7 @@ mod generator_life;
 mod generator_used;
 mod ignore;
 mod kinds;
+mod kinds_charts;
 mod lfs;
 mod lifecycle;
 mod notation;
