@@ -67,12 +67,26 @@ async fn the_distribution() {
 }
 
 #[tokio::test]
-async fn zot_lists_referrers() {
+async fn registries_list_referrers() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // Where it is installed.
-    let Some(registry) = Registry::zot().unwrap() else { return };
-    exercise(&registry, Access::default()).await;
-    let client = client(&registry, Access::default());
+    // Not the one of the other tests, which tells the type of the configuration instead.
+    let cue = Registry::cue().unwrap();
+    // One that knows the API, but not its filter.
+    let unfiltered = Registry::cue_with(&["--no-filter"]).unwrap();
+    for registry in [Some(cue), Some(unfiltered), Registry::zot().unwrap()].into_iter().flatten() {
+        lists_referrers(&registry).await;
+    }
+}
+
+#[tokio::test]
+async fn a_registry_may_know_no_referrers() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    exercise(&Registry::cue_with(&["--no-referrers"]).unwrap(), Access::default()).await;
+}
+
+async fn lists_referrers(registry: &Registry) {
+    exercise(registry, Access::default()).await;
+    let client = client(registry, Access::default());
     let digest = client.resolve(&tag("1.0.0")).await.unwrap();
     let image = client.image(&digest).await.unwrap().manifest;
     let describe = |media_type: &str, digest: &str, size: u64| serde_json::json!({"mediaType": media_type, "digest": digest, "size": size});
