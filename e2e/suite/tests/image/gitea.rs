@@ -1,11 +1,9 @@
 //! A host with Gitea's API: a real one where there is a program, else one that does what the interface says and
 //! refuses what it does not.
-//!
-//! `SLUICE_GITEA` names the program; `SLUICE_GITEA_STATIC` the directory with its templates, if they are not in it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use axum::body::to_bytes;
@@ -13,14 +11,14 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
-use sluice_testkit::{GitOptions, GitRepository, GitServer};
+use sluice_testkit::{GitOptions, GitRepository, GitServer, Gitea};
 
 use crate::support::{bare, run};
 
 /// The token of the scripted host.
 const TOKEN: &str = "forge-token";
 
-/// A repository `org/app` at a host.
+/// A repository `acme/app` at a host.
 pub struct Host {
     /// Where Git finds the repository.
     pub git: String,
@@ -34,23 +32,14 @@ pub struct Host {
 
 enum Kind {
     Scripted { _server: GitServer, repo: GitRepository, state: State },
-    Real { child: Child, work: PathBuf },
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        if let Kind::Real { child, .. } = &mut self.kind {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+    Real { gitea: Gitea, work: PathBuf },
 }
 
 impl Host {
     /// One that follows the published interface.
     pub async fn scripted() -> Self {
         let server = GitServer::start(&GitOptions::default()).unwrap();
-        let repo = server.repository("org/app").unwrap();
+        let repo = server.repository("acme/app").unwrap();
         let state = State { bare: repo.bare_path().to_owned(), ..State::default() };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}/api/v1", listener.local_addr().unwrap());
@@ -58,7 +47,7 @@ impl Host {
         let app = axum::Router::new().fallback(move |request: Request| answer(shared.clone(), request));
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self {
-            git: server.http_url("org/app").unwrap(),
+            git: server.http_url("acme/app").unwrap(),
             api,
             user: "robot".to_owned(),
             token: TOKEN.to_owned(),
@@ -69,88 +58,23 @@ impl Host {
 
     /// A real one, if there is a program.
     pub async fn real(directory: &Path) -> Option<Self> {
-        let program = PathBuf::from(std::env::var_os("SLUICE_GITEA")?);
-        let data = directory.join("gitea");
-        std::fs::create_dir_all(data.join("custom/conf")).unwrap();
-        let address = sluice_testkit::free_address().unwrap();
-        let (_, port) = address.split_once(':').unwrap();
-        let fixed = std::env::var("SLUICE_GITEA_STATIC").map(|path| format!("STATIC_ROOT_PATH = {path}\n"));
-        let config = data.join("custom/conf/app.ini");
-        let text = format!(
-            "RUN_MODE = prod\nWORK_PATH = {data}\n[server]\nHTTP_ADDR = 127.0.0.1\nHTTP_PORT = {port}\nROOT_URL = http://127.0.0.1:{port}/\nDISABLE_SSH = true\nOFFLINE_MODE = true\n{fixed}[database]\nDB_TYPE = sqlite3\nPATH = {data}/gitea.db\n[security]\nINSTALL_LOCK = true\n[service]\nDISABLE_REGISTRATION = true\n[log]\nLEVEL = warn\n[cron]\nENABLED = false\n[indexer]\nISSUE_INDEXER_TYPE = db\n",
-            data = data.display(),
-            fixed = fixed.unwrap_or_default(),
-        );
-        std::fs::write(&config, text).unwrap();
-        let config = config.to_str().unwrap().to_owned();
-        let gitea = |arguments: &[&str]| {
-            let mut command = Command::new(&program);
-            command.args(arguments).args(["--config", config.as_str()]);
-            command.env("GITEA_WORK_DIR", &data).env("HOME", &data);
-            command
-        };
-        run(&mut gitea(&["migrate"]));
-        let create = [
-            "admin",
-            "user",
-            "create",
-            "--username",
-            "robot",
-            "--password",
-            "robot-password",
-            "--email",
-            "robot@example.org",
-            "--admin",
-            "--must-change-password=false",
-        ];
-        run(&mut gitea(&create));
-        let token = run(&mut gitea(&[
-            "admin",
-            "user",
-            "generate-access-token",
-            "--username",
-            "robot",
-            "--scopes",
-            "all",
-            "--raw",
-        ]));
-        let log = std::fs::File::create(data.join("log")).unwrap();
-        let child =
-            gitea(&["web"]).stdout(log.try_clone().unwrap()).stderr(Stdio::from(log)).spawn().unwrap();
-        let web = format!("http://127.0.0.1:{port}");
-        let mut host = Self {
-            git: format!("{web}/org/app.git"),
-            api: format!("{web}/api/v1"),
-            user: "robot".to_owned(),
-            token: token.lines().last().unwrap_or_default().to_owned(),
+        let gitea = Gitea::start(directory).await.unwrap()?;
+        gitea.repository("acme", "app").await.unwrap();
+        let host = Self {
+            git: format!("{}/acme/app.git", gitea.web()),
+            api: gitea.api(),
+            user: gitea.user().to_owned(),
+            token: gitea.token().to_owned(),
             client: reqwest::Client::new(),
-            kind: Kind::Real { child, work: data.join("work") },
+            kind: Kind::Real { gitea, work: directory.join("work") },
         };
-        host.until_up().await;
-        host.call("POST", "orgs", json!({ "username": "org" })).await;
-        let repository = json!({ "name": "app", "default_branch": "main", "auto_init": false });
-        host.call("POST", "orgs/org/repos", repository).await;
         host.prepare();
         Some(host)
     }
 
-    async fn until_up(&mut self) {
-        let began = std::time::Instant::now();
-        loop {
-            let answer = self.client.get(format!("{}/version", self.api)).send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                return;
-            }
-            let Kind::Real { child, .. } = &mut self.kind else { return };
-            assert!(child.try_wait().unwrap().is_none(), "gitea ended");
-            assert!(began.elapsed() < crate::support::PATIENCE, "gitea is not up");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    }
-
     fn prepare(&self) {
-        if let Kind::Real { work, .. } = &self.kind {
-            let url = self.git.replacen("http://", &format!("http://{}:{}@", self.user, self.token), 1);
+        if let Kind::Real { work, gitea } = &self.kind {
+            let url = gitea.git_url("acme/app");
             run(Command::new("git").args(["init", "-q", "-b", "main"]).arg(work));
             self.git(&["remote", "add", "origin", &url]);
             self.git(&["config", "user.name", "ann"]);
@@ -206,7 +130,7 @@ impl Host {
 
     /// Pull requests in a state.
     pub async fn pulls(&self, state: &str) -> Vec<Value> {
-        let path = format!("repos/org/app/pulls?state={state}&sort=recentupdate&page=1&limit=50");
+        let path = format!("repos/acme/app/pulls?state={state}&sort=recentupdate&page=1&limit=50");
         self.call("GET", &path, Value::Null).await.as_array().unwrap().clone()
     }
 
@@ -214,7 +138,7 @@ impl Host {
         // A real one may not have looked at the branches yet.
         let began = std::time::Instant::now();
         loop {
-            let request = self.request("POST", &format!("repos/org/app/pulls/{number}/merge"));
+            let request = self.request("POST", &format!("repos/acme/app/pulls/{number}/merge"));
             let answer = request.json(&json!({ "Do": "merge" })).send().await.unwrap();
             if answer.status().is_success() {
                 return;
@@ -225,7 +149,7 @@ impl Host {
     }
 
     pub async fn close(&self, number: u64) {
-        self.call("PATCH", &format!("repos/org/app/pulls/{number}"), json!({ "state": "closed" })).await;
+        self.call("PATCH", &format!("repos/acme/app/pulls/{number}"), json!({ "state": "closed" })).await;
     }
 
     fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
@@ -327,7 +251,7 @@ impl Inner {
         query: &BTreeMap<String, String>,
         body: &Value,
     ) -> Option<(u16, Value)> {
-        let rest = path.strip_prefix("/api/v1/repos/org/app/")?;
+        let rest = path.strip_prefix("/api/v1/repos/acme/app/")?;
         let parts: Vec<&str> = rest.split('/').collect();
         let only = |allowed: &[&str]| {
             body.as_object().is_some_and(|fields| fields.keys().all(|key| allowed.contains(&key.as_str())))
@@ -386,7 +310,7 @@ impl Inner {
         }
         let number = self.pulls.len() + 1;
         let pull = json!({
-            "number": number, "html_url": format!("http://gitea.example/org/app/pulls/{number}"), "state": "open",
+            "number": number, "html_url": format!("http://gitea.example/acme/app/pulls/{number}"), "state": "open",
             "merged": false, "title": body["title"].as_str()?, "body": body["body"].as_str()?,
             "labels": self.named(&body["labels"])?,
             "head": { "ref": head, "repo_id": 1 }, "base": { "ref": target, "repo_id": 1 },
