@@ -31,6 +31,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("sluice-archive", Layer::Pure),
     ("sluice-chart", Layer::Pure),
     ("sluice-expr", Layer::Pure),
+    ("sluice-goregex", Layer::Pure),
     ("sluice-gotmpl", Layer::Pure),
     ("sluice-image", Layer::Pure),
     ("sluice-kustomize", Layer::Pure),

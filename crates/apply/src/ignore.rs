@@ -19,12 +19,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRule {
     /// A selector's regular expression doesn't compile.
-    #[error("failed to create ignore rule selector: invalid {field} regex: {message}")]
+    #[error("failed to create ignore rule selector: invalid {field} regex: {source}")]
     Regex {
         /// The selector's field.
         field: &'static str,
-        /// What the regular expression's parser says.
-        message: String,
+        /// What is wrong with it, in Go's words.
+        source: sluice_goregex::RegexError,
     },
     /// A label or annotation selector doesn't parse.
     #[error("failed to create ignore rule selector: invalid {field} selector {text:?}: {message}")]

@@ -24,7 +24,6 @@ mod exec;
 pub mod format;
 pub mod function;
 pub mod gojson;
-pub mod goregex;
 pub mod gotime;
 mod limits;
 pub mod parse;

@@ -1,7 +1,7 @@
 //! The tags of a repository: which count, their order, and the revision of the list.
 
 use sluice_archive::Algorithm;
-use sluice_gotmpl::goregex::{Regex, RegexError};
+use sluice_goregex::{Regex, RegexError};
 
 /// How many tags a status shows.
 const SHOWN: usize = 10;

@@ -42,6 +42,19 @@ pub enum Error {
     /// The directory of a component can't be used.
     #[error("loader.New \"{0}\"")]
     Component(Box<Self>),
+    /// A path that leads out of the source.
+    #[error("fs-security-constraint {operation} {path}: path '{path}' is not in or below '{root}'", path = .path.display(), root = .root.display())]
+    Escape {
+        /// `read` or `abs`.
+        operation: &'static str,
+        /// Where it leads.
+        path: PathBuf,
+        /// The source.
+        root: PathBuf,
+    },
+    /// The directory to build is outside of the source.
+    #[error("must build at directory: not a valid directory: {0}")]
+    EscapingDirectory(Box<Self>),
     /// A file outside of the directory that names it, with restrictions on.
     #[error("security; file '{}' is not in or below '{}'", .file.display(), .root.display())]
     Restricted {
@@ -111,13 +124,16 @@ pub enum Error {
         reasons: Vec<String>,
     },
     /// A kustomization file is no YAML.
-    #[error("invalid Kustomization: error converting YAML to JSON: {source}")]
+    #[error("invalid Kustomization: error converting YAML to JSON: {}", .source.go_text())]
     KustomizationYaml {
         /// The file.
         file: PathBuf,
         /// What is wrong.
         source: Box<sluice_yaml::Error>,
     },
+    /// The kustomization file of the directory that Flux builds can't be read.
+    #[error("{}", unmarshal(.0))]
+    Unmarshal(Box<Self>),
     /// A kustomization file has a field that doesn't exist, or one of another type.
     #[error("invalid Kustomization: {source}")]
     Kustomization {
@@ -130,7 +146,7 @@ pub enum Error {
     #[error("error unmarshaling JSON: while decoding JSON: {0}")]
     Decode(#[from] DecodeError),
     /// A base that contains the kustomization that names it.
-    #[error("cycle detected: candidate root '{}' contains visited root '{}'{}", .candidate.display(), .visited.display(), way(.chain))]
+    #[error("cycle detected: candidate root '{}' contains visited root '{}'", .candidate.display(), .visited.display())]
     Cycle {
         /// The base.
         candidate: PathBuf,
@@ -299,13 +315,8 @@ pub enum Error {
         path: String,
     },
     /// An expression that is none.
-    #[error("error parsing regexp: {pattern:?}: {reason}")]
-    Regex {
-        /// The expression.
-        pattern: String,
-        /// What is wrong.
-        reason: String,
-    },
+    #[error(transparent)]
+    Regex(#[from] sluice_goregex::RegexError),
     /// A label selector that is none.
     #[error("unable to parse requirement: {reason} in selector {selector:?}")]
     LabelSelector {
@@ -333,12 +344,30 @@ pub enum Error {
         gvk: String,
     },
     /// A Helm chart.
-    #[error(
-        "trouble configuring builtin HelmChartInflationGenerator: chart '{chart}': must specify --enable-helm: charts are not inflated by a build; use a HelmRelease"
-    )]
+    #[error("must specify --enable-helm")]
     Helm {
         /// The chart.
         chart: String,
+    },
+    /// A generator or transformer whose settings can't be used.
+    #[error("trouble configuring builtin {kind} with config: `\n{config}`: {source}")]
+    Configuring {
+        /// Its name.
+        kind: &'static str,
+        /// The settings as YAML.
+        config: String,
+        /// What is wrong with them.
+        source: Box<Self>,
+    },
+    /// A patch that is neither an object nor a list of operations.
+    #[error("unable to parse SM or JSON patch from {patch}")]
+    PatchText {
+        /// The patch or its file.
+        patch: String,
+        /// Why it is no object.
+        strategic: Box<Self>,
+        /// Why it is no list of operations.
+        operations: Box<Self>,
     },
     /// A chart that can't be rendered.
     #[error("chart '{chart}': {reason}")]
@@ -374,14 +403,24 @@ impl Error {
     /// What a user needs besides kustomize's own words: which file, line or object it is about, and what to do.
     pub fn detail(&self) -> Option<String> {
         match self {
-            Self::Within { source, .. } | Self::Component(source) => source.detail(),
+            Self::Within { source, .. }
+            | Self::Configuring { source, .. }
+            | Self::Component(source)
+            | Self::Unmarshal(source)
+            | Self::EscapingDirectory(source) => source.detail(),
+            Self::Escape { .. } => Some("files can only be read from the source itself".to_owned()),
+            Self::Helm { .. } => Some("charts are not inflated by a build; use a HelmRelease".to_owned()),
+            Self::PatchText { strategic, operations, .. } => {
+                Some(format!("as an object: {strategic}; as operations: {operations}"))
+            }
             Self::Accumulation { directory, .. } => directory.detail(),
             Self::Patching { id, source } => Some(match source.detail() {
                 Some(detail) => format!("in the patch of {id}: {detail}"),
                 None => format!("in the patch of {id}"),
             }),
             Self::MultipleKustomizations { found, .. } => Some(format!("keep one of {}", found.join(", "))),
-            Self::KustomizationYaml { file, .. } => Some(format!("in {}", file.display())),
+            Self::KustomizationYaml { file, source } => Some(format!("in {}: {source}", file.display())),
+            Self::Cycle { chain, .. } => way(chain),
             Self::Kustomization { file, source } => Some(match source.hint() {
                 Some(hint) => format!("in {}: {hint}", file.display()),
                 None => format!("in {}", file.display()),
@@ -402,9 +441,12 @@ impl Error {
     /// What happened, without where.
     pub fn root(&self) -> &Self {
         match self {
-            Self::Within { source, .. } | Self::Patching { source, .. } | Self::Component(source) => {
-                source.root()
-            }
+            Self::Within { source, .. }
+            | Self::Configuring { source, .. }
+            | Self::Patching { source, .. }
+            | Self::EscapingDirectory(source)
+            | Self::Unmarshal(source)
+            | Self::Component(source) => source.root(),
             Self::Accumulation { directory, .. } => directory.root(),
             other => other,
         }
@@ -416,12 +458,22 @@ impl Error {
 }
 
 /// Where a cycle goes, when it is more than a step.
-fn way(chain: &[PathBuf]) -> String {
-    if chain.len() < 2 {
-        return String::new();
-    }
+fn way(chain: &[PathBuf]) -> Option<String> {
     let steps: Vec<_> = chain.iter().map(|step| step.display().to_string()).collect();
-    format!(" (by way of {})", steps.join(" -> "))
+    (steps.len() > 1).then(|| format!("by way of {}", steps.join(" -> ")))
+}
+
+/// What Flux's generator, which reads the kustomization first, says of one that can't be read.
+fn unmarshal(error: &Error) -> String {
+    match error {
+        Error::KustomizationYaml { source, .. } => {
+            format!("error converting YAML to JSON: {}", source.go_text())
+        }
+        Error::Kustomization { source, .. } => {
+            format!("error unmarshaling JSON: while decoding JSON: {source}")
+        }
+        other => other.to_string(),
+    }
 }
 
 fn in_file(file: &str) -> String {

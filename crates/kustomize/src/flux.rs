@@ -84,7 +84,8 @@ pub fn build_in(
 fn generate(loader: &Loader<'_>, spec: &Spec) -> Result<(&'static str, Kustomization), Error> {
     let (file, mut kustomization) = match target::find_file(loader)? {
         Some((file, content)) => {
-            let mut kustomization = target::decode_unfixed(loader, file, &content, false)?;
+            let mut kustomization = target::decode_unfixed(loader, file, &content, false)
+                .map_err(|error| Error::Unmarshal(Box::new(error)))?;
             if kustomization.resources.is_empty() {
                 // Something has to stand in the file, or kustomize refuses it.
                 kustomization.build_metadata = vec!["originAnnotations".to_owned()];

@@ -31,6 +31,7 @@ pub mod remote;
 mod resmap;
 mod resource;
 mod schema;
+mod settings;
 mod shared;
 mod target;
 mod text;

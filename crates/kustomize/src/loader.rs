@@ -179,9 +179,31 @@ impl<'a> Loader<'a> {
                     base: path.to_owned(),
                     repository: tree.files.shown().to_owned(),
                 },
-                _ => Error::NotDirectory(error),
+                _ => self.not_a_directory(path, error),
             })?;
         Ok(Place { tree: self.place.tree.clone(), root })
+    }
+
+    fn not_a_directory(&self, path: &str, error: FsError) -> Error {
+        let error = match self.escape("abs", path, error) {
+            Ok(error) => error,
+            Err(error) => return Error::NotDirectory(error),
+        };
+        match error {
+            // kustomize tells whether there is such a path. Beside the source, which is a temporary directory there,
+            // never is.
+            Error::Escape { path, root, .. } if path.parent() == root.parent() => {
+                Error::NotDirectory(FsError::NotFound { path })
+            }
+            error => Error::EscapingDirectory(Box::new(error)),
+        }
+    }
+
+    /// The error for a path that leads out of the source, or the other error that it is.
+    fn escape(&self, operation: &'static str, path: &str, error: FsError) -> Result<Error, FsError> {
+        let FsError::Outside { root, shown, .. } = error else { return Err(error) };
+        let below = self.root().strip_prefix(&root).unwrap_or(Path::new(""));
+        Ok(Error::Escape { operation, path: clean(&shown.join(below).join(path)), root: shown })
     }
 
     /// A repository must not lead to itself.
@@ -212,7 +234,9 @@ impl<'a> Loader<'a> {
         {
             return Err(Error::Restricted { file: clean(&joined), root: self.root().to_owned() });
         }
-        self.read(&joined)
+        let content = self.files().read(&clean(&joined));
+        let content = content.map_err(|error| self.escape("read", path, error).unwrap_or_else(Error::Fs))?;
+        self.context.count(content)
     }
 
     /// Reads a file by its path from the root of all files.

@@ -1,5 +1,6 @@
 //! Built-in generators and transformers that are configured by files of their own.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -216,7 +217,9 @@ fn generator(resource: &Resource, loader: &Loader<'_>) -> Result<Make, Error> {
             }
             Ok(Make::Chart(Box::new(config)))
         }
-        "HelmChartInflationGenerator" => Err(Error::Helm { chart: resource.name().to_owned() }),
+        "HelmChartInflationGenerator" => {
+            Err(failed(resource)(Error::Helm { chart: resource.name().to_owned() }))
+        }
         _ if is_transformer(&kind) => {
             Err(Error::Usage(format!("plugin {} not a generator", resource.original_id())))
         }
@@ -348,6 +351,10 @@ struct ChartConfig {
 impl Decode for ChartConfig {
     fn decode(value: &Json, at: &At) -> Result<Self, DecodeError> {
         Ok(Self { chart: Decode::decode(value, at)?, globals: Decode::decode(value, at)? })
+    }
+
+    fn go_type() -> Cow<'static, str> {
+        HelmChart::go_type()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::plugins;
 use crate::remote::{RemoteError, is_file_url, redact};
 use crate::resmap::ResMap;
 use crate::resource::Resource;
+use crate::settings;
 use crate::transform::{self, Step};
 use crate::{generate, parse};
 
@@ -308,10 +309,18 @@ impl<'a> Target<'a> {
 
     fn generate(&self, gathered: &mut Accumulator) -> Result<(), Error> {
         let kustomization = &self.kustomization;
+        let globals = kustomization.helm_globals.clone().unwrap_or_default();
+        let namespace = match kustomization.namespace.as_str() {
+            "" => &self.chart_namespace,
+            own => own,
+        };
         if let Some(chart) =
             kustomization.helm_charts.first().filter(|_| self.context().environment.charts.is_none())
         {
-            return Err(Error::Helm { chart: chart.name.clone() });
+            let refuse = settings::refused("HelmChartInflationGenerator", || {
+                settings::chart(chart, &globals, namespace)
+            });
+            return Err(refuse(Error::Helm { chart: chart.name.clone() }));
         }
         let global = kustomization.generator_options.as_ref();
         let plugins = self.plugin_resources(&kustomization.generators, "generator")?;
@@ -328,11 +337,6 @@ impl<'a> Target<'a> {
             let made = generate::secret(&secret, &self.loader)?;
             self.absorb(gathered, made, self.builtin_origin("SecretGenerator"))?;
         }
-        let globals = kustomization.helm_globals.clone().unwrap_or_default();
-        let namespace = match kustomization.namespace.as_str() {
-            "" => &self.chart_namespace,
-            own => own,
-        };
         for chart in &kustomization.helm_charts {
             for made in charts::inflate(chart, &globals, namespace, &self.loader)? {
                 self.absorb(gathered, made, self.builtin_origin("HelmChartInflationGenerator"))?;

@@ -10,7 +10,7 @@ use sluice_apis::notification::{
     CrossNamespaceObjectReference,
     v1beta3::{Alert, EventSeverity},
 };
-use sluice_gotmpl::goregex::Regex;
+use sluice_goregex::Regex;
 use sluice_notify::Event;
 use sluice_runtime::{EventRecorder, EventType};
 

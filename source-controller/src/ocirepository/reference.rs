@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use regex::Regex;
 use sluice_apis::source::v1::OciRepositoryRef;
+use sluice_goregex::{Regex, RegexError};
 use sluice_oci::{Client, Version};
 use sluice_semver::{ConstraintError, Constraints};
 
@@ -19,8 +19,8 @@ pub(super) enum NoVersion {
     #[error(transparent)]
     List(#[from] sluice_oci::Error),
     /// `semverFilter` is no regular expression.
-    #[error("error parsing regexp: {0}")]
-    Filter(String),
+    #[error(transparent)]
+    Filter(#[from] RegexError),
     /// `semver` is no range.
     #[error("semver '{0}' parse error: {1}")]
     Range(String, #[source] ConstraintError),
@@ -65,19 +65,13 @@ struct Highest {
 
 impl Highest {
     fn new(range: &str, filter: Option<&str>, layer: Option<&str>) -> Result<Self, NoVersion> {
-        let filter = filter.map(Regex::new).transpose().map_err(|error| {
-            // The last line says what is wrong, those before it show where.
-            let text = error.to_string();
-            NoVersion::Filter(
-                text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-            )
-        })?;
+        let filter = filter.map(|filter| Regex::uncached(filter.as_bytes())).transpose()?;
         let range = Constraints::parse(range).map_err(|error| NoVersion::Range(range.to_owned(), error))?;
         Ok(Self { range, filter, is_chart: layer == Some(CHART), found: None })
     }
 
     fn consider(&mut self, tag: &str) {
-        if self.filter.as_ref().is_some_and(|filter| !filter.is_match(tag)) {
+        if self.filter.as_ref().is_some_and(|filter| !filter.is_match(tag.as_bytes())) {
             return;
         }
         let text = if self.is_chart { tag.replace('_', "+") } else { tag.to_owned() };
@@ -122,7 +116,7 @@ mod tests {
         assert_eq!(highest(&tags, ">=6.0.0-0", Some("rc"), None).as_deref(), Some("6.0.0-rc.2"));
         assert_eq!(highest(&tags, ">=6.0.0-0", Some("^rc"), None), None);
         let error = Highest::new("1.x", Some("["), None).err().unwrap().to_string();
-        assert_eq!(error, "error parsing regexp: unclosed character class");
+        assert_eq!(error, "error parsing regexp: missing closing ]: `[`");
         let error = Highest::new("one", None, None).err().unwrap().to_string();
         assert_eq!(error, "semver 'one' parse error: improper constraint: \"one\"");
     }

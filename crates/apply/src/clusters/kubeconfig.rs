@@ -19,8 +19,11 @@ pub fn text(secret: &Secret, key: Option<&str>, name: &str, dialect: Dialect) ->
         };
         Error::Key(format!("KubeConfig secret '{name}' does not contain a {keys} key with {what}"))
     })?;
-    String::from_utf8(bytes.0.clone())
-        .map_err(|_| Error::KubeConfig { secret: name.to_owned(), cause: "it is not UTF-8 text".to_owned() })
+    String::from_utf8(bytes.0.clone()).map_err(|_| Error::KubeConfig {
+        secret: name.to_owned(),
+        cause: "it is not UTF-8 text".to_owned(),
+        fault: None,
+    })
 }
 
 /// Takes out what would run programs, read files of the controller's pod, or trust anyone; files are refused where

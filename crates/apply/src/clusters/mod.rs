@@ -3,6 +3,7 @@
 mod breaker;
 mod cloud;
 mod kubeconfig;
+mod verdict;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,13 +90,15 @@ pub enum Error {
     /// The Secret has no such key.
     #[error("{0}")]
     Key(String),
-    /// The kubeconfig can't be used. The text never holds what the Secret holds.
-    #[error("KubeConfig secret '{secret}' holds no usable kubeconfig: {cause}")]
+    /// The kubeconfig can't be used. The text never holds the credentials that the Secret holds.
+    #[error("{}", .fault.clone().unwrap_or_else(|| unusable(.secret, .cause)))]
     KubeConfig {
         /// Namespace and name.
         secret: String,
         /// What is wrong with it.
         cause: String,
+        /// The same in client-go's words, if they are known.
+        fault: Option<String>,
     },
     /// A service account name that no HTTP header can carry.
     #[error("service account name {0:?} is not valid")]
@@ -129,7 +132,19 @@ pub enum Error {
     Open(#[from] Open),
 }
 
+fn unusable(secret: &str, cause: &str) -> String {
+    format!("KubeConfig secret '{secret}' holds no usable kubeconfig: {cause}")
+}
+
 impl Error {
+    /// What there is to say beyond Flux's own words.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::KubeConfig { secret, cause, fault: Some(_) } => Some(unusable(secret, cause)),
+            _ => None,
+        }
+    }
+
     /// Whether the Secret with the kubeconfig does not exist.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Secret { is_missing: true, .. })
@@ -250,7 +265,14 @@ impl Clusters {
         if let Some(known) = self.lock().get(&digest) {
             return Ok(known.clone());
         }
-        let fail = |cause: String| Error::KubeConfig { secret: name.clone(), cause };
+        let fault = verdict::fault(&text).map(|fault| match self.policy.dialect {
+            Dialect::Kustomize => fault,
+            Dialect::Helm => format!("failed to load KubeConfig from secret '{name}': {fault}"),
+        });
+        let fail = |cause: String| Error::KubeConfig { secret: name.clone(), cause, fault: fault.clone() };
+        if verdict::has_bad_authority(&text) {
+            return Err(fail("its certificate authority is no certificate in PEM".to_owned()));
+        }
         let kubeconfig = Kubeconfig::from_yaml(&text)
             // The parser's message may quote the text, which holds credentials.
             .map_err(|_| fail("it is not valid YAML of kind Config".to_owned()))?;

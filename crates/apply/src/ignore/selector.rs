@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
+use sluice_goregex::Regex;
 
 use super::InvalidRule;
 use crate::object::Object;
@@ -54,7 +54,9 @@ impl CompiledSelector {
 
     pub(super) fn matches(&self, object: &Object) -> bool {
         let gvk = object.gvk();
-        let is = |regex: &Option<Regex>, text: &str| regex.as_ref().is_none_or(|regex| regex.is_match(text));
+        let is = |regex: &Option<Regex>, text: &str| {
+            regex.as_ref().is_none_or(|regex| regex.is_match(text.as_bytes()))
+        };
         is(&self.group, &gvk.group)
             && is(&self.version, &gvk.version)
             && is(&self.kind, &gvk.kind)
@@ -69,8 +71,8 @@ fn anchored(field: &'static str, pattern: &str) -> Result<Option<Regex>, Invalid
     if pattern.is_empty() {
         return Ok(None);
     }
-    let regex = Regex::new(&format!("^(?:{pattern})$"));
-    regex.map(Some).map_err(|error| InvalidRule::Regex { field, message: error.to_string() })
+    let regex = Regex::uncached(format!("^(?:{pattern})$").as_bytes());
+    regex.map(Some).map_err(|source| InvalidRule::Regex { field, source })
 }
 
 fn all(requirements: &[Requirement], values: &BTreeMap<String, String>) -> bool {

@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
+use sluice_goregex::{Regex, quote_meta};
+
 use super::args::{Outcome, check_items, check_size, int, text};
 use crate::function::{Call, FuncError, Function};
-use crate::goregex::{Regex, quote_meta};
 use crate::limits::STEPS_PER_LOOK;
 use crate::value::{List, Str, Type, Value};
 

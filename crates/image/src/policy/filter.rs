@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sluice_gotmpl::goregex::Regex;
+use sluice_goregex::Regex;
 
 use super::InvalidPolicy;
 

@@ -4,7 +4,7 @@ mod filter;
 
 pub use filter::Filter;
 
-use sluice_gotmpl::goregex::RegexError;
+use sluice_goregex::RegexError;
 use sluice_semver::{Constraints, Version};
 
 /// How tags are ordered.
@@ -83,7 +83,7 @@ impl Policy {
         Constraints::parse(range).map(Self::Semver).map_err(|error| invalid(error.to_string()))
     }
 
-    /// The latest of these values; of equal ones the first.
+    /// The latest of these values; of equal ones the first, but of equal numbers the last.
     pub fn latest<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> Result<&'v str, NoneSelected> {
         let mut values = values.into_iter().peekable();
         if values.peek().is_none() {
@@ -107,7 +107,7 @@ impl Policy {
                     None => Err(NoneSelected::NotNumeric(value.to_owned())),
                 });
                 let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
-                last(numbers.into_iter(), *order).ok_or(NoneSelected::Empty)
+                last_number(&numbers, *order).ok_or(NoneSelected::Empty)
             }
         }
     }
@@ -131,6 +131,22 @@ fn last<'v, K: PartialOrd>(keyed: impl Iterator<Item = (K, &'v str)>, order: Ord
     for (key, value) in keyed {
         if latest.as_ref().is_none_or(|(best, _)| order.after(best, &key)) {
             latest = Some((key, value));
+        }
+    }
+    latest.map(|(_, value)| value)
+}
+
+/// The number that comes last in an order, as the Go controller goes through them: of equal ones the last, and one that
+/// is not a number is neither before nor after another.
+fn last_number<'v>(numbers: &[(f64, &'v str)], order: Order) -> Option<&'v str> {
+    let mut latest: Option<(f64, &str)> = None;
+    for &(number, value) in numbers {
+        let is_before = latest.is_some_and(|(best, _)| match order {
+            Order::Ascending => number < best,
+            Order::Descending => number > best,
+        });
+        if !is_before {
+            latest = Some((number, value));
         }
     }
     latest.map(|(_, value)| value)

@@ -14,6 +14,7 @@ const MAX_FILE: u64 = 64 << 20;
 pub struct Jail {
     given: PathBuf,
     root: PathBuf,
+    shown: PathBuf,
 }
 
 impl Jail {
@@ -24,7 +25,13 @@ impl Jail {
         if !canonical.is_dir() {
             return Err(FsError::NotDirectory { path: given });
         }
-        Ok(Self { given: clean(&given), root: canonical })
+        Ok(Self { given: clean(&given), shown: canonical.clone(), root: canonical })
+    }
+
+    /// Names the root otherwise in messages about paths outside of it.
+    #[must_use]
+    pub fn shown_as(self, shown: impl Into<PathBuf>) -> Self {
+        Self { shown: shown.into(), ..self }
     }
 
     /// The root, without symlinks.
@@ -35,7 +42,8 @@ impl Jail {
     /// The real path, if it is inside. A path outside is told from a missing one by its letters only, so that
     /// nobody can probe which files exist elsewhere.
     fn resolve(&self, path: &Path) -> Result<PathBuf, FsError> {
-        let outside = || FsError::Outside { path: path.to_owned() };
+        let outside =
+            || FsError::Outside { path: path.to_owned(), root: self.root.clone(), shown: self.shown.clone() };
         let cleaned = clean(path);
         let below = cleaned.strip_prefix(&self.root).or_else(|_| cleaned.strip_prefix(&self.given));
         let start = self.root.join(below.map_err(|_| outside())?);

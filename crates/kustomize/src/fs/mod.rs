@@ -60,6 +60,10 @@ pub enum FsError {
     Outside {
         /// The path asked for, as written: where it would lead is not told.
         path: PathBuf,
+        /// The root.
+        root: PathBuf,
+        /// How messages name the root.
+        shown: PathBuf,
     },
     /// Neither file nor directory.
     #[error("open {}: not a regular file: sockets, pipes and devices can't be read", .path.display())]

@@ -27,8 +27,12 @@ impl Mount {
         let path = clean(path);
         match path.strip_prefix(&self.shown) {
             Ok(below) => Ok(self.root.join(below)),
-            Err(_) => Err(FsError::Outside { path }),
+            Err(_) => Err(self.outside(path)),
         }
+    }
+
+    fn outside(&self, path: PathBuf) -> FsError {
+        FsError::Outside { path, root: self.shown.clone(), shown: self.shown.clone() }
     }
 
     fn shown_as(&self, path: &Path) -> PathBuf {
@@ -44,7 +48,7 @@ impl Mount {
             E::NotFound { path }
             | E::IsDirectory { path }
             | E::NotDirectory { path }
-            | E::Outside { path }
+            | E::Outside { path, .. }
             | E::Special { path }
             | E::Io { path, .. } => *path = self.shown_as(path),
         }
@@ -57,7 +61,7 @@ impl FileSystem for Mount {
         let real = self.files.canonical(&self.inside(path)?).map_err(|error| self.translate(error))?;
         match real.strip_prefix(&self.root) {
             Ok(below) => Ok(clean(&self.shown.join(below))),
-            Err(_) => Err(FsError::Outside { path: path.to_owned() }),
+            Err(_) => Err(self.outside(path.to_owned())),
         }
     }
 

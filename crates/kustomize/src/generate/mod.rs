@@ -19,7 +19,7 @@ use crate::resource::{Behavior, Resource};
 /// Makes a ConfigMap.
 pub(crate) fn config_map(args: &GeneratorArgs, loader: &Loader<'_>) -> Result<Resource, Error> {
     let mut mapping = base("ConfigMap", args)?;
-    load_data(&mut mapping, &pairs::load(args, loader)?);
+    load_data(&mut mapping, &pairs::load(args, false, loader)?);
     Ok(finish(mapping, args))
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn secret(secret: &SecretArgs, loader: &Loader<'_>) -> Result<Resourc
     let secret_type = if secret.secret_type.is_empty() { "Opaque" } else { &secret.secret_type };
     nodes::set_field(&mut mapping, "type", Node::string(secret_type));
     let mut data = Mapping::new();
-    for (key, value) in pairs::load(&secret.args, loader)? {
+    for (key, value) in pairs::load(&secret.args, true, loader)? {
         nodes::set_field(&mut data, &key, Node::string(&base64_lines(&value)));
     }
     nodes::set_field(&mut mapping, "data", data.into());

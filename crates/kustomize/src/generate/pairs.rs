@@ -7,7 +7,11 @@ use crate::kustomization::GeneratorArgs;
 use crate::loader::Loader;
 
 /// All keys and values that the generator names. No key may come twice.
-pub(super) fn load(args: &GeneratorArgs, loader: &Loader<'_>) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+pub(super) fn load(
+    args: &GeneratorArgs,
+    is_secret: bool,
+    loader: &Loader<'_>,
+) -> Result<BTreeMap<String, Vec<u8>>, Error> {
     let mut pairs = Pairs { owner: &args.name, pairs: BTreeMap::new() };
     for path in &args.envs {
         let within = |source: Error| source.within(format!("loading KV pairs: env source files: [{path}]"));
@@ -16,10 +20,15 @@ pub(super) fn load(args: &GeneratorArgs, loader: &Loader<'_>) -> Result<BTreeMap
     }
     for literal in &args.literals {
         let (key, value) = parse_literal(literal).ok_or_else(|| {
-            // The literal may be a secret: only its place is told.
             let place = args.literals.iter().position(|other| other == literal).unwrap_or_default() + 1;
+            // Of a secret only its place is told.
+            let (all, bad) = if is_secret {
+                (String::new(), place.to_string())
+            } else {
+                (format!(" [{}]", args.literals.join(" ")), literal.clone())
+            };
             Error::Usage(format!(
-                "loading KV pairs: literal sources: invalid literal source {place}, expected key=value"
+                "loading KV pairs: literal sources{all}: invalid literal source {bad}, expected key=value"
             ))
         })?;
         pairs.add(key, value.as_bytes().to_vec())?;

@@ -1,6 +1,7 @@
 //! Decodes JSON into structs as Go's encoding/json does: field names in any case, null as absent, unknown fields
 //! an error where the caller is strict.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -26,7 +27,7 @@ pub enum DecodeError {
         /// Where: the struct's name and the path from the top, joined by dots.
         path: String,
         /// The type that the field has.
-        wanted: &'static str,
+        wanted: Cow<'static, str>,
     },
 }
 
@@ -36,7 +37,7 @@ impl DecodeError {
         match self {
             Self::UnknownField { known, .. } => known.map(|field| format!("did you mean {field:?}?")),
             // YAML 1.1 has more booleans than one expects: `y`, `no`, `on`.
-            Self::Type { found: "bool" | "number", wanted: "string", .. } => {
+            Self::Type { found: "bool" | "number", wanted, .. } if wanted == "string" => {
                 Some("put quotes around the value".to_owned())
             }
             Self::Type { .. } => None,
@@ -75,7 +76,7 @@ impl At {
     }
 
     /// The error for a value of another type.
-    pub fn type_error(&self, value: &Value, wanted: &'static str) -> DecodeError {
+    pub fn type_error(&self, value: &Value, wanted: impl Into<Cow<'static, str>>) -> DecodeError {
         let found = match value {
             Value::Null => "null",
             Value::Bool(_) => "bool",
@@ -84,7 +85,11 @@ impl At {
             Value::Array(_) => "array",
             Value::Object(_) => "object",
         };
-        DecodeError::Type { found, path: format!("{}.{}", self.owner, self.path.join(".")), wanted }
+        DecodeError::Type {
+            found,
+            path: format!("{}.{}", self.owner, self.path.join(".")),
+            wanted: wanted.into(),
+        }
     }
 }
 
@@ -92,6 +97,9 @@ impl At {
 pub trait Decode: Sized + Default {
     /// Decodes a value that is not null.
     fn decode(value: &Value, at: &At) -> Result<Self, DecodeError>;
+
+    /// How Go calls the type.
+    fn go_type() -> Cow<'static, str>;
 }
 
 /// A struct with named fields.
@@ -130,6 +138,10 @@ impl<T: Fields> Decode for T {
         }
         Ok(decoded)
     }
+
+    fn go_type() -> Cow<'static, str> {
+        format!("types.{}", T::TYPE).into()
+    }
 }
 
 /// The field that a misspelt name most likely means: one edit away, or the same but for a plural `s`.
@@ -153,20 +165,32 @@ impl Decode for String {
             Value::Number(_) | Value::Bool(_) if at.coerce => {
                 Ok(sluice_yaml::to_yaml(value).trim_end().to_owned())
             }
-            _ => Err(at.type_error(value, "string")),
+            _ => Err(at.type_error(value, Self::go_type())),
         }
+    }
+
+    fn go_type() -> Cow<'static, str> {
+        "string".into()
     }
 }
 
 impl Decode for bool {
     fn decode(value: &Value, at: &At) -> Result<Self, DecodeError> {
-        value.as_bool().ok_or_else(|| at.type_error(value, "bool"))
+        value.as_bool().ok_or_else(|| at.type_error(value, Self::go_type()))
+    }
+
+    fn go_type() -> Cow<'static, str> {
+        "bool".into()
     }
 }
 
 impl Decode for i64 {
     fn decode(value: &Value, at: &At) -> Result<Self, DecodeError> {
-        value.as_i64().ok_or_else(|| at.type_error(value, "int64"))
+        value.as_i64().ok_or_else(|| at.type_error(value, Self::go_type()))
+    }
+
+    fn go_type() -> Cow<'static, str> {
+        "int64".into()
     }
 }
 
@@ -174,18 +198,26 @@ impl<T: Decode> Decode for Option<T> {
     fn decode(value: &Value, at: &At) -> Result<Self, DecodeError> {
         T::decode(value, at).map(Some)
     }
+
+    fn go_type() -> Cow<'static, str> {
+        format!("*{}", T::go_type()).into()
+    }
 }
 
 impl<T: Decode> Decode for Vec<T> {
     fn decode(value: &Value, at: &At) -> Result<Self, DecodeError> {
-        let Value::Array(items) = value else { return Err(at.type_error(value, "slice")) };
+        let Value::Array(items) = value else { return Err(at.type_error(value, Self::go_type())) };
         items.iter().map(|item| if item.is_null() { Ok(T::default()) } else { T::decode(item, at) }).collect()
+    }
+
+    fn go_type() -> Cow<'static, str> {
+        format!("[]{}", T::go_type()).into()
     }
 }
 
 impl<T: Decode> Decode for BTreeMap<String, T> {
     fn decode(value: &Value, at: &At) -> Result<Self, DecodeError> {
-        let Value::Object(object) = value else { return Err(at.type_error(value, "map")) };
+        let Value::Object(object) = value else { return Err(at.type_error(value, Self::go_type())) };
         object
             .iter()
             .map(|(key, value)| {
@@ -193,6 +225,10 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
                 Ok((key.clone(), value))
             })
             .collect()
+    }
+
+    fn go_type() -> Cow<'static, str> {
+        format!("map[string]{}", T::go_type()).into()
     }
 }
 
@@ -203,6 +239,10 @@ pub struct Raw(pub Value);
 impl Decode for Raw {
     fn decode(value: &Value, _: &At) -> Result<Self, DecodeError> {
         Ok(Self(value.clone()))
+    }
+
+    fn go_type() -> Cow<'static, str> {
+        "interface {}".into()
     }
 }
 
@@ -256,5 +296,8 @@ mod tests {
         assert_eq!(error.to_string(), r#"json: unknown field "names""#);
         assert_eq!(error.hint().unwrap(), r#"did you mean "name"?"#);
         assert!(decode(r#"{"names": "a"}"#, false).is_ok());
+        let error = decode(r#"{"list": "a"}"#, true).unwrap_err();
+        let words = "json: cannot unmarshal string into Go struct field Sample.list of type []string";
+        assert_eq!(error.to_string(), words);
     }
 }

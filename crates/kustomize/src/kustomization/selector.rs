@@ -1,6 +1,6 @@
 //! Selectors, compiled.
 
-use regex::Regex;
+use sluice_goregex::Regex;
 
 use super::Selector;
 use crate::error::Error;
@@ -35,16 +35,14 @@ impl Pattern {
         if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/')) {
             return Ok(Self::Literal(text.to_owned()));
         }
-        Regex::new(&format!("^(?:{text})$"))
-            .map(Self::Regex)
-            .map_err(|source| Error::Regex { pattern: text.to_owned(), reason: source.to_string() })
+        Ok(Self::Regex(Regex::uncached(format!("^(?:{text})$").as_bytes())?))
     }
 
     fn matches(&self, text: &str) -> bool {
         match self {
             Self::Any => true,
             Self::Literal(literal) => literal == text,
-            Self::Regex(regex) => regex.is_match(text),
+            Self::Regex(regex) => regex.is_match(text.as_bytes()),
         }
     }
 }

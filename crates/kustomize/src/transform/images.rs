@@ -1,6 +1,6 @@
 //! Changes the names, tags and digests of container images.
 
-use regex::Regex;
+use sluice_goregex::{Regex, RegexError};
 use sluice_yaml::{Kind, Node, Value};
 
 use super::Transformer;
@@ -15,8 +15,8 @@ use crate::resmap::ResMap;
 pub(crate) struct Images {
     image: Image,
     specs: Vec<FieldSpec>,
-    /// `None` if the name is no expression.
-    pattern: Option<Regex>,
+    /// What is wrong if the name is no expression.
+    pattern: Result<Regex, RegexError>,
     dialect: Dialect,
 }
 
@@ -27,7 +27,7 @@ impl Images {
             Dialect::Latest => "[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*",
         };
         let pattern = format!("^{}(:[a-zA-Z0-9_.{{}}-]*)?(@{digest}:[a-zA-Z0-9_.{{}}-]*)?$", image.name);
-        Self { pattern: Regex::new(&pattern).ok(), image, specs, dialect }
+        Self { pattern: Regex::uncached(pattern.as_bytes()), image, specs, dialect }
     }
 
     fn update(&self, field: &mut Node) -> Result<(), Error> {
@@ -35,16 +35,12 @@ impl Images {
             let found = nodes::kind_name(field.kind());
             return Err(Error::NodeKind { expected: "ScalarNode", found });
         };
-        let Some(pattern) = &self.pattern else {
-            return match self.dialect {
-                Dialect::V5_8_1 => Err(Error::Regex {
-                    pattern: self.image.name.clone(),
-                    reason: "the name of an image must be a regular expression".to_owned(),
-                }),
-                Dialect::Latest => Ok(()),
-            };
+        let pattern = match (&self.pattern, self.dialect) {
+            (Ok(pattern), _) => pattern,
+            (Err(error), Dialect::V5_8_1) => return Err(Error::Regex(error.clone())),
+            (Err(_), Dialect::Latest) => return Ok(()),
         };
-        if pattern.is_match(old) {
+        if pattern.is_match(old.as_bytes()) {
             let new = self.change(old);
             field.set_text(&new);
         }

@@ -9,7 +9,7 @@ use crate::resource::Resource;
 
 /// One entry of `patchesJson6902`.
 pub(crate) struct JsonPatch {
-    target: SelectorRegex,
+    target: Selector,
     operations: Operations,
 }
 
@@ -32,14 +32,15 @@ impl JsonPatch {
         if content.is_empty() || operations.is_empty() {
             return Err(Error::Usage(format!("patch appears to be empty; file={path}")));
         }
-        Ok(Self { target: SelectorRegex::new(target)?, operations })
+        Ok(Self { target: target.clone(), operations })
     }
 }
 
 impl Transformer for JsonPatch {
     fn transform(&self, map: &mut ResMap) -> Result<(), Error> {
+        let target = SelectorRegex::new(&self.target)?;
         for place in 0..map.len() {
-            if map.as_slice().get(place).is_some_and(|resource| self.target.matches(resource)) {
+            if map.as_slice().get(place).is_some_and(|resource| target.matches(resource)) {
                 map.update(place, |resource| self.operations.apply(resource))?;
             }
         }

@@ -22,6 +22,7 @@ use crate::kustomization::{Kustomization, Label};
 use crate::loader::Loader;
 use crate::origin::Origin;
 use crate::resmap::ResMap;
+use crate::settings::{self, refused};
 
 pub(crate) use images::Images;
 pub(crate) use json_patch::JsonPatch;
@@ -65,12 +66,16 @@ pub(crate) fn builtin_steps(
 ) -> Result<Vec<Step>, Error> {
     let mut steps = Vec::new();
     if !kustomization.patches_strategic_merge.is_empty() {
-        let patches = StrategicPatches::new(&kustomization.patches_strategic_merge, "", loader)
-            .map_err(trouble("PatchStrategicMergeTransformer"))?;
+        let patches =
+            StrategicPatches::new(&kustomization.patches_strategic_merge, "", loader)
+                .map_err(refused("PatchStrategicMergeTransformer", || {
+                    settings::strategic_patches(&kustomization.patches_strategic_merge)
+                }))?;
         steps.push(Step::new("PatchStrategicMergeTransformer", patches));
     }
     for patch in &kustomization.patches {
-        let patch = Patches::new(patch, loader).map_err(trouble("PatchTransformer"))?;
+        let patch =
+            Patches::new(patch, loader).map_err(refused("PatchTransformer", || settings::patch(patch)))?;
         steps.push(Step::new("PatchTransformer", patch));
     }
     if !kustomization.namespace.is_empty() {
@@ -106,7 +111,7 @@ pub(crate) fn builtin_steps(
     }
     for patch in &kustomization.patches_json6902 {
         let patch = JsonPatch::new(patch.target.as_ref(), &patch.path, &patch.patch, loader)
-            .map_err(trouble("PatchJson6902Transformer"))?;
+            .map_err(refused("PatchJson6902Transformer", || settings::json_patch(patch)))?;
         steps.push(Step::new("PatchJson6902Transformer", patch));
     }
     for replica in &kustomization.replicas {

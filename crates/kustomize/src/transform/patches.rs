@@ -4,17 +4,19 @@ use super::Transformer;
 use super::json_patch::Operations;
 use super::strategic;
 use crate::error::Error;
-use crate::kustomization::{Patch, PatchOptions, SelectorRegex};
+use crate::kustomization::{Patch, PatchOptions, Selector, SelectorRegex};
 use crate::loader::Loader;
 use crate::parse;
 use crate::resmap::ResMap;
 use crate::resource::Resource;
 use crate::schema::Schema;
+use crate::settings;
 
 /// One entry of `patches`.
 pub(crate) struct Patches {
     content: Content,
-    target: Option<SelectorRegex>,
+    /// Its expressions are read when it is used, as in kustomize, which tells of bad ones then.
+    target: Option<Selector>,
     /// Where the patch is written, for errors.
     source: String,
     schema: Schema,
@@ -29,7 +31,7 @@ impl Patches {
     pub(crate) fn new(entry: &Patch, loader: &Loader<'_>) -> Result<Self, Error> {
         let inline = entry.patch.trim();
         let (text, source) = match (inline, entry.path.as_str()) {
-            ("", "") => return Err(Error::Usage("must specify one of patch and path".to_owned())),
+            ("", "") => return Err(contradiction("must specify one of patch and path in", entry)),
             ("", path) => {
                 let content = loader.load(path).map_err(|source| {
                     source.within(format!("failed to get the patch file from path({path})"))
@@ -37,12 +39,16 @@ impl Patches {
                 (content, format!("[path: {path:?}]"))
             }
             (inline, "") => (inline.as_bytes().to_vec(), format!("[patch: {inline:?}]")),
-            _ => return Err(Error::Usage("patch and path can't be set at the same time".to_owned())),
+            _ => return Err(contradiction("patch and path can't be set at the same time", entry)),
         };
         let content = parse_either(&text, &source, entry.options.unwrap_or_default())?;
-        let target = entry.target.as_ref().map(SelectorRegex::new).transpose()?;
+        let target = entry.target.clone();
         Ok(Self { content, target, source, schema: loader.context.schema.borrow().clone() })
     }
+}
+
+fn contradiction(what: &str, entry: &Patch) -> Error {
+    Error::Usage(format!("{what}\n{}", sluice_yaml::to_yaml(&settings::patch(entry))))
 }
 
 /// Objects are strategic merge patches, a list of operations is a JSON patch.
@@ -51,7 +57,9 @@ fn parse_either(text: &[u8], source: &str, options: PatchOptions) -> Result<Cont
     match parse::resources(text, source) {
         Ok(mut patches) => {
             if !patches.is_empty() && json.is_ok_and(|json| !json.is_empty()) {
-                return Err(Error::Usage(format!("illegally qualifies as both an SM and JSON patch: {source}")));
+                return Err(Error::Usage(format!(
+                    "illegally qualifies as both an SM and JSON patch: {source}"
+                )));
             }
             for patch in &mut patches {
                 patch.memory.allow_name_change = options.allow_name_change;
@@ -63,10 +71,10 @@ fn parse_either(text: &[u8], source: &str, options: PatchOptions) -> Result<Cont
             }
             Ok(Content::Strategic(patches))
         }
-        Err(strategic) => json.map(Content::Json).map_err(|json| {
-            Error::Usage(format!(
-                "unable to parse SM or JSON patch from {source}: as an object: {strategic}; as operations: {json}"
-            ))
+        Err(strategic) => json.map(Content::Json).map_err(|json| Error::PatchText {
+            patch: source.to_owned(),
+            strategic: Box::new(strategic),
+            operations: Box::new(json),
         }),
     }
 }
@@ -76,7 +84,13 @@ impl Patches {
         if let Some(target) = &self.target {
             return match patches {
                 [] => Ok(()),
-                [patch] => strategic::merge_selected(map, patch, target, &self.schema),
+                [patch] => {
+                    let target = SelectorRegex::new(target).map_err(|source| {
+                        source
+                            .within(format!("unable to find patch target {:?} in `resources`", named(target)))
+                    })?;
+                    strategic::merge_selected(map, patch, &target, &self.schema)
+                }
                 _ => Err(Error::Usage(format!(
                     "Multiple Strategic-Merge Patches in one `patches` entry is not allowed to set `patches.target` field: {}",
                     self.source
@@ -97,6 +111,7 @@ impl Patches {
         let Some(target) = &self.target else {
             return Err(Error::Usage(format!("must specify a target for JSON patch {}", self.source)));
         };
+        let target = SelectorRegex::new(target)?;
         for place in 0..map.len() {
             if map.as_slice().get(place).is_some_and(|resource| target.matches(resource)) {
                 map.update(place, |resource| {
@@ -107,6 +122,12 @@ impl Patches {
         }
         Ok(())
     }
+}
+
+/// How kustomize names a selector.
+fn named(selector: &Selector) -> String {
+    let Selector { id, annotation_selector, label_selector } = selector;
+    format!("{id}:a={annotation_selector}:l={label_selector}")
 }
 
 impl Transformer for Patches {

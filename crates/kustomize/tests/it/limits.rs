@@ -45,8 +45,9 @@ fn nothing_outside_of_the_root_is_read() {
             let kustomization = if field.starts_with("resources") { &field } else { &kustomization };
             std::fs::write(root.join("app/kustomization.yaml"), kustomization).unwrap();
             let error = build(&jail, &root.join("app"), &Options::flux()).unwrap_err().to_string();
+            let told = ["is not in or below", "cannot be absolute", "not a valid directory"];
             assert!(
-                error.contains("is outside of the root") || error.contains("cannot be absolute"),
+                told.iter().any(|words| error.contains(words)),
                 "{field}: {error}"
             );
         }

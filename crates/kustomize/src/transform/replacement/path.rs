@@ -1,6 +1,6 @@
 //! Field paths of replacements: `spec.containers.[name=web].image`, `spec.ports.0.port`, `spec.*.name`.
 
-use regex::Regex;
+use sluice_goregex::Regex;
 use sluice_yaml::{Kind, Mapping, Node, Sequence, Value};
 
 use crate::error::Error;
@@ -189,13 +189,12 @@ fn matching(
     visitor: Visitor<'_>,
 ) -> Result<usize, Failure> {
     elements(node)?;
-    let regex = Regex::new(pattern)
-        .map_err(|error| Error::Regex { pattern: pattern.to_owned(), reason: error.to_string() })?;
+    let regex = Regex::uncached(pattern.as_bytes()).map_err(Error::Regex)?;
     let Some(items) = node.as_sequence_mut() else { return Ok(0) };
     let mut count = 0;
     for item in items.items_mut() {
         let text = if name.is_empty() { item.as_str() } else { item.get(name).and_then(Node::as_str) };
-        if text.is_some_and(|text| regex.is_match(text.trim())) {
+        if text.is_some_and(|text| regex.is_match(text.trim().as_bytes())) {
             count += walk(item, rest, create, false, visitor)?;
         }
     }

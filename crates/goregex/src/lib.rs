@@ -23,11 +23,14 @@ const CACHED_SIZE: usize = 512 << 10;
 /// How many compiled patterns a thread keeps.
 const CACHED: usize = 100;
 
+/// How long a text may get that is made of a template, in bytes; it is cut beyond.
+const MAX_TEXT: usize = 64 << 20;
+
 /// What any compiled pattern may take.
 const SIZE: usize = 32 << 20;
 
-/// A compiled pattern.
-#[derive(Debug)]
+/// A compiled pattern. Copies are cheap.
+#[derive(Clone, Debug)]
 pub struct Regex {
     compiled: regex::bytes::Regex,
     /// The names of the groups, the whole match first; empty for those without.

@@ -2,10 +2,10 @@
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
+use super::MAX_TEXT;
 use super::Regex;
 use super::parse::next_char;
 use super::search::Span;
-use crate::limits::MAX_TEXT;
 
 impl Regex {
     /// Replaces all matches; `$1` and `${name}` in the replacement stand for groups. Before each, the caller is asked

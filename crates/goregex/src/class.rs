@@ -110,6 +110,9 @@ pub(super) fn escaped(text: &[u8]) -> Result<Option<(Item, &[u8])>> {
 fn unicode(text: &[u8]) -> Result<(Item, &[u8])> {
     let fault = |part: &[u8]| RegexError::new(Code::CharRange, part);
     let mut negated = text.get(1) == Some(&b'P');
+    if text.len() == 2 {
+        return Err(fault(text));
+    }
     let (first, after) = next_char(text.get(2..).unwrap_or_default())?;
     let (whole, name, rest) = if first == '{' {
         let end = text.iter().position(|byte| *byte == b'}').ok_or_else(|| fault(text))?;

@@ -449,6 +449,9 @@ fn hexadecimal(text: &[u8], fault: impl Fn(&[u8]) -> RegexError) -> Result<(u32,
     }
     let (first, mut rest) = next_char(text)?;
     if first != '{' {
+        if rest.is_empty() {
+            return Err(fault(rest));
+        }
         let (second, rest) = next_char(rest)?;
         return match (first.to_digit(16), second.to_digit(16)) {
             (Some(high), Some(low)) => Ok((high * 16 + low, rest)),
