@@ -13,8 +13,10 @@ use crate::conditions::reasons;
 pub(crate) struct Failure {
     /// Reason of the event and the conditions.
     pub(crate) reason: &'static str,
-    /// Message of the event and the conditions.
+    /// Message of the conditions, and of the event if that has none of its own.
     pub(crate) message: String,
+    /// Message of the event, where it differs: Flux's text without what is added to it.
+    event: Option<String>,
     pub(crate) then: Then,
     /// The condition that the failure sets to True.
     pub(crate) condition: Option<&'static str>,
@@ -38,27 +40,27 @@ pub(crate) enum Then {
 impl Failure {
     /// A failure that may pass by itself.
     pub(crate) fn retry(reason: &'static str, message: impl fmt::Display) -> Self {
-        Self { reason, message: message.to_string(), then: Then::Retry, condition: None }
+        Self { reason, message: message.to_string(), then: Then::Retry, event: None, condition: None }
     }
 
     /// A failure that lasts until the object changes.
     pub(crate) fn stall(reason: &'static str, message: impl fmt::Display) -> Self {
-        Self { reason, message: message.to_string(), then: Then::Stall, condition: None }
+        Self { reason, message: message.to_string(), then: Then::Stall, event: None, condition: None }
     }
 
     /// Something else has to happen first; it is looked for again after this time.
     pub(crate) fn wait(reason: &'static str, message: impl fmt::Display, after: Duration) -> Self {
-        Self { reason, message: message.to_string(), then: Then::Wait(after), condition: None }
+        Self { reason, message: message.to_string(), then: Then::Wait(after), event: None, condition: None }
     }
 
     /// What it takes is about to come; the conditions tell already.
     pub(crate) fn again(message: impl fmt::Display) -> Self {
-        Self { reason: "", message: message.to_string(), then: Then::Again, condition: None }
+        Self { reason: "", message: message.to_string(), then: Then::Again, event: None, condition: None }
     }
 
     /// The object changed while the turn went on.
     pub(crate) fn superseded() -> Self {
-        Self { reason: "", message: String::new(), then: Then::Superseded, condition: None }
+        Self { reason: "", message: String::new(), then: Then::Superseded, event: None, condition: None }
     }
 
     /// The condition that tells of this failure.
@@ -68,13 +70,34 @@ impl Failure {
         self
     }
 
+    /// Gives the event a message of its own.
+    #[must_use]
+    pub(crate) fn with_event(mut self, message: impl fmt::Display) -> Self {
+        self.event = Some(message.to_string());
+        self
+    }
+
+    /// Says more in the conditions than in the event.
+    #[must_use]
+    pub(crate) fn with_detail(mut self, detail: impl fmt::Display) -> Self {
+        let told = format!("{}: {detail}", self.message);
+        let plain = std::mem::replace(&mut self.message, told);
+        self.event.get_or_insert(plain);
+        self
+    }
+
+    /// Message of the event.
+    pub(crate) fn event_message(&self) -> &str {
+        self.event.as_deref().unwrap_or(&self.message)
+    }
+
     /// Says what to do about a volume that takes no more; `place` names it.
     #[must_use]
-    pub(crate) fn with_remedy(mut self, place: &str) -> Self {
-        if let Some(remedy) = remedy(&self.message) {
-            self.message = format!("{}: the volume of {place} {remedy}", self.message);
+    pub(crate) fn with_remedy(self, place: &str) -> Self {
+        match remedy(&self.message) {
+            Some(remedy) => self.with_detail(format!("the volume of {place} {remedy}")),
+            None => self,
         }
-        self
     }
 
     /// Sets the condition.
@@ -116,7 +139,12 @@ mod tests {
 
     #[test]
     fn volumes_that_take_no_more_are_named() {
-        let told = |text: &str| Failure::retry("R", text).with_remedy("--storage-path").message;
+        let told = |text: &str| {
+            let failure = Failure::retry("R", text).with_remedy("--storage-path");
+            // Events have Flux's text alone.
+            assert_eq!(failure.event_message(), text);
+            failure.message
+        };
         for (code, end) in [
             (28, "the volume of --storage-path is full: give it more space"),
             (122, "the volume of --storage-path has used up its quota: give it more space"),

@@ -61,11 +61,11 @@ pub(crate) fn record_request<K: Object + ConditionedObject>(object: &mut K) {
 
 fn tell<K: Object>(pass: &Pass<K>, result: &Result<Success, Failure>) {
     let (kind, reason, message) = match result {
-        Ok(Success::Unchanged { reason, message }) => (EventType::Trace, *reason, message),
+        Ok(Success::Unchanged { reason, message }) => (EventType::Trace, *reason, message.as_str()),
         Err(failure) => match failure.then {
-            Then::Retry | Then::Stall => (EventType::Warning, failure.reason, &failure.message),
+            Then::Retry | Then::Stall => (EventType::Warning, failure.reason, failure.event_message()),
             // Nobody need be alerted: it is expected to pass.
-            Then::Wait(_) => (EventType::Trace, failure.reason, &failure.message),
+            Then::Wait(_) => (EventType::Trace, failure.reason, failure.event_message()),
             Then::Again | Then::Superseded => return,
         },
         Ok(Success::Stored | Success::Suspended) => return,

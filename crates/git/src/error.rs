@@ -22,6 +22,9 @@ pub enum Error {
         /// What the server says.
         detail: String,
     },
+    /// The SSH identity is no private key.
+    #[error("unable to construct auth method with options: ssh: no key found{}", suffix(.0))]
+    NoKey(&'static str),
     /// The repository has no commits.
     #[error("git repository is empty")]
     EmptyRepository,
@@ -82,12 +85,12 @@ pub enum Error {
         reason: &'static str,
     },
     /// `ref.commit` is not in the repository, or not a full hash.
-    #[error("unable to resolve commit object for '{commit}': {reason}")]
+    #[error("unable to resolve commit object for '{commit}': object not found{}", suffix(.hint))]
     UnresolvableCommit {
         /// The hash as given.
         commit: String,
-        /// Why.
-        reason: String,
+        /// What helps, or nothing.
+        hint: &'static str,
     },
     /// `ref.semver` is not a constraint.
     #[error("semver parse error: {0}")]
@@ -148,6 +151,9 @@ pub enum Cause {
     /// authentication failed).
     #[error("{0}")]
     Authentication(String),
+    /// The SSH identity is no private key; what helps.
+    #[error("ssh: no key found: {0}")]
+    NoKey(&'static str),
     /// The private key needs a passphrase and none was given.
     #[error("SSH identity key is encrypted but no 'password' field was provided")]
     EncryptedIdentity,
@@ -246,18 +252,33 @@ impl Error {
         let url = remote.display_url();
         match cause {
             Cause::RepositoryNotFound(detail) => Self::RepositoryNotFound { url, detail },
+            Cause::NoKey(hint) => Self::NoKey(hint),
             cause => Self::Clone { url, cause },
         }
     }
 
     /// Names the remote whose references could not be listed.
     pub(crate) fn list_failed(remote: &Remote, cause: Cause) -> Self {
-        Self::List { url: remote.display_url(), cause }
+        match cause {
+            Cause::NoKey(hint) => Self::NoKey(hint),
+            cause => Self::List { url: remote.display_url(), cause },
+        }
     }
 
     /// Names the remote that could not be pushed to.
     pub(crate) fn push_failed(remote: &Remote, cause: Cause) -> Self {
         Self::Push { url: remote.display_url(), cause }
+    }
+
+    /// The text as Flux has it: without what helps.
+    pub fn without_hint(&self) -> String {
+        match self {
+            Self::UnresolvableCommit { commit, .. } => {
+                Self::UnresolvableCommit { commit: commit.clone(), hint: "" }.to_string()
+            }
+            Self::NoKey(_) => Self::NoKey("").to_string(),
+            other => other.to_string(),
+        }
     }
 
     /// The cause, when a remote was involved.

@@ -102,9 +102,8 @@ impl Plan {
             Reference::Commit { sha, branch, name } => {
                 let sha = sha.to_ascii_lowercase();
                 if !is_hash(&sha) {
-                    let reason =
-                        "object not found: a commit needs all 40 hexadecimal digits of its hash".to_owned();
-                    return Err(Error::UnresolvableCommit { commit: sha.escape_debug().to_string(), reason });
+                    let hint = "a commit needs all 40 hexadecimal digits of its hash";
+                    return Err(Error::UnresolvableCommit { commit: sha.escape_debug().to_string(), hint });
                 }
                 Self::Commit {
                     sha,
@@ -205,10 +204,7 @@ impl Fetch<'_> {
         let store = self.store.clone();
         let sha = target.commit.clone();
         if !blocking(move || Ok(store.contains(&sha))).await? {
-            return Err(Error::UnresolvableCommit {
-                commit: target.commit,
-                reason: "object not found".to_owned(),
-            });
+            return Err(Error::UnresolvableCommit { commit: target.commit, hint: "" });
         }
         self.read(target).await
     }

@@ -109,7 +109,19 @@ pub fn connect_failed(err: &io::Error, target: &str) -> String {
 
 fn lookup_failed(target: &str) -> String {
     let host = target.rsplit_once(':').map_or(target, |(host, _)| host);
-    format!("dial tcp: lookup {host}: no such host")
+    // Whom the system asks; read when it is told, as the file may change.
+    let settings = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let server = name_server(&settings).map(|server| format!(" on {server}")).unwrap_or_default();
+    format!("dial tcp: lookup {host}{server}: no such host")
+}
+
+/// The name server that is asked first, with its port, as Go names it.
+fn name_server(settings: &str) -> Option<String> {
+    let address = settings.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        words.next().filter(|word| *word == "nameserver").and(words.next())
+    })?;
+    Some(if address.contains(':') { format!("[{address}]:53") } else { format!("{address}:53") })
 }
 
 /// Adds Go's words for the common cases to rustls's.
@@ -134,5 +146,18 @@ pub fn describe_tls(err: &rustls::Error) -> String {
             format!("the server wants another client certificate, or one at all: {err}")
         }
         _ => err.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_server;
+
+    #[test]
+    fn the_first_name_server_is_named() {
+        let settings = "# no server\nsearch example.com\nnameserver 10.96.0.10\nnameserver fd00::1\n";
+        assert_eq!(name_server(settings).as_deref(), Some("10.96.0.10:53"));
+        assert_eq!(name_server("nameserver fd00::1\n").as_deref(), Some("[fd00::1]:53"));
+        assert_eq!(name_server("search example.com\n"), None);
     }
 }

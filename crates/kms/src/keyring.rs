@@ -11,8 +11,19 @@ use crate::{aws, azure, gcp};
 
 /// An entry of a Secret that can't be used. The text holds nothing of the entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ImportError(pub String);
+#[error("{message}")]
+pub struct ImportError {
+    /// In the words of Flux and its libraries.
+    pub message: String,
+    /// What there is to say beyond them.
+    pub detail: Option<String>,
+}
+
+impl ImportError {
+    pub(crate) fn new(message: String) -> Self {
+        Self { message, detail: None }
+    }
+}
 
 /// All that a file may be decrypted with.
 #[derive(Default)]
@@ -36,22 +47,23 @@ impl Keyring {
     /// Takes an entry of a decryption Secret; its name says what it is. Entries of other names are left alone.
     #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "as in Flux")]
     pub fn import(&mut self, name: &str, value: &[u8]) -> Result<(), ImportError> {
-        let text = || std::str::from_utf8(value).map_err(|_| ImportError("it is not UTF-8 text".to_owned()));
+        let text =
+            || std::str::from_utf8(value).map_err(|_| ImportError::new("it is not UTF-8 text".to_owned()));
         if name.ends_with(".asc") {
-            self.pgp.import(value).map_err(ImportError)?;
+            self.pgp.import(value).map_err(ImportError::new)?;
         } else if name.ends_with(".agekey") {
-            self.age.import(text()?).map_err(ImportError)?;
+            self.age.import(text()?)?;
         } else if name == "sops.vault-token" {
             let token = text()?.trim();
             if !token.is_empty() {
                 self.vault = Some(Vault::Token(Zeroizing::new(token.to_owned())));
             }
         } else if name == "sops.aws-kms" {
-            self.aws = Identity::Given(aws::static_credentials(value).map_err(ImportError)?);
+            self.aws = Identity::Given(aws::static_credentials(value).map_err(ImportError::new)?);
         } else if name == "sops.azure-kv" {
-            self.azure = Identity::Given(azure::static_credentials(value).map_err(ImportError)?);
+            self.azure = Identity::Given(azure::static_credentials(value).map_err(ImportError::new)?);
         } else if name == "sops.gcp-kms" {
-            self.gcp = Identity::Given(gcp::static_credentials(value).map_err(ImportError)?);
+            self.gcp = Identity::Given(gcp::static_credentials(value).map_err(ImportError::new)?);
         }
         Ok(())
     }

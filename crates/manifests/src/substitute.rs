@@ -24,7 +24,7 @@ pub enum Error {
     #[error("envsubst error: variable substitution failed: {0}")]
     Expand(#[from] envsubst::Error),
     /// What came out is not YAML.
-    #[error("{0}")]
+    #[error("envsubst error: YAMLToJSON: {}", .0.go_text())]
     Yaml(#[from] sluice_yaml::Error),
     /// What came out is empty or has several documents.
     #[error("the manifest is no longer one YAML document after substitution")]
@@ -37,8 +37,8 @@ impl Error {
         match self {
             Self::Name { origin, .. } => Some(format!("from {origin}")),
             Self::Expand(error) => Some(error.detail()),
-            Self::Yaml(_) => {
-                Some("after substitution: quote the variable if its value is not plain".to_owned())
+            Self::Yaml(error) => {
+                Some(format!("after substitution: {error}: quote the variable if its value is not plain"))
             }
             Self::NotOneDocument => None,
         }

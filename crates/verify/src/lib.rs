@@ -74,6 +74,17 @@ pub enum Error {
     NoSshKey(String),
 }
 
+impl Error {
+    /// The text as Flux has it: without who signed.
+    pub fn without_hint(&self) -> String {
+        match self {
+            Self::NoPgpKey(_) => Self::NoPgpKey(String::new()).to_string(),
+            Self::NoSshKey(_) => Self::NoSshKey(String::new()).to_string(),
+            other => other.to_string(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -211,9 +211,9 @@ impl Releaser {
         let values = match self.values(&pass.object).await {
             Ok(values) => values,
             Err(error) => {
-                let message = error.to_string();
+                let message = error.explained();
                 conditions::mark_false(&mut pass.object, READY, reasons::VALUES_ERROR, message.clone());
-                pass.event(EventType::Warning, reasons::VALUES_ERROR, &message, &BTreeMap::new());
+                pass.event(EventType::Warning, reasons::VALUES_ERROR, &error.to_string(), &BTreeMap::new());
                 return failed(message);
             }
         };
@@ -253,7 +253,10 @@ impl Releaser {
         let cluster = match self.clusters.target(&pass.object).await {
             Ok(cluster) => cluster,
             Err(error) => {
-                let message = error.to_string();
+                let message = match error.detail() {
+                    Some(detail) => format!("{error}: {detail}"),
+                    None => error.to_string(),
+                };
                 conditions::mark_false(&mut pass.object, READY, reasons::REST_CLIENT_ERROR, message.clone());
                 return failed(message);
             }

@@ -1,5 +1,6 @@
 //! From an artifact's files to the objects to apply.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,6 +36,9 @@ pub struct Built {
     /// Values of Secrets that may have been substituted.
     pub secrets: Vec<String>,
 }
+
+/// How messages name the directory with the artifact: the same on every run of the controller, and as deep as Flux's.
+const SHOWN: &str = "/tmp/artifact";
 
 /// Builds that wait for other servers at once.
 const FETCHING: usize = 16;
@@ -95,12 +99,24 @@ pub fn directory(object: &Kustomization, unpacked: &Unpacked) -> Result<PathBuf,
     // Cleaning the path as an absolute one makes `..` stop at the artifact's root.
     let inside = clean(&Path::new("/").join(path));
     let directory = unpacked.path().join(inside.strip_prefix("/").unwrap_or(&inside));
-    if directory.exists() {
-        return Ok(directory);
-    }
-    let message =
-        format!("kustomization path not found: stat {}: no such file or directory", directory.display());
+    let cause = match directory.metadata() {
+        Ok(_) => return Ok(directory),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => "not a directory",
+        Err(_) => "no such file or directory",
+    };
+    let message = format!("kustomization path not found: stat {}: {cause}", directory.display());
     Err(Failure::source(shown(&message, unpacked.path()), Then::Retry))
+}
+
+/// Refuses a file, in Flux's words: it looks for a kustomization in it, and wants to clean up then.
+fn refuse_file(tree: &Tree) -> Result<(), Failure> {
+    if !tree.directory.is_file() {
+        return Ok(());
+    }
+    let place = tree.directory.join("kustomization.yaml");
+    let place = place.display();
+    let failure = tree.fail(&format!("open {place}: not a directory remove {place}: not a directory"));
+    Err(failure.with_detail(Some("spec.path names a file: give the directory that holds it".to_owned())))
 }
 
 impl Kustomizer {
@@ -111,10 +127,11 @@ impl Kustomizer {
         unpacked: Arc<Unpacked>,
         directory: PathBuf,
     ) -> Result<Built, Failure> {
+        let tree = Tree { unpacked, directory };
+        refuse_file(&tree)?;
         let keys = self.keyring(object).await?;
         let spec = flux_spec(&object.spec);
         self.builder.metrics.count_build();
-        let tree = Tree { unpacked, directory };
 
         let (mut trail, mut plain) = (Trail::default(), Vec::new());
         if let Some(keys) = &keys {
@@ -217,7 +234,7 @@ impl Tree {
 /// The encrypted files that the build will read, and what was read to find them.
 fn encrypted_sources(tree: &Tree, components: &[String]) -> Result<(Vec<decrypt::Source>, Trail), Failure> {
     let fail = |error: FsError| tree.fail(&error.to_string());
-    let files = Jail::new(tree.unpacked.path()).map_err(fail)?;
+    let files = Jail::new(tree.unpacked.path()).map_err(fail)?.shown_as(SHOWN);
     let recorder = Recorder::new(&files, files.root());
     let directory = files.canonical(&tree.directory).map_err(fail)?;
     let sources = decrypt::find(&recorder, files.root(), &directory, components)
@@ -241,7 +258,7 @@ fn manifests(
     remote: Option<&dyn Remote>,
 ) -> Result<Made, Failure> {
     let fail = |error: FsError| tree.fail(&error.to_string());
-    let files = Jail::new(tree.unpacked.path()).map_err(fail)?;
+    let files = Jail::new(tree.unpacked.path()).map_err(fail)?.shown_as(SHOWN);
     let recorder = Recorder::new(&files, files.root());
     let mut overlay = Overlay::new(&recorder);
     for (path, content) in plain {
@@ -264,8 +281,9 @@ fn manifests(
     };
     let mut manifests = Vec::with_capacity(build.resources.len());
     for resource in &build.resources {
-        let value =
-            resource.to_json().map_err(|error| tree.fail(&format!("kustomize build failed: {error}")))?;
+        let value = resource
+            .to_json()
+            .map_err(|error| tree.fail(&format!("kustomize build failed: {}", unmarshal_text(&error))))?;
         if resource.name().is_empty() || resource.kind().is_empty() || resource.api_version().is_empty() {
             let text = resource_text(&value);
             let message = format!("failed to decode Kubernetes apiVersion, kind and name from: {text}");
@@ -275,6 +293,17 @@ fn manifests(
     }
     drop(overlay);
     Ok(Made::Objects(manifests, recorder.into_trail()))
+}
+
+/// What kustomize says of an object that can't be read: of keys that come twice, after the value that it has so far.
+fn unmarshal_text(error: &impl ToString) -> String {
+    let text = error.to_string();
+    match text.strip_prefix("yaml: ") {
+        Some(line) if line.contains(": mapping key ") => {
+            format!("map[string]interface {{}}(nil): yaml: unmarshal errors:\n  {line}")
+        }
+        _ => text,
+    }
 }
 
 /// A manifest as messages show it.
@@ -298,9 +327,9 @@ fn finished(manifests: Vec<Value>) -> (Vec<Object>, String) {
     (read::objects(manifests), digest)
 }
 
-/// The text with the artifact's directory under a name that is the same on every run of the controller.
+/// The text with the artifact's directory under its name in messages.
 fn shown(text: &str, root: &Path) -> String {
-    text.replace(&*root.to_string_lossy(), "/tmp/artifact")
+    text.replace(&*root.to_string_lossy(), SHOWN)
 }
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ impl Kustomizer {
                 Failure::build(format!(
                     "failed to import '{entry}' data from {what} '{namespace}/{name}': {error}"
                 ))
+                .with_detail(error.detail)
             })?;
         }
         Ok(keyring)

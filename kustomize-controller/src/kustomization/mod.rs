@@ -213,7 +213,7 @@ impl Kustomizer {
             if pass.object.spec.kube_config.is_some() { pass.park(target).await } else { target.await };
         let cluster = target.map_err(|error| {
             let event = format!("failed to build kube client: {error}");
-            Failure::apply(error.to_string()).with_event(event)
+            Failure::apply(error.to_string()).with_detail(error.detail()).with_event(event)
         })?;
         let built = self.build(&pass.object, unpacked, directory).await?;
 

@@ -13,6 +13,7 @@ use crate::conditions::types::{ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAI
 use crate::conditions::{Drift, mark_progress, reasons};
 use crate::failure::Failure;
 use crate::finish::Success;
+use crate::helmchart::values::clean;
 use crate::kind::SourceKind;
 use crate::lanes::Lanes;
 
@@ -137,7 +138,7 @@ impl GitReconciler {
         })?;
         checked.map_err(|error| failed(&error))?.map_err(|directory| {
             // There is no checkout to look into; its name stands for the place where Flux looks.
-            let place = format!("{}/{}", worktree_name(pass), directory.trim_start_matches("./"));
+            let place = format!("{}/{}", worktree_name(pass), clean(&directory));
             let message = format!(
                 "failed to sparse checkout directories : sparse checkout dir '{directory}' does not exist in repository: lstat {place}: no such file or directory"
             );
@@ -155,10 +156,11 @@ pub(super) fn worktree_name(pass: &Pass<GitRepository>) -> String {
 pub(super) fn failed(error: &sluice_git::Error) -> Failure {
     let failure = match error {
         sluice_git::Error::EmptyRepository => Failure::retry(reasons::EMPTY_GIT_REPOSITORY, error),
-        error => Failure::retry(
-            reasons::GIT_OPERATION_FAILED,
-            format!("failed to checkout and determine revision: {error}"),
-        ),
+        error => {
+            let told = |error: &str| format!("failed to checkout and determine revision: {error}");
+            Failure::retry(reasons::GIT_OPERATION_FAILED, told(&error.to_string()))
+                .with_event(told(&error.without_hint()))
+        }
     };
     failure.with_condition(FETCH_FAILED).with_remedy("the folder for temporary files (TMPDIR)")
 }

@@ -94,7 +94,7 @@ impl Keys {
     }
 
     /// Which key signed; `what` is a commit or a tag.
-    fn verify(&self, what: &str, signature: Option<&str>, payload: &[u8]) -> Result<String, String> {
+    fn verify(&self, what: &str, signature: Option<&str>, payload: &[u8]) -> Result<String, Refusal> {
         let signature = signature.unwrap_or_default();
         match SignatureKind::of(signature) {
             SignatureKind::OpenPgp => {
@@ -102,17 +102,41 @@ impl Keys {
                     "PGP signature detected but no PGP public keys found in secret (keys with .asc suffix)",
                 )?;
                 verify_pgp(signature, payload, keys)
-                    .map_err(|error| format!("unable to verify Git {what}: {error}"))
+                    .map_err(|error| Refusal::new(&format!("unable to verify Git {what}"), &error))
             }
             SignatureKind::Ssh => {
                 let keys = self.ssh.as_ref().ok_or(
                     "SSH signature detected but no SSH public keys found in secret (keys with .sshpub suffix)",
                 )?;
-                verify_ssh(signature, payload, keys)
-                    .map_err(|error| format!("unable to verify Git {what} SSH signature: {error}"))
+                verify_ssh(signature, payload, keys).map_err(|error| {
+                    Refusal::new(&format!("unable to verify Git {what} SSH signature"), &error)
+                })
             }
-            other => Err(format!("unsupported signature type: {}", other.name())),
+            other => Err(format!("unsupported signature type: {}", other.name()).as_str().into()),
         }
+    }
+}
+
+/// Why a signature does not count: with what is known about who made it, and without, as events have it.
+struct Refusal {
+    message: String,
+    event: String,
+}
+
+impl Refusal {
+    fn new(context: &str, error: &sluice_verify::Error) -> Self {
+        Self { message: format!("{context}: {error}"), event: format!("{context}: {}", error.without_hint()) }
+    }
+
+    fn into_failure(self, reason: &'static str, what: &str) -> Failure {
+        let told = |error: &str| format!("signature verification of {what} failed: {error}");
+        Failure::retry(reason, told(&self.message)).with_event(told(&self.event))
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(text: &str) -> Self {
+        Self { message: text.to_owned(), event: text.to_owned() }
     }
 }
 
@@ -121,18 +145,16 @@ fn check(mode: &GitVerificationMode, commit: &Commit, keys: &Keys) -> Result<Str
     let mut lines = Vec::new();
     if matches!(mode, GitVerificationMode::Tag | GitVerificationMode::TagAndHead) {
         let (tag, shown) = tag(commit)?;
-        let key = keys.verify("tag", tag.signature.as_deref(), &tag.payload).map_err(|error| {
-            let message = format!("signature verification of tag '{shown}' failed: {error}");
-            Failure::retry(INVALID_TAG_SIGNATURE, message)
-        })?;
+        let key = keys
+            .verify("tag", tag.signature.as_deref(), &tag.payload)
+            .map_err(|refusal| refusal.into_failure(INVALID_TAG_SIGNATURE, &format!("tag '{shown}'")))?;
         lines.push(format!("\n\t- tag '{shown}' with key '{key}'"));
     }
     if matches!(mode, GitVerificationMode::Head | GitVerificationMode::TagAndHead) {
         let sha = &commit.sha;
-        let key = keys.verify("commit", commit.signature.as_deref(), &commit.payload).map_err(|error| {
-            let message = format!("signature verification of commit '{sha}' failed: {error}");
-            Failure::retry(INVALID_COMMIT_SIGNATURE, message)
-        })?;
+        let key = keys
+            .verify("commit", commit.signature.as_deref(), &commit.payload)
+            .map_err(|refusal| refusal.into_failure(INVALID_COMMIT_SIGNATURE, &format!("commit '{sha}'")))?;
         lines.push(format!("\n\t- commit '{sha}' with key '{key}'"));
     }
     Ok(format!("verified signature of{}", lines.concat()))

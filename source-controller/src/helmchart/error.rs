@@ -143,6 +143,9 @@ impl Trouble {
                 delete(object, BUILD_FAILED);
                 let message = format!("unknown build error: {}", failure.message);
                 mark_true(object, FETCH_FAILED, "Unknown", message);
+                if failure.reason == VERIFICATION_ERROR {
+                    mark_false(object, SOURCE_VERIFIED, VERIFICATION_ERROR, &failure.message);
+                }
                 return;
             }
         };

@@ -10,7 +10,7 @@ mod repository;
 mod source;
 mod status;
 mod store;
-mod values;
+pub(crate) mod values;
 mod wiring;
 
 use std::sync::Arc;

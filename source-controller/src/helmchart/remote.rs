@@ -13,9 +13,11 @@ use url::Url;
 use super::HelmChartReconciler;
 use super::build::{Build, Options};
 use super::error::{BuildError, Step, Trouble};
-use super::repository::{ChartRepository, Found, IndexFile, IndexRepository, RegistryRepository};
+use super::repository::{
+    ChartRepository, Found, IndexFile, IndexRepository, NotVerified, RegistryRepository,
+};
 use super::values;
-use crate::conditions::reasons::{AUTHENTICATION_FAILED, URL_INVALID};
+use crate::conditions::reasons::{AUTHENTICATION_FAILED, URL_INVALID, VERIFICATION_ERROR};
 use crate::failure::Failure;
 use crate::helm::access::{self, is_oci};
 use crate::helm::address::{self, OCI, index_of};
@@ -65,7 +67,10 @@ impl HelmChartReconciler {
         };
         let verified = match self.lanes.ask(pass, &host, Box::pin(verify(pass, repository, &found))).await? {
             Ok(verified) => verified,
-            Err(error) => return Ok(Err(BuildError::new(Step::Verification, error))),
+            Err(NotVerified::Signature(error)) => {
+                return Ok(Err(BuildError::new(Step::Verification, error)));
+            }
+            Err(NotVerified::Keys(error)) => return Err(Failure::retry(VERIFICATION_ERROR, error)),
         };
         let version = match options.version(&found.version) {
             Ok(version) => version,
@@ -154,10 +159,14 @@ impl HelmChartReconciler {
 }
 
 /// Verifies the signature of the chart, if the spec wants that; whether it is good.
-async fn verify(pass: &Pass<HelmChart>, repository: &ChartRepository, found: &Found) -> Result<bool, String> {
+async fn verify(
+    pass: &Pass<HelmChart>,
+    repository: &ChartRepository,
+    found: &Found,
+) -> Result<bool, NotVerified> {
     let Some(spec) = &pass.object.spec.verify else { return Ok(false) };
     let ChartRepository::Registry(repository) = repository else {
-        return Err("not implemented".to_owned());
+        return Err(NotVerified::Signature("not implemented".to_owned()));
     };
     let wanted = Wanted {
         provider: &spec.provider,

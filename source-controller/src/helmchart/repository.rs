@@ -17,6 +17,14 @@ use crate::helm::download::{Limit, Repository, Validators};
 use crate::helm::index::{self, Release};
 use crate::signature::{Verdict, Wanted, verifier};
 
+/// Why the signature of a chart does not count.
+pub(super) enum NotVerified {
+    /// There is nothing to verify it with.
+    Keys(String),
+    /// It is missing or bad.
+    Signature(String),
+}
+
 /// A chart in a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
@@ -166,20 +174,20 @@ impl RegistryRepository {
         namespace: &str,
         wanted: &Wanted<'_>,
         found: &Found,
-    ) -> Result<bool, String> {
+    ) -> Result<bool, NotVerified> {
         let location = found.location.as_deref().unwrap_or_default();
         let reference = location.strip_prefix(OCI).unwrap_or(location);
         let provider = wanted.provider_name();
         let trusted = verifier(cluster, namespace, wanted, reference).await.map_err(|error| {
-            format!("failed to verify the signature using provider '{provider}': {error}")
+            NotVerified::Keys(format!("failed to verify the signature using provider '{provider}': {error}"))
         })?;
-        let failed = |error: String| format!("failed to verify {location}: {error}");
+        let failed = |error: String| NotVerified::Signature(format!("failed to verify {location}: {error}"));
         let client = self.client(&found.name).map_err(failed)?;
         let tag = Version::Tag(registry::tag(&found.version));
         let digest = client.resolve(&tag).await.map_err(|error| failed(error.to_string()))?;
         let verify = tokio::time::timeout(timeout(&self.object), trusted.verify(&client, &digest, reference));
         let verdict = verify.await.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));
-        verdict.map(|verdict| verdict == Verdict::Good)
+        verdict.map(|verdict| verdict == Verdict::Good).map_err(NotVerified::Signature)
     }
 
     async fn download(&self, found: &Found) -> Result<Vec<u8>, String> {

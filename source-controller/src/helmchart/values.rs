@@ -108,7 +108,7 @@ pub(super) fn below(root: &Path, path: &str) -> PathBuf {
 }
 
 /// The shortest path to the same place.
-pub(super) fn clean(path: &str) -> String {
+pub(crate) fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

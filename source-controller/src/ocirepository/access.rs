@@ -87,14 +87,15 @@ pub(super) fn repository(object: &OciRepository) -> Result<Repository, Failure> 
     let name = url
         .strip_prefix(SCHEME)
         .ok_or_else(|| invalid("URL must be in format 'oci://<domain>/<org>/<repo>'"))?;
-    Repository::parse(name, object.spec.insecure).map_err(|error| match &error {
-        NameError::Characters(path) => match path.split_once(':') {
+    Repository::parse(name, object.spec.insecure).map_err(|error| {
+        let failure = invalid(&error.to_string());
+        let NameError::Characters(path) = &error else { return failure };
+        match path.split_once(':') {
             Some((_, tag)) => {
-                invalid(&format!("{error}: URL must not contain a tag; remove ':{tag}' and set spec.ref"))
+                failure.with_detail(format!("URL must not contain a tag; remove ':{tag}' and set spec.ref"))
             }
-            None => invalid(&error.to_string()),
-        },
-        _ => invalid(&error.to_string()),
+            None => failure,
+        }
     })
 }
 

@@ -44,7 +44,7 @@ impl OciReconciler {
                 let message = format!("failed to pull artifact from '{}': {error}", spec.url);
                 Failure::retry(OCI_PULL_FAILED, message).with_condition(FETCH_FAILED)
             })?;
-            let layer = select(&image.manifest, spec.layer_selector.as_ref()).map_err(|e| bad_layer(&e))?;
+            let layer = select(&image.manifest, spec.layer_selector.as_ref())?;
             download(&found.client, layer, &dir, is_copy(spec.layer_selector.as_ref())).await?;
             Ok::<_, Failure>(image.manifest.annotations)
         };
@@ -78,14 +78,15 @@ pub(super) fn is_copy(selector: Option<&LayerSelector>) -> bool {
 fn select<'a>(
     manifest: &'a ImageManifest,
     selector: Option<&LayerSelector>,
-) -> Result<&'a Descriptor, String> {
-    let first = manifest.layers.first().ok_or("no layers found in artifact")?;
+) -> Result<&'a Descriptor, Failure> {
+    let first = manifest.layers.first().ok_or_else(|| bad_layer(&"no layers found in artifact"))?;
     let wanted =
         selector.and_then(|selector| selector.media_type.as_ref()).filter(|wanted| !wanted.is_empty());
     let Some(wanted) = wanted else { return Ok(first) };
     manifest.layers.iter().find(|layer| layer.media_type == *wanted).ok_or_else(|| {
         let has: Vec<&str> = manifest.layers.iter().map(|layer| layer.media_type.as_str()).collect();
-        format!("failed to find layer with media type '{wanted}' in artifact, which has {}", has.join(", "))
+        bad_layer(&format!("failed to find layer with media type '{wanted}' in artifact"))
+            .with_detail(format!("it has {}", has.join(", ")))
     })
 }
 
@@ -112,7 +113,7 @@ mod tests {
         ImageManifest { layers: layers.collect(), ..ImageManifest::default() }
     }
 
-    fn selected(types: &[&str], wanted: Option<&str>) -> Result<u64, String> {
+    fn selected(types: &[&str], wanted: Option<&str>) -> Result<u64, Failure> {
         let selector =
             wanted.map(|wanted| LayerSelector { media_type: Some(wanted.to_owned()), operation: None });
         select(&manifest(types), selector.as_ref()).map(|layer| layer.size)
@@ -123,8 +124,10 @@ mod tests {
         assert_eq!(selected(&["a", "b"], None), Ok(0));
         assert_eq!(selected(&["a", "b", "b"], Some("b")), Ok(1));
         assert_eq!(selected(&["a", "b"], Some("")), Ok(0));
-        assert_eq!(selected(&[], Some("b")), Err("no layers found in artifact".to_owned()));
-        let error = selected(&["a", "c"], Some("b")).unwrap_err();
-        assert_eq!(error, "failed to find layer with media type 'b' in artifact, which has a, c");
+        let failure = selected(&[], Some("b")).unwrap_err();
+        assert_eq!(failure.message, "no layers found in artifact");
+        let failure = selected(&["a", "c"], Some("b")).unwrap_err();
+        assert_eq!(failure.event_message(), "failed to find layer with media type 'b' in artifact");
+        assert_eq!(failure.message, "failed to find layer with media type 'b' in artifact: it has a, c");
     }
 }

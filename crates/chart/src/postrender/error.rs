@@ -8,7 +8,7 @@ use crate::release::SortError;
 #[derive(Debug, Error)]
 pub enum PostRenderError {
     /// A document is no YAML.
-    #[error("error merging manifests: parsing {path}: {source}")]
+    #[error("error merging manifests: parsing {path}: MalformedYAMLError: {}", .source.go3_text())]
     Parse {
         /// The template.
         path: String,
@@ -46,4 +46,15 @@ pub enum PostRenderError {
     /// The result can't be sorted.
     #[error("{0}")]
     Sort(Box<SortError>),
+}
+
+impl PostRenderError {
+    /// What there is to say beyond it: Go's line is that of a part of the template, and often one too low.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Parse { source, .. } => Some(source.to_string()),
+            Self::Kustomize { source, .. } => source.detail(),
+            _ => None,
+        }
+    }
 }

@@ -33,8 +33,8 @@ pub async fn open(remote: &Remote, service: Service) -> Result<(Channel, Body), 
     let Auth::Ssh { identity, password, known_hosts } = &remote.auth else {
         return Err(Cause::Authentication("invalid 'ssh' auth option: 'identity' is required".to_owned()));
     };
-    let known_hosts = KnownHosts::parse(known_hosts).map_err(Cause::Ssh)?;
     let key = private_key(identity, password.as_deref())?;
+    let known_hosts = KnownHosts::parse(known_hosts).map_err(Cause::Ssh)?;
     let host = remote.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = remote.url.port().unwrap_or(22);
 
@@ -124,6 +124,9 @@ fn complaint(stderr: &[u8]) -> Cause {
 pub fn private_key(pem: &[u8], password: Option<&str>) -> Result<Arc<PrivateKey>, Cause> {
     let invalid = |reason: String| Cause::Authentication(format!("unable to use the SSH identity: {reason}"));
     let text = std::str::from_utf8(pem).map_err(|_| invalid("it is not PEM".to_owned()))?;
+    if !text.contains("-----BEGIN ") {
+        return Err(Cause::NoKey("the identity must be a private key in PEM"));
+    }
     // Carriage returns and outer blanks are common in Secrets made by hand.
     let text = text.replace('\r', "");
     let encrypted =

@@ -11,6 +11,7 @@ mod ssh;
 use zeroize::Zeroizing;
 
 use self::file::{File, Stanza};
+use crate::keyring::ImportError;
 
 /// The longest encrypted data key, in bytes.
 const MAX_ENCRYPTED: usize = 1 << 20;
@@ -52,11 +53,11 @@ pub(crate) struct AgeKeys {
 
 impl AgeKeys {
     /// Reads a key file: lines with native identities, or one SSH private key. The error holds no part of it.
-    pub(crate) fn import(&mut self, text: &str) -> Result<(), String> {
-        let fail = |why: String| format!("failed to parse and add to age identities: {why}");
+    pub(crate) fn import(&mut self, text: &str) -> Result<(), ImportError> {
+        let fail = |why: &str| ImportError::new(format!("failed to parse and add to age identities: {why}"));
         let text = text.trim();
         if text.starts_with("-----BEGIN") {
-            let identity = ssh::Identity::parse(text).map_err(|why| fail(why.to_owned()))?;
+            let identity = ssh::Identity::parse(text).map_err(fail)?;
             self.identities.push(Identity::Ssh(Box::new(identity)));
             return Ok(());
         }
@@ -65,8 +66,10 @@ impl AgeKeys {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let identity = native::Identity::parse(line)
-                .map_err(|why| fail(format!("error at line {}: {why}", index + 1)))?;
+            let identity = native::Identity::parse(line).map_err(|why| ImportError {
+                detail: Some(format!("it is the one in line {}", index + 1)),
+                ..fail(&why)
+            })?;
             self.identities.push(Identity::Native(identity));
         }
         Ok(())
@@ -81,7 +84,7 @@ impl AgeKeys {
     pub(crate) fn decrypt(&self, encrypted: &str) -> Result<Vec<u8>, String> {
         const CONTEXT: &str = "failed to create reader for decrypting sops data key with age";
         if self.identities.is_empty() {
-            return Err("failed to load age identities: the decryption Secret holds none (an entry that ends in .agekey)".to_owned());
+            return Err(none_found());
         }
         let fail = |why: &str| format!("{CONTEXT}: {why}");
         if encrypted.len() > MAX_ENCRYPTED {
@@ -104,6 +107,19 @@ impl AgeKeys {
                 .to_owned()
         })
     }
+}
+
+/// That there are no identities, in the words of SOPS, which looks for them in more places. What a user can do about it
+/// is told by whoever knows where they come from here.
+fn none_found() -> String {
+    let folder = |name: &str| std::env::var(name).ok().filter(|folder| !folder.is_empty());
+    let home = folder("HOME").unwrap_or_else(|| "/".to_owned());
+    let config = folder("XDG_CONFIG_HOME").unwrap_or_else(|| format!("{home}/.config"));
+    format!(
+        "failed to load age identities. Did not find keys in locations 'SOPS_AGE_SSH_PRIVATE_KEY_FILE', \
+         'SOPS_AGE_SSH_PRIVATE_KEY_CMD', '{home}/.ssh/id_ed25519', '{home}/.ssh/id_rsa', 'SOPS_AGE_KEY', \
+         'SOPS_AGE_KEY_FILE', 'SOPS_AGE_KEY_CMD', and '{config}/sops/age/keys.txt'."
+    )
 }
 
 /// HKDF with SHA-256 (RFC 5869): 32 bytes.
@@ -154,7 +170,7 @@ mod tests {
     fn what_is_encrypted_for_a_key_is_decrypted_by_it() {
         let sealed = encrypted(include_str!("../../tests/fixtures/encrypted/regex.yaml"));
         let mut keys = AgeKeys::default();
-        assert!(keys.decrypt(&sealed).unwrap_err().contains("the decryption Secret holds none"));
+        assert!(keys.decrypt(&sealed).unwrap_err().contains("Did not find keys in locations"));
         keys.import(OTHER).unwrap();
         assert!(keys.decrypt(&sealed).unwrap_err().ends_with("incorrect identity for recipient block"));
         keys.import(OTHER).unwrap();
@@ -186,10 +202,21 @@ mod tests {
     fn bad_files_are_refused_by_line() {
         let mut keys = AgeKeys::default();
         let error = keys.import("# comment\nAGE-SECRET-KEY-1SECRET\n").unwrap_err();
-        assert!(error.contains("line 2: malformed secret key"), "{error}");
-        assert!(!error.contains("1SECRET"), "{error}");
-        assert!(keys.import("AGE-PLUGIN-YUBIKEY-1XYZ").unwrap_err().contains("plugins are not supported"));
-        assert!(keys.import("AGE-SECRET-KEY-PQ-1XYZ").unwrap_err().contains("post-quantum"));
+        assert_eq!(error.detail.as_deref(), Some("it is the one in line 2"));
+        let mut told = |text: &str| keys.import(text).unwrap_err().message;
+        // In the words of age 1.3, which kustomize-controller 1.9.4 has.
+        for (text, want) in [
+            (
+                "AGE-SECRET-KEY-1BAD",
+                "malformed secret key: separator '1' at invalid position: pos=15, len=19",
+            ),
+            ("nonsense", "unknown identity type"),
+        ] {
+            assert_eq!(told(text), format!("failed to parse and add to age identities: {want}"));
+        }
+        assert!(!told("AGE-SECRET-KEY-1SECRET").contains("1SECRET"));
+        assert!(told("AGE-PLUGIN-YUBIKEY-1XYZ").contains("plugins are not supported"));
+        assert!(told("AGE-SECRET-KEY-PQ-1XYZ").contains("post-quantum"));
         assert!(keys.import("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n").is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! Native keys: X25519.
 
+use std::borrow::Cow;
+
 use bech32::{Bech32, Hrp};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
@@ -7,6 +9,30 @@ use zeroize::Zeroizing;
 use super::{FileKey, Stanza, derive, unwrap_key};
 
 const LABEL: &str = "age-encryption.org/v1/X25519";
+
+/// The letters of Bech32.
+const LETTERS: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+
+/// What is wrong with the Bech32 of a line, in the words of age. Of the line it holds no more than a letter that no key
+/// has.
+fn fault(line: &str) -> String {
+    if line.to_lowercase() != line && line.to_uppercase() != line {
+        return "mixed case".to_owned();
+    }
+    let (separator, length) = (line.rfind('1').unwrap_or_default(), line.len());
+    if separator < 1 || separator + 7 > length {
+        return format!("separator '1' at invalid position: pos={separator}, len={length}");
+    }
+    let data = line.to_lowercase();
+    let foreign = data.char_indices().skip(separator + 1).find(|(_, letter)| !LETTERS.contains(*letter));
+    match foreign {
+        Some((place, letter)) => {
+            let place = place - separator - 1;
+            format!("invalid character data part: s[{place}]={}", u32::from(letter))
+        }
+        None => "invalid checksum".to_owned(),
+    }
+}
 
 /// A native private key; it is wiped from memory when dropped.
 pub(super) struct Identity {
@@ -16,23 +42,21 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Reads `AGE-SECRET-KEY-1…`.
-    pub(super) fn parse(line: &str) -> Result<Self, &'static str> {
+    pub(super) fn parse(line: &str) -> Result<Self, Cow<'static, str>> {
         if line.starts_with("AGE-PLUGIN-") {
-            return Err("identities of plugins are not supported: nothing is run");
+            return Err("identities of plugins are not supported: nothing is run".into());
         }
         if line.starts_with("AGE-SECRET-KEY-PQ-") {
-            return Err("post-quantum identities are not supported yet");
+            return Err("post-quantum identities are not supported yet".into());
         }
         if !line.starts_with("AGE-SECRET-KEY-1") {
-            return Err("unknown identity type");
+            return Err("unknown identity type".into());
         }
-        let malformed = "malformed secret key";
-        let (prefix, bytes) = bech32::decode(line).map_err(|_| malformed)?;
+        let (_, bytes) =
+            bech32::decode(line).map_err(|_| format!("malformed secret key: {}", fault(line)))?;
         let bytes = Zeroizing::new(bytes);
-        if !prefix.as_str().eq_ignore_ascii_case("age-secret-key-") {
-            return Err(malformed);
-        }
-        let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| malformed)?;
+        let bytes: [u8; 32] =
+            bytes.as_slice().try_into().map_err(|_| "malformed secret key: invalid X25519 secret key")?;
         let secret = StaticSecret::from(bytes);
         Ok(Self { public: PublicKey::from(&secret), secret })
     }

@@ -73,7 +73,7 @@ pub async fn render(
             tracing::info!("{warning}");
         }
         let sorted = postrender::run(&templates.files, &request.settings)
-            .map_err(|error| Failure::new(error.to_string()))?;
+            .map_err(|error| Failure::new(error.to_string()).with_detail(error.detail()))?;
         for warning in &sorted.warnings {
             tracing::info!("{warning}");
         }

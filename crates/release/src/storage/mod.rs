@@ -219,11 +219,16 @@ impl Storage {
                 continue;
             }
             surplus -= 1;
+            // What goes is observed too: Flux's history of a rollback shows it once more.
+            let gone = self.get(name, head.version).await.ok();
             let secret = key(name, head.version);
             match self.api.delete(&secret, &DeleteParams::default()).await {
                 Ok(_) => {}
                 Err(kube::Error::Api(status)) if status.is_not_found() => {}
                 Err(error) => return Err(StorageError::api("delete: failed to delete", error)),
+            }
+            if let Some(gone) = &gone {
+                self.observe(gone);
             }
         }
         Ok(())

@@ -74,5 +74,6 @@ fn failed(namespace: &str, reference: &ValuesReference, reason: String) -> Value
         key: key(reference).to_owned(),
         optional: reference.optional,
         reason,
+        detail: None,
     }
 }

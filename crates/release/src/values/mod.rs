@@ -42,8 +42,10 @@ pub enum ValuesError {
         key: String,
         /// Whether it may be missing.
         optional: bool,
-        /// What is wrong.
+        /// What is wrong, in Go's words.
         reason: String,
+        /// What explains it.
+        detail: Option<String>,
     },
     /// The API server refused, or can't be asked.
     #[error("{0}")]
@@ -51,6 +53,16 @@ pub enum ValuesError {
     /// The inline values are no map.
     #[error("spec.values is not a map")]
     Inline,
+}
+
+impl ValuesError {
+    /// The text with what explains it.
+    pub fn explained(&self) -> String {
+        match self {
+            Self::Reference { detail: Some(detail), .. } => format!("{self}: {detail}"),
+            _ => self.to_string(),
+        }
+    }
 }
 
 /// Inline values as Helm sees them: all numbers are floats. Nothing and null are no values.
@@ -74,13 +86,15 @@ pub fn compose(
 ) -> Result<Map<String, Json>, ValuesError> {
     let mut composition = Composition::new(inline);
     for (reference, found) in references {
-        let failed = |reason: String| ValuesError::Reference {
+        let unusable = |reason: String, detail: Option<String>| ValuesError::Reference {
             kind: reference.kind.as_str().to_owned(),
             object: format!("{namespace}/{}", reference.name),
             key: key(reference).to_owned(),
             optional: reference.optional,
             reason,
+            detail,
         };
+        let failed = |reason: String| unusable(reason, None);
         if !matches!(reference.kind, ValuesReferenceKind::Secret | ValuesReferenceKind::ConfigMap)
             && !files::is_source(reference)
         {
@@ -102,7 +116,9 @@ pub fn compose(
                 let set = |values: &mut Map<String, Json>| set_at(values, path, &text, reference.literal);
                 composition.set(path, set).map_err(failed)?;
             }
-            None => composition.merge(parse(data).map_err(failed)?),
+            None => {
+                composition.merge(parse(data).map_err(|(reason, detail)| unusable(reason, Some(detail)))?)
+            }
         }
     }
     Ok(composition.finish())
@@ -116,13 +132,10 @@ fn key(reference: &ValuesReference) -> &str {
     reference.values_key.as_deref().filter(|key| !key.is_empty()).unwrap_or(DEFAULT_KEY)
 }
 
-/// A values file: its first document, which must be a map.
-fn parse(data: &[u8]) -> Result<Map<String, Json>, String> {
-    // Go's text first, whose line may be one too low; then where the mistake is.
+/// A values file: its first document, which must be a map. The error is Go's, whose line may be one too low, and ours.
+fn parse(data: &[u8]) -> Result<Map<String, Json>, (String, String)> {
     let failed = |error: &sluice_yaml::Error| {
-        let (theirs, ours) = (error.go_text(), error.to_string());
-        let more = if ours == theirs { String::new() } else { format!(" ({ours})") };
-        format!("error converting YAML to JSON: {theirs}{more}")
+        (format!("error converting YAML to JSON: {}", error.go_text()), error.to_string())
     };
     let text = sluice_yaml::decode(data).map_err(|error| failed(&error))?;
     let node = sluice_yaml::parse_first(&text).map_err(|error| failed(&error))?.unwrap_or_default();
@@ -139,9 +152,11 @@ fn parse(data: &[u8]) -> Result<Map<String, Json>, String> {
             map.values_mut().for_each(floats);
             Ok(map)
         }
-        // In the words of Go, whose users look for them.
-        _ => Err(format!(
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go value of type common.Values: the values are not a map"
+        _ => Err((
+            format!(
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go value of type common.Values"
+            ),
+            "the values are not a map".to_owned(),
         )),
     }
 }
