@@ -124,7 +124,7 @@ pub enum Error {
         reasons: Vec<String>,
     },
     /// A kustomization file is no YAML.
-    #[error("invalid Kustomization: error converting YAML to JSON: {}", .source.go_text())]
+    #[error("invalid Kustomization: {}", .source.go_text())]
     KustomizationYaml {
         /// The file.
         file: PathBuf,

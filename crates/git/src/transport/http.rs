@@ -44,9 +44,13 @@ pub async fn open(remote: &Remote, service: Service) -> Result<(Endpoint, Body),
     let _ = base.set_password(None);
     base.set_fragment(None);
     base.set_query(None);
+    // Without TLS its settings mean nothing, bad ones too.
+    let plain = Tls::default();
+    let is_plain = base.scheme() == "http" && remote.proxy.is_none();
+    let tls = if is_plain { &plain } else { &remote.tls };
     let mut endpoint = Endpoint {
         service,
-        client: client(&remote.tls, remote.proxy.as_ref())?,
+        client: client(tls, remote.proxy.as_ref())?,
         base,
         authorization: authorization(remote)?,
         proxy: remote.proxy.as_ref().map(|proxy| authority(&proxy.url)),

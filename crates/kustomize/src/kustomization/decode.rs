@@ -20,15 +20,19 @@ pub enum DecodeError {
         known: Option<&'static str>,
     },
     /// A value of another type.
-    #[error("json: cannot unmarshal {found} into Go struct field {path} of type {wanted}")]
+    #[error("json: cannot unmarshal {found} into Go {} of type {wanted}", place(.path))]
     Type {
         /// What was found: `number`, `string`, `bool`, `array`, `object`.
         found: &'static str,
-        /// Where: the struct's name and the path from the top, joined by dots.
+        /// Where: the struct's name and the path from the top, joined by dots; empty for the top itself.
         path: String,
         /// The type that the field has.
         wanted: Cow<'static, str>,
     },
+}
+
+fn place(path: &str) -> Cow<'static, str> {
+    if path.is_empty() { "value".into() } else { format!("struct field {path}").into() }
 }
 
 impl DecodeError {
@@ -85,11 +89,11 @@ impl At {
             Value::Array(_) => "array",
             Value::Object(_) => "object",
         };
-        DecodeError::Type {
-            found,
-            path: format!("{}.{}", self.owner, self.path.join(".")),
-            wanted: wanted.into(),
-        }
+        let path = match self.path.as_slice() {
+            [] => String::new(),
+            path => format!("{}.{}", self.owner, path.join(".")),
+        };
+        DecodeError::Type { found, path, wanted: wanted.into() }
     }
 }
 
@@ -118,7 +122,7 @@ pub trait Fields: Default {
 
 impl<T: Fields> Decode for T {
     fn decode(value: &Value, at: &At) -> Result<Self, DecodeError> {
-        let Value::Object(object) = value else { return Err(at.type_error(value, Self::TYPE)) };
+        let Value::Object(object) = value else { return Err(at.type_error(value, Self::go_type())) };
         let mut decoded = Self::default();
         // Sorted, so of two spellings of one field the lower-case one comes last and wins.
         for (name, value) in object {
@@ -296,6 +300,8 @@ mod tests {
         assert_eq!(error.to_string(), r#"json: unknown field "names""#);
         assert_eq!(error.hint().unwrap(), r#"did you mean "name"?"#);
         assert!(decode(r#"{"names": "a"}"#, false).is_ok());
+        let error = decode("[]", true).unwrap_err();
+        assert_eq!(error.to_string(), "json: cannot unmarshal array into Go value of type types.Sample");
         let error = decode(r#"{"list": "a"}"#, true).unwrap_err();
         let words = "json: cannot unmarshal string into Go struct field Sample.list of type []string";
         assert_eq!(error.to_string(), words);

@@ -46,10 +46,7 @@ fn nothing_outside_of_the_root_is_read() {
             std::fs::write(root.join("app/kustomization.yaml"), kustomization).unwrap();
             let error = build(&jail, &root.join("app"), &Options::flux()).unwrap_err().to_string();
             let told = ["is not in or below", "cannot be absolute", "not a valid directory"];
-            assert!(
-                told.iter().any(|words| error.contains(words)),
-                "{field}: {error}"
-            );
+            assert!(told.iter().any(|words| error.contains(words)), "{field}: {error}");
         }
     }
 }
