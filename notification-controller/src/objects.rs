@@ -29,14 +29,18 @@ pub fn api(client: &Client, api_version: &str, kind: &str, namespace: &str) -> A
 }
 
 fn resource(api_version: &str, kind: &str) -> ApiResource {
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    // What stands after a second slash says nothing.
+    let (group, version) = match api_version.split_once('/') {
+        Some((group, rest)) => (group, rest.split('/').next().unwrap_or_default()),
+        None => ("", api_version),
+    };
     let known = PLURALS.iter().find(|(known, _)| *known == kind);
     let plural =
         known.map_or_else(|| format!("{}s", kind.to_lowercase()), |(_, plural)| (*plural).to_owned());
     ApiResource {
         group: group.to_owned(),
         version: version.to_owned(),
-        api_version: api_version.to_owned(),
+        api_version: if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") },
         kind: kind.to_owned(),
         plural,
     }

@@ -1,6 +1,6 @@
-//! JSON as Go's `encoding/json` writes it: receivers compare signatures over these bytes.
+//! JSON as Go's `encoding/json` writes it: receivers compare signatures over these bytes. And what it reads leniently.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use serde::Serialize;
 use serde_json::ser::Formatter;
@@ -34,9 +34,70 @@ impl Formatter for HtmlSafe {
     }
 }
 
+/// Whether Go takes a key for the name of a field: in any case, by Unicode's simple folding.
+pub fn is_key(key: &str, name: &str) -> bool {
+    let fold = |c: char| match c {
+        '\u{212a}' => 'k',
+        '\u{17f}' => 's',
+        c => c.to_ascii_lowercase(),
+    };
+    key.chars().map(fold).eq(name.chars().map(fold))
+}
+
+/// JSON whose escapes of single halves of surrogate pairs, which are no characters, stand for U+FFFD as Go has it.
+pub fn without_lone_surrogates(json: &str) -> Cow<'_, str> {
+    let unit = |at: usize| {
+        let digits = json.get(at..at + 6)?.strip_prefix("\\u")?;
+        digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
+    };
+    let (mut out, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(next) = json[at..].find('\\') {
+        at += next;
+        match (unit(at), unit(at + 6)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => at += 12,
+            (Some(0xd800..0xe000), _) => {
+                out.push_str(&json[copied..at]);
+                out.push_str("\\ufffd");
+                at += 6;
+                copied = at;
+            }
+            // What is escaped is one character: it may be another backslash.
+            _ => at += 1 + json[at + 1..].chars().next().map_or(0, char::len_utf8),
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(json);
+    }
+    out.push_str(&json[copied..]);
+    Cow::Owned(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_match_as_go_folds_them() {
+        assert!(
+            is_key("MESSAGE", "message") && is_key("\u{212a}ind", "kind") && is_key("rea\u{17f}on", "reason")
+        );
+        assert!(!is_key("messages", "message") && !is_key("m\u{e9}ssage", "message"));
+    }
+
+    #[test]
+    fn halves_of_pairs_are_replaced() {
+        for (json, wanted) in [
+            (r#""\ud83d\ude80 \\ud800 \n""#, r#""\ud83d\ude80 \\ud800 \n""#),
+            (r#""\ud800""#, r#""\ufffd""#),
+            (r#""\uD83Dx\udE80""#, r#""\ufffdx\ufffd""#),
+            (r#""\ud83d\ud83d\ude80""#, r#""\ufffd\ud83d\ude80""#),
+            (r#""\ud8""#, r#""\ud8""#),
+            ("\"\\", "\"\\"),
+            ("\\\u{e9}", "\\\u{e9}"),
+        ] {
+            assert_eq!(without_lone_surrogates(json), wanted);
+        }
+    }
 
     #[test]
     fn escapes_what_html_would_read() {

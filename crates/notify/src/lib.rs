@@ -26,7 +26,7 @@ mod settings;
 pub use self::{
     error::{ConfigError, PostError},
     event::{DecodeError, EVENT_GROUP, Event, ObjectReference, Severity},
-    json::encode,
+    json::{encode, without_lone_surrogates},
     notifier::{Clients, Notifier},
     settings::{AlertIdentity, ClientCertificate, CloudService, Settings, Tls},
 };

@@ -8,7 +8,7 @@ mod path;
 use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::{Body, Bytes, to_bytes};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::{
     body::{Body as _, Incoming},
     server::conn::http1,
@@ -188,6 +188,18 @@ impl<H: Handler> Service<H> {
     }
 
     async fn route(&self, request: Request<Incoming>, path: &str) -> Response<Body> {
+        if let Some(status) = refusal(request.method(), request.uri(), request.headers()) {
+            return match status {
+                StatusCode::BAD_REQUEST => text(status, "400 Bad Request"),
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                    text(status, "431 Request Header Fields Too Large")
+                }
+                _ => empty(status),
+            };
+        }
+        if path == "*" {
+            return empty(StatusCode::OK);
+        }
         if request.method() != Method::CONNECT
             && let Some(clean) = path::redirect(path, |path| self.handler.serves(path))
         {
@@ -215,6 +227,28 @@ impl<H: Handler> Service<H> {
         };
         self.handler.handle(Received { target, headers: head.headers, body }).await
     }
+}
+
+/// The answer to a request that is not looked at: its headers are too long, its target is no path, it expects what
+/// nobody knows.
+fn refusal(method: &Method, target: &Uri, headers: &HeaderMap) -> Option<StatusCode> {
+    let length: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if length > MAX_HEADERS {
+        return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    let expects = headers
+        .get(header::EXPECT)
+        .is_some_and(|what| !what.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if expects {
+        return Some(StatusCode::EXPECTATION_FAILED);
+    }
+    let path = target.path();
+    let is_escape =
+        |at: usize| path.get(at + 1..at + 3).is_some_and(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+    let whole = *method == Method::CONNECT
+        || path == "*" && *method == Method::OPTIONS
+        || path.starts_with('/') && path.match_indices('%').all(|(at, _)| is_escape(at));
+    (!whole).then_some(StatusCode::BAD_REQUEST)
 }
 
 /// Reads a body within the bounds.

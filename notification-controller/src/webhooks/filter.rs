@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sluice_apis::notification::v1::ReceiverSpec;
 use sluice_expr::cel::{self, Expression, Type};
 
-use super::verify::Verified;
+use super::{media_type, numbers::as_doubles, verify::Verified};
 use crate::server::Received;
 
 /// Why there are no filters, or one does not fit the webhook.
@@ -44,18 +44,23 @@ impl Filters {
         let each = spec.resources.iter().map(|resource| one(resource.filter.as_deref()));
         let each: Vec<_> = each.collect::<Result<_, _>>()?;
         let any = all.is_some() || each.iter().any(Option::is_some);
-        let request = if any && is_json(request.header("content-type")) {
+        let mut request = if any && is_json(request.header("content-type")) {
             object(&verified.body)?
         } else {
             Value::Object(Map::new())
         };
-        Ok(Self { all, each, request, claims: verified.claims.clone() })
+        as_doubles(&mut request);
+        let mut claims = verified.claims.clone();
+        claims.iter_mut().for_each(as_doubles);
+        Ok(Self { all, each, request, claims })
     }
 
     /// Whether the webhook is about this object, the one at `at` of the Receiver's resources.
     pub fn accept(&self, at: usize, object: &Value) -> Result<bool, FilterError> {
         let filters = [self.all.as_ref(), self.each.get(at).and_then(Option::as_ref)];
-        let mut variables = vec![("res", object), ("req", &self.request)];
+        let mut object = object.clone();
+        as_doubles(&mut object);
+        let mut variables = vec![("res", &object), ("req", &self.request)];
         if let Some(claims) = &self.claims {
             variables.push(("claims", claims));
         }
@@ -73,23 +78,15 @@ impl Filters {
 
 /// Whether a header says that the body is JSON; only what stands before the first malformed part counts.
 fn is_json(content_type: &str) -> bool {
-    for media_type in content_type.split(',') {
-        let mut parts = media_type.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let well_formed = !name.is_empty() && parts.all(|part| part.is_empty() || part.contains('='));
-        if !well_formed {
-            return false;
-        }
-        if name.eq_ignore_ascii_case("application/json") {
-            return true;
-        }
-    }
-    false
+    let mut types = content_type.split(',').map_while(media_type::parse);
+    types.any(|name| name == "application/json")
 }
 
 /// The first value of the body, which must be an object.
 fn object(body: &[u8]) -> Result<Value, FilterError> {
-    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
+    let text = String::from_utf8_lossy(body);
+    let text = sluice_notify::without_lone_surrogates(&text);
+    let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
     match values.next() {
         Some(Ok(value @ Value::Object(_))) => Ok(value),
         Some(Ok(Value::Null)) => Ok(Value::Object(Map::new())),
@@ -119,6 +116,7 @@ mod tests {
     fn a_body_is_one_object() {
         assert_eq!(object(b" {\"a\":1} trailing").unwrap(), json!({"a": 1}));
         assert_eq!(object(b"null").unwrap(), json!({}));
+        assert_eq!(object(br#"{"a":"\ud800"}"#).unwrap(), json!({"a": "\u{fffd}"}));
         for bad in [&b""[..], b"[]", b"1", b"{"] {
             assert!(object(bad).is_err());
         }

@@ -1,6 +1,8 @@
 //! Receives webhooks at the paths of Receivers, verifies them, and triggers the objects that they name.
 
 pub mod filter;
+mod media_type;
+mod numbers;
 pub mod oidc;
 mod trigger;
 mod verify;

@@ -99,14 +99,16 @@ impl Triggers {
             let labels = reference.match_labels.as_ref().ok_or(TriggerError::NoLabels)?;
             let mut params = ListParams::default().labels(&objects::selector(labels)).limit(PAGE);
             let mut found = Vec::new();
-            loop {
+            // What no object can have matches none; the API server would call it an error.
+            while objects::are_valid_labels(labels) {
                 let page = api.list_metadata(&params).await.map_err(read)?;
                 found.extend(page.items);
                 match page.metadata.continue_.filter(|token| !token.is_empty()) {
                     Some(token) => params = params.continue_token(&token),
-                    None => break found,
+                    None => break,
                 }
             }
+            found
         } else {
             vec![api.get_metadata(&reference.name).await.map_err(read)?]
         };

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 use sluice_apis::notification::v1::OidcProvider;
 use sluice_expr::cel::{self, Expression, Type};
 
+use crate::webhooks::numbers::as_doubles;
+
 const VARIABLES: [&str; 2] = ["claims", "vars"];
 
 /// An expression that is wrong.
@@ -59,6 +61,9 @@ impl Rules {
 
     /// Computes the variables, then asks all validations. The error has the messages of those that say no.
     pub fn check(&self, claims: &Value) -> Result<(), String> {
+        let mut claims = claims.clone();
+        as_doubles(&mut claims);
+        let claims = &claims;
         let mut vars = Value::Object(Map::new());
         for (name, expression) in &self.variables {
             let value = expression.evaluate([("claims", claims), ("vars", &vars)]);

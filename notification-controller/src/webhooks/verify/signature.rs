@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use ring::hmac;
 
-use crate::server::Received;
+use crate::{server::Received, webhooks::media_type};
 
 /// Why a signature does not hold.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum SignatureError {
     /// It is not of this body and key.
     #[error("payload signature check failed")]
     Mismatch,
+    /// The body is no form.
+    #[error("the body is no well-formed form")]
+    Encoding,
     /// The body is of a type that is not signed.
     #[error("webhook request has unsupported Content-Type \"{0}\"")]
     ContentType(String),
@@ -44,20 +47,22 @@ pub fn check(signature: &str, body: &[u8], key: &[u8]) -> Result<(), SignatureEr
 /// The payload of a webhook that is signed as GitHub does, after the signature was checked.
 ///
 /// `X-Hub-Signature-256` decides where both headers are there. The body is JSON, or a form with JSON in `payload`; it
-/// is signed as it is. With an empty key nothing is checked: whoever can send could sign as well.
+/// is signed as it is. With an empty key only a signature that is
+/// there is checked: whoever can send could sign as well.
 pub fn payload(request: &Received, key: &[u8]) -> Result<Bytes, SignatureError> {
     let signature = match request.header("x-hub-signature-256") {
         "" => request.header("x-hub-signature"),
         signature => signature,
     };
     let content_type = request.header("content-type");
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let payload = match media_type.as_str() {
-        "application/json" => request.body.clone(),
-        "application/x-www-form-urlencoded" => form_field(&request.body, "payload").into(),
+    let payload = match media_type::parse(content_type).as_deref() {
+        Some("application/json") => request.body.clone(),
+        Some("application/x-www-form-urlencoded") => {
+            form_field(&request.body, "payload").ok_or(SignatureError::Encoding)?.into()
+        }
         _ => return Err(SignatureError::ContentType(content_type.to_owned())),
     };
-    if !key.is_empty() {
+    if !key.is_empty() || !signature.is_empty() {
         check(signature, &request.body, key)?;
     }
     Ok(payload)
@@ -80,37 +85,39 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && differences == 0
 }
 
-/// The first value of a field of a form; empty if there is none.
-fn form_field(form: &[u8], name: &str) -> Vec<u8> {
-    let mut pairs = form.split(|byte| *byte == b'&').map(|pair| {
+/// The first value of a field of a form, empty if there is none; `None` if it is no form.
+fn form_field(form: &[u8], name: &str) -> Option<Vec<u8>> {
+    let mut found = None;
+    for pair in form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        if pair.contains(&b';') {
+            return None;
+        }
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
-        (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
-    });
-    pairs
-        .find(|(key, _)| unescape(key) == name.as_bytes())
-        .map(|(_, value)| unescape(value))
-        .unwrap_or_default()
+        let key = unescape(parts.next().unwrap_or_default())?;
+        let value = unescape(parts.next().unwrap_or_default())?;
+        if key == name.as_bytes() && found.is_none() {
+            found = Some(value);
+        }
+    }
+    Some(found.unwrap_or_default())
 }
 
-/// Undoes the escapes of forms. What is no escape stays as it is.
-fn unescape(text: &[u8]) -> Vec<u8> {
+/// Undoes the escapes of forms.
+fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((byte, tail)) = rest.split_first() {
         rest = tail;
         match byte {
             b'+' => out.push(b' '),
-            b'%' => match tail.get(..2).map(hex::decode) {
-                Some(Ok(decoded)) => {
-                    out.extend(decoded);
-                    rest = &tail[2..];
-                }
-                _ => out.push(b'%'),
-            },
+            b'%' => {
+                out.extend(hex::decode(tail.get(..2)?).ok()?);
+                rest = &tail[2..];
+            }
             byte => out.push(*byte),
         }
     }
-    out
+    Some(out)
 }
 
 #[cfg(test)]
@@ -142,9 +149,12 @@ mod tests {
 
     #[test]
     fn forms_carry_json_in_a_field() {
-        assert_eq!(form_field(b"a=1&payload=%7B%22a%22:+1%7D", "payload"), b"{\"a\": 1}");
-        assert_eq!(form_field(b"a=%zz%", "a"), b"%zz%");
-        assert_eq!(form_field(b"", "payload"), b"");
+        let payload = |form: &[u8]| form_field(form, "payload");
+        assert_eq!(payload(b"a=1&payload=%7B%22a%22:+1%7D&payload=2").unwrap(), b"{\"a\": 1}");
+        assert_eq!(payload(b"").unwrap(), b"");
+        for bad in [&b"payload=%zz"[..], b"payload=1&a=%", b"payload=1;x", b"%4=1&payload=1"] {
+            assert_eq!(payload(bad), None);
+        }
     }
 
     #[test]
@@ -157,7 +167,10 @@ mod tests {
             Received { target: String::new(), headers, body: Bytes::from_static(BODY) }
         };
         assert_eq!(payload(&request("application/json; charset=utf-8"), KEY).unwrap(), BODY);
-        assert!(payload(&request("text/plain"), KEY).is_err());
+        assert!(payload(&request("application/json"), b"").is_err());
+        for other in ["text/plain", "application/json; a"] {
+            assert!(payload(&request(other), KEY).is_err());
+        }
     }
 
     #[test]
