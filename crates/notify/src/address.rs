@@ -21,10 +21,22 @@ pub(crate) fn check(address: &str) -> Result<(), String> {
     if rest.is_empty() {
         return refuse("missing authority");
     }
+    if let Some(escape) = invalid_escape(rest) {
+        return refuse(&format!("invalid URL escape {escape:?}"));
+    }
     if rest.starts_with("//") && url::Url::parse(address).is_err() && has_invalid_authority(rest) {
         return refuse("invalid host or port");
     }
     Ok(())
+}
+
+/// The first `%` before the query that no two digits follow, with what follows it.
+fn invalid_escape(rest: &str) -> Option<&str> {
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let is_digit = |at| path.as_bytes().get(at).is_some_and(u8::is_ascii_hexdigit);
+    let at = path.match_indices('%').map(|(at, _)| at).find(|at| !is_digit(at + 1) || !is_digit(at + 2))?;
+    let end = path[at..].char_indices().map(|(offset, _)| at + offset).nth(3).unwrap_or(path.len());
+    Some(&path[at..end])
 }
 
 fn has_invalid_authority(rest: &str) -> bool {
@@ -38,10 +50,20 @@ mod tests {
 
     #[test]
     fn absolute_or_refused() {
-        for address in ["http://a/b?c=d", "https://a", "/path", "nats://h:1", "sb:x"] {
+        for address in ["http://a/b?c=d", "https://a", "/path", "nats://h:1", "sb:x", "http://a/%2f?%zz"] {
             assert_eq!(check(address), Ok(()), "{address}");
         }
-        for address in ["", "x", "not a url", "1a:b", "http://a:port", "http://a b/", "a\nb"] {
+        for address in [
+            "",
+            "x",
+            "not a url",
+            "1a:b",
+            "http://a:port",
+            "http://a b/",
+            "a\nb",
+            "http://a/%zz",
+            "http://a/%4",
+        ] {
             assert!(check(address).is_err(), "{address}");
         }
     }

@@ -22,7 +22,7 @@ use crate::error::PostError;
 const RETRIES: u32 = 4;
 const WAIT_MIN: Duration = Duration::from_secs(2);
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// Redirects that are followed, as Go's client does.
+/// Requests that redirects lead to, with the first: as many as Go's client sends.
 const REDIRECTS: usize = 10;
 /// Bytes of an answer that are read; comments of a long pull request are the longest that is needed.
 const ANSWER_LIMIT: usize = 4 << 20;
@@ -137,7 +137,7 @@ impl Net {
     /// What the headers hold goes to no other origin.
     async fn follow(&self, request: &Request) -> Result<Response, Failure> {
         let mut request = std::borrow::Cow::Borrowed(request);
-        for _ in 0..=REDIRECTS {
+        for _ in 0..REDIRECTS {
             let url = Url::parse(&request.url).map_err(|error| Failure::Address(error.to_string()))?;
             if !matches!(url.scheme(), "http" | "https") {
                 return Err(Failure::Address(format!("unsupported protocol scheme {:?}", url.scheme())));

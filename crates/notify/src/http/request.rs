@@ -79,10 +79,17 @@ impl Request {
         let mut request = reqwest::Request::new(self.method.clone(), url.clone());
         for (name, value) in &self.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Failure::Header(name.clone()))?;
-            let mut value =
-                HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Failure::Header(name.to_string()))?;
+            // Go takes the white space around a value off.
+            let value = value.trim_matches([' ', '\t']).as_bytes();
+            let mut value = HeaderValue::from_bytes(value).map_err(|_| Failure::Header(name.to_string()))?;
             value.set_sensitive(name == AUTHORIZATION);
             request.headers_mut().insert(name, value);
+        }
+        if let Some(mut value) = user_info(url)
+            && !request.headers().contains_key(AUTHORIZATION)
+        {
+            value.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, value);
         }
         *request.body_mut() = self.body.clone().map(Into::into);
         Ok(request)
@@ -106,6 +113,17 @@ impl Request {
         }
         next
     }
+}
+
+/// The credentials that stand in an address, for those that no header has.
+fn user_info(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let plain = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+    let password = url.password().unwrap_or_default();
+    let credentials = [plain(url.username()), b":".to_vec(), plain(password)].concat();
+    HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(credentials))).ok()
 }
 
 impl Response {
@@ -149,10 +167,11 @@ impl Response {
         Err(self.error(format!("status code {}: {}", self.status.as_u16(), self.text())))
     }
 
-    /// The body of one of the 200s as JSON.
+    /// What the body of one of the 200s begins with, as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, PostError> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| PostError::permanent(format!("unable to unmarshal response body: {error}")))
+        let mut values = serde_json::Deserializer::from_slice(&self.body).into_iter();
+        let first = values.next().unwrap_or_else(|| serde_json::from_slice(b""));
+        first.map_err(|error| PostError::permanent(format!("unable to unmarshal response body: {error}")))
     }
 
     /// An error because of this answer.

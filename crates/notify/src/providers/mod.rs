@@ -76,7 +76,7 @@ fn hook<W: Webhook + 'static>(webhook: W) -> Box<dyn Provider> {
 /// The service that the settings name.
 pub(crate) fn create(settings: &Settings, tokens: &Arc<Tokens>) -> Result<Box<dyn Provider>, ConfigError> {
     let github = |purpose| git::GitHub::new(purpose, settings, tokens);
-    Ok(match &settings.kind {
+    let provider: Box<dyn Provider> = match &settings.kind {
         ProviderType::Generic | ProviderType::GenericHmac => hook(generic::Forwarder::new(settings)?),
         ProviderType::Slack => hook(slack::Slack::new(settings)?),
         ProviderType::Discord => hook(slack::Slack::discord(settings)?),
@@ -109,7 +109,26 @@ pub(crate) fn create(settings: &Settings, tokens: &Arc<Tokens>) -> Result<Box<dy
         ProviderType::BitbucketServer => Box::new(git::BitbucketServer::new(settings)?),
         ProviderType::AzureDevOps => Box::new(git::AzureDevOps::new(settings)?),
         other => return Err(ConfigError::provider(format!("provider {other} not supported"))),
-    })
+    };
+    check_status_id(settings)?;
+    Ok(provider)
+}
+
+/// What a commit's status is called; an expression may give nothing.
+fn check_status_id(settings: &Settings) -> Result<(), ConfigError> {
+    let sets_status = matches!(
+        settings.kind,
+        ProviderType::GitHub
+            | ProviderType::GitLab
+            | ProviderType::Gitea
+            | ProviderType::Bitbucket
+            | ProviderType::BitbucketServer
+            | ProviderType::AzureDevOps
+    );
+    if sets_status && settings.commit_status.is_empty() {
+        return Err(ConfigError::provider("commit status cannot be empty"));
+    }
+    Ok(())
 }
 
 /// Whether an event only tells that something goes on. Services that keep states have none for that.

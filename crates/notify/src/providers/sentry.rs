@@ -64,7 +64,9 @@ impl Sentry {
         };
         payload.insert("event_id".to_owned(), json!(id));
         payload.insert("platform".to_owned(), json!("other"));
-        payload.insert("environment".to_owned(), json!(self.environment));
+        if !self.environment.is_empty() {
+            payload.insert("environment".to_owned(), json!(self.environment));
+        }
         payload.entry("server_name").or_insert_with(|| json!(hostname()));
         let payload = encode(&Value::Object(payload))?;
         let mut body = encode(&json!({ "event_id": id, "sent_at": now }))?;
@@ -152,10 +154,7 @@ fn environment(channel: &str) -> String {
     if !channel.is_empty() {
         return channel.to_owned();
     }
-    std::env::var("SENTRY_ENVIRONMENT")
-        .ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or("production".to_owned())
+    std::env::var("SENTRY_ENVIRONMENT").unwrap_or_default()
 }
 
 /// The pod's name.

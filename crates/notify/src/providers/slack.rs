@@ -73,7 +73,10 @@ impl Slack {
         if !address.ends_with("/slack")
             && let Ok(mut url) = Url::parse(&address)
         {
-            url.set_path(&format!("{}/slack", url.path().trim_end_matches('/')));
+            // As Go joins paths: decoded, and without empty segments.
+            let path = percent_encoding::percent_decode_str(url.path()).decode_utf8_lossy().into_owned();
+            let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+            url.set_path(&[segments.as_slice(), &["slack"]].concat().join("/"));
             address = url.into();
         }
         let (token, channel) = (String::new(), String::new());

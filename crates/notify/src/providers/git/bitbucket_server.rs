@@ -103,9 +103,10 @@ impl BitbucketServer {
         {
             return Ok(());
         }
-        let status = json!({
-            "description": description, "key": key, "name": name, "state": state, "url": self.address,
-        });
+        let mut status = json!({ "key": key, "name": name, "state": state, "url": self.address });
+        if !description.is_empty() {
+            status["description"] = description.into();
+        }
         let sent = net.persist(&self.request(Method::POST, builds).json(&status)?).await;
         let posted = sent.and_then(|answer| refused(&answer));
         posted.map_err(|error| {

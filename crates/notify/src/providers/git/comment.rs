@@ -1,5 +1,7 @@
 //! Comments on requests to change something: one per Provider and object, which is edited from then on.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use crate::{error::PostError, event::Event, providers::format};
 
 /// The metadata that names the request.
@@ -31,14 +33,19 @@ impl Comment {
     }
 }
 
-/// The number of the request.
-pub(super) fn number(event: &Event) -> Result<i64, PostError> {
+/// The number of the request. `parser` is who could not read it, as users of Flux know it.
+pub(super) fn number(event: &Event, parser: &str) -> Result<i64, PostError> {
     let text = event
         .metadata
         .get(NUMBER)
         .ok_or_else(|| PostError::permanent(format!("missing {NUMBER:?} metadata key")))?;
-    text.parse().map_err(|_| {
-        PostError::permanent(format!("invalid {NUMBER:?} metadata value {text:?}: it is no whole number"))
+    text.parse().map_err(|error: ParseIntError| {
+        let reason = match error.kind() {
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        let number = format!("{parser}: parsing {text:?}: {reason}");
+        PostError::permanent(format!("invalid {NUMBER:?} metadata value {text:?}: {number}"))
     })
 }
 
@@ -58,13 +65,13 @@ mod tests {
         assert!(comment.body.starts_with(&format!("{}\n\n## Flux Status\n", comment.marker)));
         assert!(!comment.body.contains(NUMBER));
         assert!(comment.is("bot", "bot", &comment.body) && !comment.is("other", "bot", &comment.body));
-        assert_eq!(number(&event).unwrap(), 42);
+        assert_eq!(number(&event, "strconv.Atoi").unwrap(), 42);
         event.metadata.insert(NUMBER.to_owned(), "x".to_owned());
         assert!(
-            number(&event)
+            number(&event, "strconv.Atoi")
                 .unwrap_err()
                 .to_string()
-                .starts_with("invalid \"change_request\" metadata value \"x\": ")
+                .ends_with("metadata value \"x\": strconv.Atoi: parsing \"x\": invalid syntax")
         );
     }
 }

@@ -35,11 +35,20 @@ pub(in crate::providers) struct Gitea {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-#[allow(clippy::struct_field_names, reason = "the names of the API")]
 struct Status {
-    context: String,
-    status: String,
-    description: String,
+    id: i64,
+    context: Option<String>,
+    status: Option<String>,
+    description: Option<String>,
+}
+
+impl Status {
+    /// All of it, if nothing is missing.
+    fn parts(&self) -> Option<[&str; 3]> {
+        let parts =
+            [&self.context, &self.status, &self.description].map(|part| part.as_deref().unwrap_or_default());
+        parts.iter().all(|part| !part.is_empty()).then_some(parts)
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,10 +104,18 @@ impl Gitea {
             .await
             .and_then(|answer| answer.json::<Option<Vec<Status>>>())
             .map_err(|error| error.context("could not list commit statuses"))?;
-        let whole = |s: &&Status| !s.context.is_empty() && !s.status.is_empty() && !s.description.is_empty();
         let known = known.unwrap_or_default();
-        let latest = known.iter().filter(whole).find(|known| known.context == self.status_id);
-        if latest.is_some_and(|found| found.status == state && found.description == description) {
+        // Gitea's order is that of seconds, so that the newest of one second may not be the first.
+        let mut latest: Option<(i64, [&str; 3])> = None;
+        for known in &known {
+            let parts = known.parts().filter(|[context, ..]| *context == self.status_id);
+            if let Some(parts) = parts
+                && latest.is_none_or(|(id, _)| known.id > id)
+            {
+                latest = Some((known.id, parts));
+            }
+        }
+        if latest.is_some_and(|(_, [_, known, about])| known == state && about == description) {
             return Ok(());
         }
         let status = json!({
@@ -115,7 +132,7 @@ impl Gitea {
             .await
             .and_then(|answer| answer.json())
             .map_err(|error| error.context("failed to get authenticated user info").in_setup())?;
-        let number = comment::number(event)?;
+        let number = comment::number(event, "strconv.Atoi")?;
         let comment = Comment::new("flux-pr-comment-key", &self.provider_uid, event);
         let comments = format!("{}/issues/{number}/comments", self.repository);
         let list = format!("{comments}?limit={}&page=1", comment::PAGE);

@@ -112,7 +112,7 @@ impl GitLab {
             .await
             .and_then(|answer| answer.json())
             .map_err(|error| error.context("failed to get authenticated user info").in_setup())?;
-        let number = comment::number(event)?;
+        let number = comment::number(event, "strconv.ParseInt")?;
         let comment = Comment::new("flux-mr-comment-key", &self.provider_uid, event);
         let notes = format!("{}/merge_requests/{number}/notes", self.project);
         let list = format!("{notes}?order_by=created_at&per_page={}&sort=asc", comment::PAGE);

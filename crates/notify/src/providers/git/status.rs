@@ -2,7 +2,8 @@
 
 use crate::{error::PostError, event::Event, providers::format};
 
-/// The commit that an event is about: a SHA-1 or SHA-256 in hex, as far as its length tells.
+/// The commit that an event is about: a SHA-1 in hex, as far as its length tells. What is longer is the digest of an
+/// artifact from a registry, of which hosts know nothing.
 pub(super) fn commit(event: &Event) -> Result<&str, PostError> {
     let revision = ["commit", "originRevision", "revision"].iter().find_map(|key| event.metadata.get(*key));
     let revision = revision.ok_or_else(|| PostError::permanent("missing revision metadata"))?;
@@ -11,7 +12,7 @@ pub(super) fn commit(event: &Event) -> Result<&str, PostError> {
         Some((_, hash)) => hash,
         None => revision,
     };
-    if !matches!(hash.len(), 40 | 64) {
+    if hash.len() != 40 {
         return Err(PostError::permanent(format!(
             "failed to extract commit hash from '{revision}' revision"
         )));

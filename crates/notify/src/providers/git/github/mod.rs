@@ -144,7 +144,7 @@ impl GitHub {
 
     async fn comment(&self, event: &Event, net: &Net) -> Result<(), PostError> {
         let Identity { token, login } = self.identity(net).await?;
-        let number = comment::number(event)?;
+        let number = comment::number(event, "strconv.Atoi")?;
         let comment = Comment::new("flux-pr-comment-key", &self.provider_uid, event);
         let comments = format!("{}/issues/{number}/comments", self.repository);
         let list = format!("{comments}?direction=asc&per_page={}&sort=created", comment::PAGE);
