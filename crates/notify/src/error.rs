@@ -55,17 +55,18 @@ pub struct PostError {
     message: String,
     transient: bool,
     in_setup: bool,
+    unauthorized: bool,
 }
 
 impl PostError {
     /// A failure that the same event would meet again: refused, unfit for the service.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), transient: false, in_setup: false }
+        Self { message: message.into(), transient: false, in_setup: false, unauthorized: false }
     }
 
     /// A failure of now: no connection, no time, an overloaded service.
     pub fn transient(message: impl Into<String>) -> Self {
-        Self { message: message.into(), transient: true, in_setup: false }
+        Self { message: message.into(), transient: true, in_setup: false, unauthorized: false }
     }
 
     /// Whether sending the same event later may succeed.
@@ -76,6 +77,18 @@ impl PostError {
     /// Whether it failed before the event's turn came: while finding out who we are to the service.
     pub fn is_in_setup(&self) -> bool {
         self.in_setup
+    }
+
+    /// Whether the service does not take our credentials.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        self.unauthorized
+    }
+
+    /// Marks it as one of credentials that are not taken.
+    #[must_use]
+    pub(crate) fn unauthorized(mut self) -> Self {
+        self.unauthorized = true;
+        self
     }
 
     /// Marks it as one of the setup.

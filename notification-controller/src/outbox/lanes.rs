@@ -50,6 +50,9 @@ pub struct Slip {
     pub attempts: u32,
     envelope: Envelope,
     bytes: usize,
+    /// How old it was when it came here, and when that was: whoever sets the clock makes no letter older.
+    age: Duration,
+    since: Instant,
 }
 
 /// How an attempt ended.
@@ -123,7 +126,8 @@ impl Lanes {
     /// A letter waits.
     pub fn put(&mut self, envelope: Envelope, id: u64, bytes: usize) {
         let topic = envelope.topic;
-        let slip = Slip { id, attempts: 0, envelope, bytes };
+        let age = envelope.posted.elapsed().unwrap_or_default();
+        let slip = Slip { id, attempts: 0, envelope, bytes, age, since: Instant::now() };
         self.letters += 1;
         self.bytes += bytes;
         let provider = &slip.envelope.provider;
@@ -217,7 +221,7 @@ impl Lanes {
 impl Slip {
     /// Whether it is worth another attempt.
     pub fn has_a_chance(&self) -> bool {
-        self.attempts < MAX_ATTEMPTS && self.envelope.posted.elapsed().unwrap_or_default() < MAX_AGE
+        self.attempts < MAX_ATTEMPTS && self.age + self.since.elapsed() < MAX_AGE
     }
 }
 

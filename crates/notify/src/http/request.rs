@@ -177,9 +177,9 @@ impl Response {
     /// An error because of this answer.
     pub(crate) fn error(&self, message: String) -> PostError {
         if self.asks_for_another_attempt() {
-            PostError::transient(message)
-        } else {
-            PostError::permanent(message)
+            return PostError::transient(message);
         }
+        let error = PostError::permanent(message);
+        if self.status == StatusCode::UNAUTHORIZED { error.unauthorized() } else { error }
     }
 }

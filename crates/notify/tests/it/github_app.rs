@@ -25,7 +25,13 @@ fn claims(request: &Received) -> Option<Value> {
 
 /// GitHub, as far as Apps see it.
 async fn github() -> Server {
-    Server::start(|request| {
+    github_with("ghs_x").await
+}
+
+/// The same; it takes this token only, from the second exchange on it gives it, and another one before.
+async fn github_with(good: &'static str) -> Server {
+    let given = std::sync::atomic::AtomicUsize::new(0);
+    Server::start(move |request| {
         let path = request.target.split('?').next().unwrap_or_default();
         if path.starts_with("/app") {
             let Some(claims) = claims(request) else { return (401, json!({"message": "Bad credentials"})) };
@@ -36,11 +42,15 @@ async fn github() -> Server {
             return match path {
                 "/app" => (200, json!({"slug": "flux-app"})),
                 "/app/installations" => (200, json!([{"id": 1, "account": {"login": "other"}}, {"id": 99, "account": {"login": "Org"}}])),
-                "/app/installations/99/access_tokens" => (201, json!({"token": "ghs_x", "expires_at": "2100-01-01T00:00:00Z"})),
+                "/app/installations/99/access_tokens" => {
+                    let first = given.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+                    let token = if first { "ghs_x" } else { good };
+                    (201, json!({"token": token, "expires_at": "2100-01-01T00:00:00Z"}))
+                }
                 _ => (404, json!({"message": "Not Found"})),
             };
         }
-        if request.header("authorization") != "Bearer ghs_x" {
+        if request.header("authorization") != format!("Bearer {good}") {
             return (401, json!({"message": "Bad credentials"}));
         }
         match (request.method.as_str(), path) {
@@ -80,6 +90,24 @@ async fn a_token_of_the_installation_sets_statuses_and_is_used_again() {
     ];
     let exchange = ["GET /app".to_owned(), "POST /app/installations/99/access_tokens".to_owned()];
     assert_eq!(server.targets(), [&exchange[..], &status, &status].concat());
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_had_anew_once() {
+    let server = github_with("ghs_y").await;
+    let secret = [
+        ("githubAppID", "7"),
+        ("githubAppInstallationID", "99"),
+        ("githubAppPrivateKey", KEY),
+        ("githubAppBaseURL", server.url.as_str()),
+    ];
+    let settings = settings(ProviderType::GitHub, &format!("{}/org/repo", server.url), "", &secret);
+    let clients = Clients::new();
+    for _ in 0..2 {
+        clients.notifier(&settings).unwrap().post(&event()).await.unwrap();
+    }
+    let exchanges = |targets: &[String]| targets.iter().filter(|t| t.ends_with("/access_tokens")).count();
+    assert_eq!(exchanges(&server.targets()), 2, "the second one is kept");
 }
 
 #[tokio::test]

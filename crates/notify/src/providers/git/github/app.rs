@@ -5,8 +5,8 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -35,6 +35,8 @@ const GITHUB: &str = "https://api.github.com";
 const JWT_SECONDS: i64 = 540;
 /// How far GitHub's clock may be behind ours, in seconds.
 const SKEW_SECONDS: i64 = 60;
+/// How long a token lives at most, however long a clock that is behind makes it.
+const LIFE: Duration = Duration::from_hours(1);
 /// How much of a token's life must be left for it to be used once more.
 const SPARE: Duration = Duration::from_mins(2);
 /// Tokens that are kept.
@@ -65,10 +67,13 @@ pub(super) struct Identity {
     pub login: String,
 }
 
+type Known = HashMap<[u8; 32], (Identity, Instant)>;
+
 /// Tokens that still live. Only in memory.
 #[derive(Default)]
 pub(crate) struct Tokens {
-    known: Mutex<HashMap<[u8; 32], (Identity, SystemTime)>>,
+    /// By App, with the time until which they are used, by a clock that nobody sets.
+    known: Mutex<Known>,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +137,7 @@ impl App {
         Ok(Self { id, installation, key, base, fingerprint: digest.finalize().into() })
     }
 
-    async fn exchange(&self, net: &Net) -> Result<(Identity, SystemTime), PostError> {
+    async fn exchange(&self, net: &Net) -> Result<(Identity, Duration), PostError> {
         let jwt = self.jwt(Timestamp::now().as_second())?;
         let call = |method, path: &str| {
             let request = Request::new(method, format!("{}/{path}", self.base)).bearer(&jwt);
@@ -153,8 +158,9 @@ impl App {
         };
         let path = format!("app/installations/{}/access_tokens", segment(&installation));
         let token: Token = net.call(&call(Method::POST, &path)).await?.json()?;
-        let end = token.expires_at.map_or_else(SystemTime::now, SystemTime::from);
-        Ok((Identity { token: token.token, login: format!("{}[bot]", about.slug) }, end))
+        let left = token.expires_at.map(|end| end.duration_since(Timestamp::now()));
+        let life = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default().min(LIFE);
+        Ok((Identity { token: token.token, login: format!("{}[bot]", about.slug) }, life))
     }
 
     fn jwt(&self, now: i64) -> Result<String, PostError> {
@@ -166,20 +172,28 @@ impl App {
 impl Tokens {
     /// A token of the App, a new one if the known one is about to end.
     pub(super) async fn get(&self, app: &App, net: &Net) -> Result<Identity, PostError> {
-        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let soon = SystemTime::now() + SPARE;
-        if let Some((identity, end)) = lock().get(&app.fingerprint)
-            && *end > soon
+        if let Some((identity, end)) = self.lock().get(&app.fingerprint)
+            && *end > Instant::now()
         {
             return Ok(identity.clone());
         }
-        let fresh = app.exchange(net).await?;
-        let mut known = lock();
-        known.retain(|_, (_, end)| *end > soon);
+        let (identity, life) = app.exchange(net).await?;
+        let now = Instant::now();
+        let mut known = self.lock();
+        known.retain(|_, (_, end)| *end > now);
         if known.len() >= KEPT {
             known.clear();
         }
-        known.insert(app.fingerprint, fresh.clone());
-        Ok(fresh.0)
+        known.insert(app.fingerprint, (identity.clone(), now + life.saturating_sub(SPARE)));
+        Ok(identity)
+    }
+
+    /// Forgets the App's token, which was refused.
+    pub(super) fn forget(&self, app: &App) {
+        self.lock().remove(&app.fingerprint);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

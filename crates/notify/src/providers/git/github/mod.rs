@@ -182,13 +182,26 @@ impl GitHub {
     }
 }
 
+impl GitHub {
+    async fn act(&self, event: &Event, net: &Net) -> Result<(), PostError> {
+        match self.purpose {
+            Purpose::Status => self.set_status(event, net).await,
+            Purpose::Comment => self.comment(event, net).await,
+            Purpose::Dispatch => self.dispatch(event, net).await,
+        }
+    }
+}
+
 impl Provider for GitHub {
     fn post<'a>(&'a self, event: &'a Event, net: &'a Net) -> BoxFuture<'a, Result<(), PostError>> {
         Box::pin(async move {
-            match self.purpose {
-                Purpose::Status => self.set_status(event, net).await,
-                Purpose::Comment => self.comment(event, net).await,
-                Purpose::Dispatch => self.dispatch(event, net).await,
+            match (self.act(event, net).await, &self.credentials) {
+                // A token may end before its time: somebody revokes it, or changes what the App may do.
+                (Err(error), Credentials::App(app, tokens)) if error.is_unauthorized() => {
+                    tokens.forget(app);
+                    self.act(event, net).await
+                }
+                (sent, _) => sent,
             }
         })
     }
