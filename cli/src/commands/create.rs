@@ -2,6 +2,7 @@
 
 mod alert;
 mod alert_provider;
+mod flags;
 mod helmrelease;
 mod image;
 mod kustomization;
@@ -10,15 +11,13 @@ mod secret;
 mod source;
 mod tenant;
 
-use std::collections::BTreeMap;
-
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use kube::api::{DynamicObject, PostParams};
 use serde_json::{Map, Value, json};
-use sluice_apis::meta::Duration;
 
+use self::flags::{Common, Meta};
 use super::export::document;
 use crate::cluster::explain;
 use crate::context::Context;
@@ -60,23 +59,6 @@ enum Object {
     Tenant(tenant::Arguments),
 }
 
-/// Flags of all kinds.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Common {
-    /// Name of the object
-    #[arg(value_parser = object_name)]
-    name: String,
-    /// How often to reconcile
-    #[arg(long, default_value = "1m0s")]
-    interval: Duration,
-    /// Print the object instead of creating it
-    #[arg(long)]
-    export: bool,
-    /// Labels of the object
-    #[arg(long = "label", value_delimiter = ',', value_name = "KEY=VALUE", value_parser = label)]
-    labels: Vec<(String, String)>,
-}
-
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     match arguments.object {
@@ -111,35 +93,36 @@ fn nothing(_: &DynamicObject) -> String {
 async fn put(
     context: &Context,
     kind: &Kind,
-    common: &Common,
-    mut object: Value,
+    meta: &Meta,
+    spec: impl serde::Serialize,
     words: &Words,
 ) -> Result<()> {
     let output = context.output;
-    object["metadata"]["namespace"] = context.namespace().into();
-    if !common.labels.is_empty() {
-        object["metadata"]["labels"] =
-            serde_json::to_value(common.labels.iter().cloned().collect::<BTreeMap<_, _>>())?;
-    }
-    if common.export {
+    let object = json!({
+        "apiVersion": format!("{}/{}", kind.group, kind.version),
+        "kind": kind.kind,
+        "metadata": meta.of_object(context.namespace()),
+        "spec": serde_json::to_value(spec)?,
+    });
+    if meta.export {
         return output.data(&document(&object));
     }
     output.generate(format_args!("generating {}", words.noun));
     output.action(format_args!("applying {}", words.noun));
     let client = context.within(context.client()).await?;
     let api = kind.api(&client, context.namespace());
-    let (done, written) = context.within(upsert(&api, &common.name, object)).await?;
+    let (done, written) = context.within(upsert(&api, &meta.name, object)).await?;
     output.success(format_args!("{} {done}", words.noun));
     output.waiting(format_args!("waiting for {} reconciliation", words.noun));
     let ready = if kind.is_static(&written) {
         written
     } else {
         let progress = Progress::start(output);
-        let ready = wait::until(api, &common.name, context.deadline(), &progress, wait::judge).await;
+        let ready = wait::until(api, &meta.name, context.deadline(), &progress, wait::judge).await;
         drop(progress);
         ready?
     };
-    output.success((words.ready)(&common.name));
+    output.success((words.ready)(&meta.name));
     let result = (words.result)(&ready);
     if !result.is_empty() {
         output.success(result);
@@ -163,16 +146,6 @@ async fn upsert(
     }
     existing.data["spec"] = wanted.data["spec"].clone();
     Ok(("updated", api.replace(name, &params, &existing).await.map_err(explain)?))
-}
-
-/// A spec with its kind and name around it.
-fn object(kind: &Kind, name: &str, spec: impl serde::Serialize) -> Result<Value> {
-    Ok(json!({
-        "apiVersion": format!("{}/{}", kind.group, kind.version),
-        "kind": kind.kind,
-        "metadata": { "name": name },
-        "spec": serde_json::to_value(spec)?,
-    }))
 }
 
 /// The fields that have a value.
@@ -208,29 +181,6 @@ fn word(words: &[&'static str], given: &str, what: &str) -> Result<&'static str>
     }
 }
 
-fn object_name(text: &str) -> Result<String, String> {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_name = (1..=63).contains(&text.len())
-        && text.bytes().all(is_inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-');
-    if is_name {
-        Ok(text.to_owned())
-    } else {
-        Err(format!(
-            "name '{text}' is invalid, it should adhere to standard defined in RFC 1123, the name can only contain \
-             alphanumeric characters or '-'"
-        ))
-    }
-}
-
-fn label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(format!("invalid label format '{text}', must be key=value")),
-    }
-}
-
 /// `Kind/name[.namespace]`; without a kind the default one.
 fn reference<'a>(text: &'a str, default_kind: &'a str) -> Result<(&'a str, &'a str, Option<&'a str>)> {
     let (kind, rest) = text.split_once('/').unwrap_or((default_kind, text));
@@ -258,12 +208,5 @@ mod tests {
         for text in ["", "/app", "Kind/", "Kind/app."] {
             assert!(reference(text, "x").is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn names_and_labels_are_checked() {
-        assert!(object_name("app-1").is_ok() && object_name("App").is_err() && object_name("-a").is_err());
-        assert_eq!(label("a=b=c"), Ok(("a".into(), "b=c".into())));
-        assert_eq!(label("a"), Err("invalid label format 'a', must be key=value".into()));
     }
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use sluice_apis::notification::v1beta3::EventSeverity;
 
-use super::{Common, Words, fields, nothing, object, put, reference, text, words};
+use super::{Common, Words, fields, nothing, put, reference, text, words};
 use crate::context::Context;
 use crate::kinds::ALERT;
 
@@ -29,8 +29,7 @@ const WORDS: Words = Words { noun: "Alert", ready: |name| format!("Alert {name} 
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let object = object(&ALERT, &arguments.common.name, spec(&arguments)?)?;
-    put(context, &ALERT, &arguments.common, object, &WORDS).await
+    put(context, &ALERT, &arguments.common.meta, spec(&arguments)?, &WORDS).await
 }
 
 fn spec(arguments: &Arguments) -> Result<Map<String, Value>> {

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 use sluice_apis::notification::v1beta3::ProviderType;
 
-use super::{Common, Words, fields, local, nothing, object, put, text, words};
+use super::{Common, Words, fields, local, nothing, put, text, words};
 use crate::context::Context;
 use crate::kinds::PROVIDER;
 
@@ -43,6 +43,5 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         ("address", text(arguments.address.as_ref())),
         ("secretRef", local(arguments.secret_ref.as_ref())),
     ]);
-    let object = object(&PROVIDER, &arguments.common.name, spec)?;
-    put(context, &PROVIDER, &arguments.common, object, &WORDS).await
+    put(context, &PROVIDER, &arguments.common.meta, spec, &WORDS).await
 }

@@ -10,7 +10,7 @@ use sluice_apis::meta::Duration;
 use sluice_apis::source::v1::{ChartReconcileStrategy, ChartSourceKind};
 use sluice_chart::load;
 
-use super::{Common, Words, fields, local, object, put, reference, text, word, words};
+use super::{Common, Words, fields, local, put, reference, text, word, words};
 use crate::context::Context;
 use crate::kinds::HELM_RELEASE;
 
@@ -81,8 +81,7 @@ const WORDS: Words = Words {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let object = object(&HELM_RELEASE, &arguments.common.name, spec(&arguments)?)?;
-    put(context, &HELM_RELEASE, &arguments.common, object, &WORDS).await
+    put(context, &HELM_RELEASE, &arguments.common.meta, spec(&arguments)?, &WORDS).await
 }
 
 fn spec(arguments: &Arguments) -> Result<Map<String, Value>> {

@@ -10,7 +10,7 @@ use sluice_apis::meta::{
     SecretKeyReference,
 };
 
-use super::{Common, Words, object, put, reference};
+use super::{Common, Words, put, reference};
 use crate::context::Context;
 use crate::kinds::KUSTOMIZATION;
 
@@ -75,9 +75,7 @@ const WORDS: Words = Words {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let spec = spec(&arguments)?;
-    let object = object(&KUSTOMIZATION, &arguments.common.name, spec)?;
-    put(context, &KUSTOMIZATION, &arguments.common, object, &WORDS).await
+    put(context, &KUSTOMIZATION, &arguments.common.meta, spec(&arguments)?, &WORDS).await
 }
 
 fn spec(arguments: &Arguments) -> Result<KustomizationSpec> {

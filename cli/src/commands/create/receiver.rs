@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use sluice_apis::notification::v1::ReceiverType;
 
-use super::{Common, Words, fields, object, put, words};
+use super::{Common, Words, fields, put, words};
 use crate::context::Context;
 use crate::kinds::RECEIVER;
 use crate::object::text;
@@ -37,8 +37,7 @@ const WORDS: Words = Words {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let object = object(&RECEIVER, &arguments.common.name, spec(&arguments)?)?;
-    put(context, &RECEIVER, &arguments.common, object, &WORDS).await
+    put(context, &RECEIVER, &arguments.common.meta, spec(&arguments)?, &WORDS).await
 }
 
 fn spec(arguments: &Arguments) -> Result<Map<String, Value>> {

@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Map, Value, json};
 use sluice_apis::k8s;
 
-use super::{label, object_name};
+use super::flags::Meta;
 use crate::cluster::explain;
 use crate::commands::export::document;
 use crate::context::Context;
@@ -43,20 +43,6 @@ pub(crate) enum Kind {
     Receiver(receiver::Arguments),
     /// Certificates
     Tls(tls::Arguments),
-}
-
-/// Flags of all Secrets.
-#[derive(Args, Clone, Debug)]
-struct Common {
-    /// Name of the Secret
-    #[arg(value_parser = object_name)]
-    name: String,
-    /// Print the Secret instead of creating it
-    #[arg(long)]
-    export: bool,
-    /// Labels of the Secret
-    #[arg(long = "label", value_delimiter = ',', value_name = "KEY=VALUE", value_parser = label)]
-    labels: Vec<(String, String)>,
 }
 
 /// Runs the command.
@@ -89,8 +75,8 @@ impl Secret {
         Self { name, labels: labels.iter().cloned().collect(), data, ..Self::default() }
     }
 
-    fn of(common: &Common, data: Map<String, Value>) -> Self {
-        Self::new(common.name.clone(), &common.labels, data)
+    fn of(meta: &Meta, data: Map<String, Value>) -> Self {
+        Self::new(meta.name.clone(), &meta.labels, data)
     }
 
     fn typed(self, type_: &'static str) -> Self {
@@ -139,8 +125,8 @@ impl Secret {
     }
 
     /// Prints it, or writes it and says so.
-    async fn put(&self, noun: &str, export: bool, context: &Context) -> Result<()> {
-        if export {
+    async fn put(&self, noun: &str, meta: &Meta, context: &Context) -> Result<()> {
+        if meta.export {
             return context.output.data(&document(&self.to_json(context.namespace())));
         }
         self.apply(context).await?;
@@ -151,7 +137,7 @@ impl Secret {
 }
 
 /// The text of a file.
-fn read(path: &Path, what: &str) -> Result<String> {
+pub(super) fn read(path: &Path, what: &str) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("unable to read {what} {}", path.display()))
 }
 

@@ -6,7 +6,7 @@ use kube::Client;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::{label, object_name};
+use super::flags::{Meta, object_name};
 use crate::cluster::explain;
 use crate::commands::export::document;
 use crate::context::Context;
@@ -18,15 +18,8 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 /// Arguments of `create tenant`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Arguments {
-    /// Name of the tenant
-    #[arg(value_parser = object_name)]
-    name: String,
-    /// Print the objects instead of creating them
-    #[arg(long)]
-    export: bool,
-    /// Labels of the objects
-    #[arg(long = "label", value_delimiter = ',', value_name = "KEY=VALUE", value_parser = label)]
-    labels: Vec<(String, String)>,
+    #[command(flatten)]
+    meta: Meta,
     /// Namespaces of the tenant
     #[arg(long, value_name = "NAMESPACE,…", value_delimiter = ',', required = true, value_parser = object_name)]
     with_namespace: Vec<String>,
@@ -47,7 +40,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         bail!("cluster-role is required");
     }
     let objects = objects(&arguments);
-    if arguments.export {
+    if arguments.meta.export {
         let text: String = objects.iter().map(|(_, object)| document(object)).collect();
         return context.output.data(&text);
     }
@@ -68,10 +61,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 
 /// The objects of all namespaces, each with what it is called in messages.
 fn objects(arguments: &Arguments) -> Vec<(&'static str, Value)> {
-    let mut labels = serde_json::Map::new();
-    labels.extend(arguments.labels.iter().map(|(key, value)| (key.clone(), json!(value))));
-    labels.insert(TENANT.to_owned(), json!(arguments.name));
-    let account = arguments.with_service_account.as_ref().unwrap_or(&arguments.name);
+    let mut labels = arguments.meta.labels();
+    labels.insert(TENANT.to_owned(), json!(arguments.meta.name));
+    let account = arguments.with_service_account.as_ref().unwrap_or(&arguments.meta.name);
     let mut objects = Vec::new();
     for namespace in &arguments.with_namespace {
         if !arguments.skip_namespace {
@@ -98,7 +90,7 @@ fn objects(arguments: &Arguments) -> Vec<(&'static str, Value)> {
                 "apiVersion": format!("{RBAC}/v1"),
                 "kind": "RoleBinding",
                 "metadata": {
-                    "name": format!("{}-reconciler", arguments.name),
+                    "name": format!("{}-reconciler", arguments.meta.name),
                     "namespace": namespace,
                     "labels": labels,
                 },
@@ -157,9 +149,7 @@ mod tests {
 
     fn arguments() -> Arguments {
         Arguments {
-            name: "dev-team".to_owned(),
-            export: true,
-            labels: Vec::new(),
+            meta: Meta { name: "dev-team".to_owned(), export: true, labels: Vec::new() },
             with_namespace: vec!["apps".to_owned(), "staging".to_owned()],
             cluster_role: "cluster-admin".to_owned(),
             with_service_account: None,

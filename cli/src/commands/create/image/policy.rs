@@ -5,22 +5,15 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use sluice_apis::meta::Duration;
 
-use super::super::{Common, Words, fields, label, nothing, object, object_name, put};
+use super::super::{Meta, Words, fields, nothing, put};
 use crate::context::Context;
 use crate::kinds::IMAGE_POLICY;
 
 /// Arguments of `create image policy`.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Arguments {
-    /// Name of the object
-    #[arg(value_parser = object_name)]
-    name: String,
-    /// Print the object instead of creating it
-    #[arg(long)]
-    export: bool,
-    /// Labels of the object
-    #[arg(long = "label", value_delimiter = ',', value_name = "KEY=VALUE", value_parser = label)]
-    labels: Vec<(String, String)>,
+    #[command(flatten)]
+    meta: Meta,
     /// Name of the `ImageRepository`
     #[arg(long, default_value = "", hide_default_value = true, value_name = "NAME")]
     image_ref: String,
@@ -58,14 +51,7 @@ const WORDS: Words = Words {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let object = object(&IMAGE_POLICY, &arguments.name, spec(&arguments)?)?;
-    let common = Common {
-        name: arguments.name,
-        interval: Duration::from_secs(60),
-        export: arguments.export,
-        labels: arguments.labels,
-    };
-    put(context, &IMAGE_POLICY, &common, object, &WORDS).await
+    put(context, &IMAGE_POLICY, &arguments.meta, spec(&arguments)?, &WORDS).await
 }
 
 fn spec(arguments: &Arguments) -> Result<Map<String, Value>> {

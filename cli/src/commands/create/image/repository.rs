@@ -6,7 +6,7 @@ use serde_json::json;
 use sluice_apis::meta::Duration;
 use sluice_oci::Repository;
 
-use super::super::{Common, Words, fields, nothing, object, put};
+use super::super::{Common, Words, fields, nothing, put};
 use crate::context::Context;
 use crate::kinds::IMAGE_REPOSITORY;
 
@@ -52,6 +52,5 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         ("secretRef", reference(secret_ref)),
         ("certSecretRef", reference(cert_ref)),
     ]);
-    let object = object(&IMAGE_REPOSITORY, &common.name, spec)?;
-    put(context, &IMAGE_REPOSITORY, &common, object, &WORDS).await
+    put(context, &IMAGE_REPOSITORY, &common.meta, spec, &WORDS).await
 }

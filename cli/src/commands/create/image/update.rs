@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use sluice_apis::image::v1::{PullRequestProvider, PullRequestSplit, UnmarkedUpdate};
 
-use super::super::{Common, Words, fields, nothing, object, put, words};
+use super::super::{Common, Words, fields, nothing, put, words};
 use crate::context::Context;
 use crate::kinds::IMAGE_UPDATE;
 
@@ -101,8 +101,7 @@ const WORDS: Words = Words {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let object = object(&IMAGE_UPDATE, &arguments.common.name, spec(&arguments)?)?;
-    put(context, &IMAGE_UPDATE, &arguments.common, object, &WORDS).await
+    put(context, &IMAGE_UPDATE, &arguments.common.meta, spec(&arguments)?, &WORDS).await
 }
 
 fn spec(arguments: &Arguments) -> Result<Map<String, Value>> {

@@ -6,8 +6,9 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::super::flags::Meta;
 use super::super::{fields, text};
-use super::{Common, Secret, read};
+use super::{Secret, read};
 use crate::context::Context;
 use crate::ssh::{self, KeyFlags};
 
@@ -15,7 +16,7 @@ use crate::ssh::{self, KeyFlags};
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    common: Common,
+    meta: Meta,
     /// Address of the repository: http, https or ssh
     #[arg(long)]
     url: String,
@@ -44,10 +45,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         }
         _ => web_data(&arguments)?,
     };
-    if let Some(key) = data.get("identity.pub").and_then(Value::as_str).filter(|_| !arguments.common.export) {
+    if let Some(key) = data.get("identity.pub").and_then(Value::as_str).filter(|_| !arguments.meta.export) {
         context.output.generate(format_args!("deploy key: {}", key.trim_end()));
     }
-    Secret::of(&arguments.common, data).put("git secret", arguments.common.export, context).await
+    Secret::of(&arguments.meta, data).put("git secret", &arguments.meta, context).await
 }
 
 /// The scheme of an address, if it is one that Git is used with.

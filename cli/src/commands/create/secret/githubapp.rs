@@ -6,8 +6,9 @@ use anyhow::Result;
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
+use super::super::flags::Meta;
 use super::super::{fields, text};
-use super::{Common, Secret, read};
+use super::{Secret, read};
 use crate::context::Context;
 
 /// Arguments of `create secret githubapp`.
@@ -15,7 +16,7 @@ use crate::context::Context;
 #[command(group = ArgGroup::new("installation").required(true))]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    common: Common,
+    meta: Meta,
     /// ID of the app
     #[arg(long, value_name = "ID")]
     app_id: String,
@@ -43,6 +44,6 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
         ("githubAppPrivateKey", Some(json!(key))),
         ("githubAppBaseURL", text(arguments.app_base_url.as_ref())),
     ]);
-    let secret = Secret::of(&arguments.common, data).typed("Opaque");
-    secret.put("githubapp secret", arguments.common.export, context).await
+    let secret = Secret::of(&arguments.meta, data).typed("Opaque");
+    secret.put("githubapp secret", &arguments.meta, context).await
 }

@@ -7,14 +7,15 @@ use clap::Args;
 use serde_json::{Map, json};
 use sluice_signature::notation::TrustPolicy;
 
-use super::{Common, Secret, read};
+use super::super::flags::Meta;
+use super::{Secret, read};
 use crate::context::Context;
 
 /// Arguments of `create secret notation`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    common: Common,
+    meta: Meta,
     /// File with the trust policy
     #[arg(long, value_name = "FILE")]
     trust_policy_file: PathBuf,
@@ -50,6 +51,6 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
         bail!("{}", wrong.join("; "));
     }
     data.insert("trustpolicy.json".to_owned(), json!(policy));
-    let secret = Secret::of(&arguments.common, data);
-    secret.put("notation configuration secret", arguments.common.export, context).await
+    let secret = Secret::of(&arguments.meta, data);
+    secret.put("notation configuration secret", &arguments.meta, context).await
 }

@@ -8,14 +8,15 @@ use serde_json::json;
 use sluice_oci::Repository;
 
 use super::super::fields;
-use super::{Common, Secret};
+use super::super::flags::Meta;
+use super::Secret;
 use crate::context::Context;
 
 /// Arguments of `create secret oci`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    common: Common,
+    meta: Meta,
     /// Address of the registry, or of a repository in it, without a scheme
     #[arg(long)]
     url: String,
@@ -33,8 +34,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
         bail!("error parsing url: '{error}'");
     }
     let data = fields([(".dockerconfigjson", Some(json!(config(arguments))))]);
-    let secret = Secret::of(&arguments.common, data).typed("kubernetes.io/dockerconfigjson");
-    secret.put("oci secret", arguments.common.export, context).await
+    let secret = Secret::of(&arguments.meta, data).typed("kubernetes.io/dockerconfigjson");
+    secret.put("oci secret", &arguments.meta, context).await
 }
 
 /// The file that `docker login` keeps, laid out as flux does.

@@ -4,33 +4,26 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::super::{fields, text};
-use super::{Common, Secret};
+use super::super::flags::{Meta, User};
+use super::Secret;
 use crate::context::Context;
 
 /// Arguments of `create secret proxy`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    common: Common,
+    meta: Meta,
     /// Address of the proxy
     #[arg(long, value_name = "URL")]
     address: String,
-    /// Name of a user
-    #[arg(short, long)]
-    username: Option<String>,
-    /// Password
-    #[arg(short, long)]
-    password: Option<String>,
+    #[command(flatten)]
+    user: User,
 }
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let data = fields([
-        ("address", Some(json!(arguments.address))),
-        ("username", text(arguments.username.as_ref())),
-        ("password", text(arguments.password.as_ref())),
-    ]);
-    let secret = Secret::of(&arguments.common, data).typed("Opaque");
-    secret.put("proxy secret", arguments.common.export, context).await
+    let mut data = arguments.user.data();
+    data.insert("address".to_owned(), json!(arguments.address));
+    let secret = Secret::of(&arguments.meta, data).typed("Opaque");
+    secret.put("proxy secret", &arguments.meta, context).await
 }

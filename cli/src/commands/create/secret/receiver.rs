@@ -6,8 +6,9 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use sluice_apis::notification::v1::ReceiverType;
 
+use super::super::flags::Meta;
 use super::super::{fields, words};
-use super::{Common, Secret};
+use super::Secret;
 use crate::context::Context;
 
 /// Says which address the token makes.
@@ -19,7 +20,7 @@ const TOKEN_BYTES: usize = 32;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    common: Common,
+    meta: Meta,
     /// Type of the receiver
     #[arg(long = "type", value_name = "TYPE", value_parser = words(ReceiverType::WORDS))]
     type_: String,
@@ -40,7 +41,7 @@ pub(crate) struct Arguments {
 /// Runs the command.
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let secret = secret(arguments, context.namespace())?;
-    secret.put("receiver secret", arguments.common.export, context).await
+    secret.put("receiver secret", &arguments.meta, context).await
 }
 
 fn secret(arguments: &Arguments, namespace: &str) -> Result<Secret> {
@@ -53,7 +54,7 @@ fn secret(arguments: &Arguments, namespace: &str) -> Result<Secret> {
         None => hex::encode(rand::random::<[u8; TOKEN_BYTES]>()),
     };
     // As the controller makes it from a receiver of the Secret's name.
-    let digest = Sha256::digest(format!("{token}{}{namespace}", arguments.common.name));
+    let digest = Sha256::digest(format!("{token}{}{namespace}", arguments.meta.name));
     let address = format!("https://{}/hook/{}", arguments.hostname, hex::encode(digest));
     let audience = arguments.audience_claim.as_ref().unwrap_or(&address);
     let data = fields([
@@ -62,7 +63,7 @@ fn secret(arguments: &Arguments, namespace: &str) -> Result<Secret> {
         ("audience", is_gcr.then(|| json!(audience))),
     ]);
     let annotations = [(WEBHOOK.to_owned(), address)].into();
-    Ok(Secret { annotations, ..Secret::of(&arguments.common, data) })
+    Ok(Secret { annotations, ..Secret::of(&arguments.meta, data) })
 }
 
 #[cfg(test)]
@@ -71,7 +72,7 @@ mod tests {
 
     fn arguments(type_: &str) -> Arguments {
         Arguments {
-            common: Common { name: "gcr-secret".to_owned(), export: true, labels: Vec::new() },
+            meta: Meta { name: "gcr-secret".to_owned(), export: true, labels: Vec::new() },
             type_: type_.to_owned(),
             token: Some("test-token".to_owned()),
             hostname: "flux.example.com".to_owned(),

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value, json};
-use sluice_apis::meta::Duration;
 use sluice_apis::source::v1::BucketProvider;
 
+use super::super::flags::Fetch;
 use super::super::secret::Secret;
-use super::super::{Common, Words, fields, lines, local, object, put, text, words};
+use super::super::{Common, Words, fields, put, text, words};
 use super::fetched;
 use crate::context::Context;
 use crate::kinds::BUCKET;
@@ -38,18 +38,8 @@ pub(crate) struct Arguments {
     /// The store has no TLS
     #[arg(long)]
     insecure: bool,
-    /// Secret with the credentials
-    #[arg(long, value_name = "SECRET")]
-    secret_ref: Option<String>,
-    /// Secret with the address of a proxy
-    #[arg(long, value_name = "SECRET")]
-    proxy_secret_ref: Option<String>,
-    /// Patterns of what to leave out
-    #[arg(long, value_delimiter = ',', value_name = "PATTERN,…")]
-    ignore_paths: Vec<String>,
-    /// How long fetching may take
-    #[arg(long, value_name = "DURATION")]
-    fetch_timeout: Option<Duration>,
+    #[command(flatten)]
+    fetch: Fetch,
 }
 
 const WORDS: Words = Words {
@@ -61,33 +51,30 @@ const WORDS: Words = Words {
 /// Runs the command.
 pub(crate) async fn run(mut arguments: Arguments, context: &Context) -> Result<()> {
     if let (Some(access), Some(secret), false) =
-        (&arguments.access_key, &arguments.secret_key, arguments.common.export)
+        (&arguments.access_key, &arguments.secret_key, arguments.common.meta.export)
     {
         let credentials = Secret::new(
-            format!("bucket-{}", arguments.common.name),
-            &arguments.common.labels,
+            format!("bucket-{}", arguments.common.meta.name),
+            &arguments.common.meta.labels,
             fields([("accesskey", Some(json!(access))), ("secretkey", Some(json!(secret)))]),
         );
         context.output.action("applying secret with the bucket credentials");
         credentials.apply(context).await?;
         context.output.success("authentication configured");
-        arguments.secret_ref = Some(credentials.name);
+        arguments.fetch.secret_ref = Some(credentials.name);
     }
-    let object = object(&BUCKET, &arguments.common.name, spec(&arguments))?;
-    put(context, &BUCKET, &arguments.common, object, &WORDS).await
+    put(context, &BUCKET, &arguments.common.meta, spec(&arguments), &WORDS).await
 }
 
 fn spec(arguments: &Arguments) -> Map<String, Value> {
-    fields([
+    let mut spec = fields([
         ("bucketName", Some(json!(arguments.bucket_name))),
         ("endpoint", Some(json!(arguments.endpoint))),
         ("provider", Some(json!(arguments.provider))),
         ("interval", Some(json!(arguments.common.interval))),
         ("region", text(arguments.region.as_ref())),
         ("insecure", arguments.insecure.then_some(json!(true))),
-        ("secretRef", local(arguments.secret_ref.as_ref())),
-        ("proxySecretRef", local(arguments.proxy_secret_ref.as_ref())),
-        ("ignore", lines(&arguments.ignore_paths)),
-        ("timeout", arguments.fetch_timeout.map(|timeout| json!(timeout))),
-    ])
+    ]);
+    spec.extend(arguments.fetch.spec());
+    spec
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use sluice_apis::source::v1::{ChartReconcileStrategy, ChartSourceKind};
 
-use super::super::{Common, Words, fields, object, put, reference, text, word, words};
+use super::super::{Common, Words, fields, put, reference, text, word, words};
 use super::{Verify, fetched};
 use crate::context::Context;
 use crate::kinds::HELM_CHART;
@@ -39,8 +39,7 @@ const WORDS: Words = Words {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let object = object(&HELM_CHART, &arguments.common.name, spec(&arguments)?)?;
-    put(context, &HELM_CHART, &arguments.common, object, &WORDS).await
+    put(context, &HELM_CHART, &arguments.common.meta, spec(&arguments)?, &WORDS).await
 }
 
 fn spec(arguments: &Arguments) -> Result<Map<String, Value>> {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use clap::{ArgGroup, Args};
 use serde_json::{Map, Value, json};
-use sluice_apis::meta::Duration;
 use sluice_apis::source::v1::GitProvider;
 
+use super::super::flags::Fetch;
 use super::super::secret::{Secret, git};
-use super::super::{Common, Words, fields, lines, local, object, put, text, words};
+use super::super::{Common, Words, fields, put, text, words};
 use super::fetched;
 use crate::context::Context;
 use crate::kinds::GIT_REPOSITORY;
@@ -40,9 +40,6 @@ pub(crate) struct Arguments {
     /// Commit
     #[arg(long, group = "reference", value_name = "SHA")]
     commit: Option<String>,
-    /// Secret with the credentials
-    #[arg(long, value_name = "SECRET")]
-    secret_ref: Option<String>,
     /// Name of a user; a Secret is made of it and of the password
     #[arg(short, long, conflicts_with = "secret_ref")]
     username: Option<String>,
@@ -63,18 +60,11 @@ pub(crate) struct Arguments {
     /// Fetch submodules too
     #[arg(long)]
     recurse_submodules: bool,
-    /// Patterns of what to leave out
-    #[arg(long, value_delimiter = ',', value_name = "PATTERN,…")]
-    ignore_paths: Vec<String>,
     /// Directories to check out
     #[arg(long, value_delimiter = ',', value_name = "DIR,…")]
     sparse_checkout_paths: Vec<String>,
-    /// Secret with the address of a proxy
-    #[arg(long, value_name = "SECRET")]
-    proxy_secret_ref: Option<String>,
-    /// How long fetching may take
-    #[arg(long, value_name = "DURATION")]
-    fetch_timeout: Option<Duration>,
+    #[command(flatten)]
+    fetch: Fetch,
 }
 
 const WORDS: Words = Words {
@@ -90,18 +80,17 @@ pub(crate) async fn run(mut arguments: Arguments, context: &Context) -> Result<(
         bail!("specifying a CA file is not supported for Git over SSH");
     }
     spec(&arguments)?;
-    if arguments.secret_ref.is_none() && !arguments.common.export {
+    if arguments.fetch.secret_ref.is_none() && !arguments.common.meta.export {
         let data = credentials(&arguments, scheme, context).await?;
         if !data.is_empty() {
-            let secret = Secret::new(arguments.common.name.clone(), &arguments.common.labels, data);
+            let secret = Secret::new(arguments.common.meta.name.clone(), &arguments.common.meta.labels, data);
             context.output.action("applying secret with repository credentials");
             secret.apply(context).await?;
             context.output.success("authentication configured");
-            arguments.secret_ref = Some(secret.name);
+            arguments.fetch.secret_ref = Some(secret.name);
         }
     }
-    let object = object(&GIT_REPOSITORY, &arguments.common.name, spec(&arguments)?)?;
-    put(context, &GIT_REPOSITORY, &arguments.common, object, &WORDS).await
+    put(context, &GIT_REPOSITORY, &arguments.common.meta, spec(&arguments)?, &WORDS).await
 }
 
 /// The data of a Secret for the repository; none if it needs none.
@@ -147,16 +136,14 @@ fn spec(arguments: &Arguments) -> Result<Map<String, Value>> {
         );
     }
     let paths = &arguments.sparse_checkout_paths;
-    Ok(fields([
+    let mut spec = fields([
         ("url", Some(json!(arguments.url))),
         ("ref", Some(Value::Object(reference))),
         ("interval", Some(json!(arguments.common.interval))),
-        ("secretRef", local(arguments.secret_ref.as_ref())),
-        ("proxySecretRef", local(arguments.proxy_secret_ref.as_ref())),
         ("provider", text(arguments.provider.as_ref())),
         ("recurseSubmodules", arguments.recurse_submodules.then_some(json!(true))),
         ("sparseCheckout", (!paths.is_empty()).then(|| json!(paths))),
-        ("ignore", lines(&arguments.ignore_paths)),
-        ("timeout", arguments.fetch_timeout.map(|timeout| json!(timeout))),
-    ]))
+    ]);
+    spec.extend(arguments.fetch.spec());
+    Ok(spec)
 }

@@ -7,8 +7,9 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use sluice_apis::meta::Duration;
 
+use super::super::flags::{Certificates, User};
 use super::super::secret::{Secret, helm};
-use super::super::{Common, Words, fields, local, object, put, text};
+use super::super::{Common, Words, fields, local, put, text};
 use crate::context::Context;
 use crate::kinds::HELM_REPOSITORY;
 use crate::object::some_text;
@@ -21,23 +22,19 @@ pub(crate) struct Arguments {
     /// Address of the repository: http, https or oci
     #[arg(long)]
     url: String,
-    /// Name of a user; a Secret is made of it and of the password
-    #[arg(short, long, conflicts_with = "secret_ref")]
-    username: Option<String>,
-    /// Password
-    #[arg(short, long)]
-    password: Option<String>,
+    #[command(flatten)]
+    user: User,
     /// File with the client's certificate
-    #[arg(long, value_name = "FILE", requires = "key_file", conflicts_with = "secret_ref")]
+    #[arg(long, value_name = "FILE", requires = "key_file")]
     cert_file: Option<PathBuf>,
     /// File with the client's key
     #[arg(long, value_name = "FILE", requires = "cert_file")]
     key_file: Option<PathBuf>,
     /// File with the authority of the server's certificate
-    #[arg(long, value_name = "FILE", conflicts_with = "secret_ref")]
+    #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Secret with the credentials
-    #[arg(long, value_name = "SECRET")]
+    /// Secret with the credentials; one is made of a user or a certificate
+    #[arg(long, value_name = "SECRET", conflicts_with_all = ["username", "cert_file", "ca_file"])]
     secret_ref: Option<String>,
     /// Whose identity is used with a registry
     #[arg(long, value_name = "PROVIDER")]
@@ -63,18 +60,20 @@ const WORDS: Words = Words {
 /// Runs the command.
 pub(crate) async fn run(mut arguments: Arguments, context: &Context) -> Result<()> {
     check(&arguments.url)?;
-    if arguments.secret_ref.is_none() && !arguments.common.export {
-        let credentials = helm::Credentials {
-            username: arguments.username.clone(),
-            password: arguments.password.clone(),
-            certificate: arguments.cert_file.clone(),
-            key: arguments.key_file.clone(),
-            authority: arguments.ca_file.clone(),
+    if arguments.secret_ref.is_none() && !arguments.common.meta.export {
+        let certificates = Certificates {
+            tls_crt_file: arguments.cert_file.clone(),
+            tls_key_file: arguments.key_file.clone(),
+            ca_crt_file: arguments.ca_file.clone(),
         };
-        if let Some((type_, data)) = credentials.read()? {
+        if let Some((type_, data)) = helm::data(&arguments.user, &certificates)? {
             let secret = Secret {
                 type_: Some(type_),
-                ..Secret::new(format!("helm-{}", arguments.common.name), &arguments.common.labels, data)
+                ..Secret::new(
+                    format!("helm-{}", arguments.common.meta.name),
+                    &arguments.common.meta.labels,
+                    data,
+                )
             };
             context.output.action("applying secret with repository credentials");
             secret.apply(context).await?;
@@ -82,8 +81,7 @@ pub(crate) async fn run(mut arguments: Arguments, context: &Context) -> Result<(
             arguments.secret_ref = Some(secret.name);
         }
     }
-    let object = object(&HELM_REPOSITORY, &arguments.common.name, spec(&arguments))?;
-    put(context, &HELM_REPOSITORY, &arguments.common, object, &WORDS).await
+    put(context, &HELM_REPOSITORY, &arguments.common.meta, spec(&arguments), &WORDS).await
 }
 
 fn check(url: &str) -> Result<()> {

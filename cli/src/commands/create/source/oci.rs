@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
-use sluice_apis::meta::Duration;
 use sluice_apis::source::v1::{LayerOperation, OciProvider};
 
-use super::super::{Common, Words, fields, lines, local, object, put, text, words};
+use super::super::flags::Fetch;
+use super::super::{Common, Words, fields, local, put, text, words};
 use super::{Verify, fetched};
 use crate::context::Context;
 use crate::kinds::OCI_REPOSITORY;
@@ -31,12 +31,6 @@ pub(crate) struct Arguments {
     /// Whose identity is used
     #[arg(long, default_value = "generic", value_parser = words(OciProvider::WORDS))]
     provider: String,
-    /// Secret with the credentials
-    #[arg(long, value_name = "SECRET")]
-    secret_ref: Option<String>,
-    /// Secret with the address of a proxy
-    #[arg(long, value_name = "SECRET")]
-    proxy_secret_ref: Option<String>,
     /// Service account with the credentials
     #[arg(long, value_name = "NAME")]
     service_account: Option<String>,
@@ -45,18 +39,14 @@ pub(crate) struct Arguments {
     cert_ref: Option<String>,
     #[command(flatten)]
     verify: Verify,
-    /// Patterns of what to leave out
-    #[arg(long, value_delimiter = ',', value_name = "PATTERN,…")]
-    ignore_paths: Vec<String>,
     /// The registry has no TLS
     #[arg(long)]
     insecure: bool,
     /// Which layer to take, and whether to extract or to copy it
     #[arg(long, value_name = "MEDIA-TYPE:OPERATION")]
     layer_selector: Option<String>,
-    /// How long fetching may take
-    #[arg(long, value_name = "DURATION")]
-    fetch_timeout: Option<Duration>,
+    #[command(flatten)]
+    fetch: Fetch,
 }
 
 const WORDS: Words = Words {
@@ -67,8 +57,7 @@ const WORDS: Words = Words {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let object = object(&OCI_REPOSITORY, &arguments.common.name, spec(&arguments)?)?;
-    put(context, &OCI_REPOSITORY, &arguments.common, object, &WORDS).await
+    put(context, &OCI_REPOSITORY, &arguments.common.meta, spec(&arguments)?, &WORDS).await
 }
 
 fn spec(arguments: &Arguments) -> Result<Map<String, Value>> {
@@ -80,21 +69,19 @@ fn spec(arguments: &Arguments) -> Result<Map<String, Value>> {
     if reference.is_empty() {
         bail!("--tag, --tag-semver or --digest is required");
     }
-    Ok(fields([
+    let mut spec = fields([
         ("url", Some(json!(arguments.url))),
         ("interval", Some(json!(arguments.common.interval))),
         ("provider", Some(json!(arguments.provider))),
         ("ref", Some(Value::Object(reference))),
-        ("secretRef", local(arguments.secret_ref.as_ref())),
-        ("proxySecretRef", local(arguments.proxy_secret_ref.as_ref())),
         ("certSecretRef", local(arguments.cert_ref.as_ref())),
         ("serviceAccountName", text(arguments.service_account.as_ref())),
         ("verify", arguments.verify.spec()?),
-        ("ignore", lines(&arguments.ignore_paths)),
         ("insecure", arguments.insecure.then_some(json!(true))),
         ("layerSelector", arguments.layer_selector.as_deref().map(layer).transpose()?),
-        ("timeout", arguments.fetch_timeout.map(|timeout| json!(timeout))),
-    ]))
+    ]);
+    spec.extend(arguments.fetch.spec());
+    Ok(spec)
 }
 
 fn layer(selector: &str) -> Result<Value> {
