@@ -5,6 +5,7 @@
 mod abuse;
 mod burst;
 mod clouds;
+mod gitea;
 mod reach;
 mod secrecy;
 mod story;
