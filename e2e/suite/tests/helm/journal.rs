@@ -1,8 +1,11 @@
 //! helm-controller is killed before each write of each action: whoever starts it again finds what was begun, and ends
 //! where it would have ended without the kill.
 //!
-//! One row for each action: how the release is prepared, what is asked for, and how it must look in the end, whichever
-//! write the kill came before. The loop goes on until an attempt has fewer writes than it counts.
+//! For each action: how the release is prepared, what is asked for, and the table of outcomes: each write of the action,
+//! with what is stored and in the cluster in the end if the kill came before it. The loop goes on until an attempt has
+//! fewer writes than it counts, so that none is left out.
+
+mod outcomes;
 
 use std::time::Duration;
 
@@ -13,6 +16,7 @@ use sluice_apis::conditions;
 use sluice_apis::helm::v2::HelmRelease;
 use sluice_testkit::{Controller, ControllerBuilder};
 
+use self::outcomes::Outcomes;
 use crate::charts::{Files, hooked, tiny};
 use crate::support::{World, is_ready};
 
@@ -30,44 +34,44 @@ struct Row {
     change: Option<Value>,
     /// Whether the object is deleted instead.
     deletes: bool,
-    /// The fewest writes that the action has.
-    least: usize,
+    /// The writes in their order, and how it ends when that one is cut off.
+    outcomes: Outcomes,
 }
 
 fn rows() -> Vec<Row> {
     let plain =
-        |action, chart, spec, change, least| Row { action, chart, spec, change, deletes: false, least };
+        |action, chart, spec, change, outcomes| Row { action, chart, spec, change, deletes: false, outcomes };
     vec![
-        plain("install", hooked(&["pre-install", "post-install"]), json!({}), None, 8),
+        plain("install", hooked(&["pre-install", "post-install"]), json!({}), None, outcomes::INSTALL),
         plain(
             "upgrade",
             hooked(&["pre-upgrade", "post-upgrade"]),
             json!({}),
             Some(json!({"values": {"value": "changed"}})),
-            8,
+            outcomes::UPGRADE,
         ),
         plain(
             "rollback",
             hooked(&["pre-rollback"]),
             json!({"upgrade": {"remediation": {"remediateLastFailure": true}}}),
             Some(json!({"values": {"value": "changed", "bad": true}})),
-            10,
+            outcomes::ROLLBACK,
         ),
-        plain("test", hooked(&["test"]), json!({}), Some(json!({"test": {"enable": true}})), 4),
+        plain("test", hooked(&["test"]), json!({}), Some(json!({"test": {"enable": true}})), outcomes::TEST),
         Row {
             action: "uninstall",
             chart: hooked(&["pre-delete", "post-delete"]),
             spec: json!({}),
             change: None,
             deletes: true,
-            least: 6,
+            outcomes: outcomes::UNINSTALL,
         },
         plain(
             "remedy by uninstall",
             tiny(),
             json!({"install": {"remediation": {"remediateLastFailure": true}}, "values": {"bad": true}}),
             None,
-            6,
+            outcomes::REMEDY,
         ),
     ]
 }
@@ -82,21 +86,35 @@ async fn whatever_is_cut_off_ends_as_if_it_had_not_been() {
     // Objects go from one to the other by their label; between the two is the one that is killed.
     let _before = controller(&world, "before").start().await.unwrap();
     let after = controller(&world, "after").start().await.unwrap();
+    let mut wrong = Vec::new();
     for (index, row) in rows.iter().enumerate() {
         // Each write is one attempt; the first attempt that is not cut off has seen them all.
         let attempts = stream::iter(1..=MOST).map(|write| attempt(&world, row, index, write, &after));
         let mut attempts = attempts.buffered(AT_ONCE);
-        let mut kills = 0;
-        while attempts.next().await == Some(true) {
-            kills += 1;
+        let mut seen = Vec::new();
+        while let Some(Some(cut)) = attempts.next().await {
+            seen.push(cut);
         }
-        println!("{}: {kills} kills", row.action);
-        assert!(kills >= row.least && kills < MOST, "{}: {kills} kills", row.action);
+        println!("{}: {} kills", row.action, seen.len());
+        let wanted: Vec<(String, String)> =
+            row.outcomes.iter().map(|(write, end)| ((*write).to_owned(), (*end).to_owned())).collect();
+        if seen != wanted {
+            let lines: Vec<String> =
+                seen.iter().map(|(write, end)| format!("    (\"{write}\", \"{end}\"),")).collect();
+            wrong.push(format!("{} has these outcomes:\n{}", row.action, lines.join("\n")));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// One release, cut off before one write; whether that write came.
-async fn attempt(world: &World, row: &Row, index: usize, write: usize, after: &Controller) -> bool {
+/// One release, cut off before one write: which one that was, and how it ended; nothing if there are fewer writes.
+async fn attempt(
+    world: &World,
+    row: &Row,
+    index: usize,
+    write: usize,
+    after: &Controller,
+) -> Option<(String, String)> {
     let name = format!("r{index}-{write}");
     let mut object = world.release(&name, &format!("chart-{index}"), &row.spec);
     // What is to happen is there before the controller that is killed: it has no other writes.
@@ -124,12 +142,21 @@ async fn attempt(world: &World, row: &Row, index: usize, write: usize, after: &C
         world.patch(&name, json!({"metadata": {"labels": {"stage": "after"}}})).await;
         settled(world, row, &name).await;
     }
-    if let Err(error) = check(world, row, &name).await {
-        let log: String =
-            after.log().lines().filter(|line| line.contains(&name)).collect::<Vec<_>>().join("\n");
-        panic!("{} before write {write}: {error}\n{}\n--\n{log}", row.action, doomed.log());
-    }
-    killed
+    let end = match check(world, row, &name).await {
+        Ok(end) => end,
+        Err(error) => {
+            let log: String =
+                after.log().lines().filter(|line| line.contains(&name)).collect::<Vec<_>>().join("\n");
+            panic!("{} before write {write}: {error}\n{}\n--\n{log}", row.action, doomed.log());
+        }
+    };
+    killed.then(|| (last_write(&doomed.log()), end))
+}
+
+/// The write that did not come to pass, as the log names it.
+fn last_write(log: &str) -> String {
+    let (_, write) = log.rsplit_once("write: ").unwrap_or_default();
+    write.split('"').next().unwrap_or_default().to_owned()
 }
 
 fn controller(world: &World, stage: &str) -> ControllerBuilder {
@@ -165,8 +192,8 @@ async fn settled(world: &World, row: &Row, name: &str) {
         .await;
 }
 
-/// Every row's end.
-async fn check(world: &World, row: &Row, name: &str) -> Result<(), String> {
+/// What is stored and what is in the cluster; an error if that is no end at all, whatever was cut off.
+async fn check(world: &World, row: &Row, name: &str) -> Result<String, String> {
     let revisions = world.revisions(name).await;
     let live = world.config_map(name).await;
     let value = live.as_ref().map(|data| data["value"].as_str());
@@ -188,5 +215,6 @@ async fn check(world: &World, row: &Row, name: &str) -> Result<(), String> {
     if revisions.iter().any(|revision| revision.contains("pending")) {
         return Err(format!("stored {revisions:?}"));
     }
-    Ok(())
+    let stored = if revisions.is_empty() { "nothing".to_owned() } else { revisions.join(", ") };
+    Ok(format!("{stored}; {}", value.unwrap_or("gone")))
 }
