@@ -89,6 +89,13 @@ fn an_end_too_many() {
     says(&failure("a: 1\n{{ end }}", ""), &["parse error at (app/templates/a.yaml:2)", "unexpected {{end}}"]);
 }
 
+/// As Helm tells it: the line on which the block begins.
+#[test]
+fn an_else_within_a_block() {
+    let error = failure("a: 1\n{{ block \"b\" . }}\n\n{{ else }}{{ end }}\n", "");
+    assert_eq!(error, "parse error at (app/templates/a.yaml:2): unexpected {{else}} in block clause");
+}
+
 #[test]
 fn braces_that_do_not_close() {
     says(

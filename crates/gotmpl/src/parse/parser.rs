@@ -432,8 +432,11 @@ impl<'s, 'a> Parser<'s, 'a> {
         self.shared.depth += 1;
         stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || {
             let mut block = Parser::new(self.shared, name.clone());
-            let root = block.body(CONTEXT)?;
-            block.finish(root)
+            match block.list()? {
+                (root, Element::End) => block.finish(root),
+                // Go tells the line on which the block begins.
+                (_, end) => Err(self.error(format!("unexpected {} in {CONTEXT}", end.describe()))),
+            }
         })?;
         self.shared.depth -= 1;
         let name = self.arena.add_name(name);
