@@ -197,7 +197,9 @@ impl Provider for GitHub {
         Box::pin(async move {
             match (self.act(event, net).await, &self.credentials) {
                 // A token may end before its time: somebody revokes it, or changes what the App may do.
-                (Err(error), Credentials::App(app, tokens)) if error.is_unauthorized() => {
+                (Err(error), Credentials::App(app, tokens))
+                    if error.is_unauthorized() && !error.is_in_setup() =>
+                {
                     tokens.forget(app);
                     self.act(event, net).await
                 }
