@@ -26,7 +26,8 @@ fn elements(mut der: &[u8], depth: usize) -> Result<usize, Error> {
         return Err(bad(format!("it is nested more than {MAX_DEPTH} deep")));
     }
     let mut count = 0;
-    while let Some((tag, content, rest)) = split(der)? {
+    while !der.is_empty() {
+        let Element { tag, content, rest } = split(der)?;
         count += 1;
         if tag & 0x20 != 0 {
             let inside = elements(content, depth + 1)?;
@@ -39,10 +40,17 @@ fn elements(mut der: &[u8], depth: usize) -> Result<usize, Error> {
     Ok(count)
 }
 
-/// The first element: its tag, its content, and what follows.
-fn split(der: &[u8]) -> Result<Option<(u8, &[u8], &[u8])>, Error> {
+struct Element<'a> {
+    tag: u8,
+    content: &'a [u8],
+    /// What follows it.
+    rest: &'a [u8],
+}
+
+/// The first element.
+fn split(der: &[u8]) -> Result<Element<'_>, Error> {
     let not_der = || bad("it is not DER");
-    let Some((&tag, rest)) = der.split_first() else { return Ok(None) };
+    let (&tag, rest) = der.split_first().ok_or_else(not_der)?;
     let (&length, rest) = rest.split_first().ok_or_else(not_der)?;
     let (length, rest) = match length {
         0..=0x7f => (usize::from(length), rest),
@@ -58,7 +66,7 @@ fn split(der: &[u8]) -> Result<Option<(u8, &[u8], &[u8])>, Error> {
         return Err(not_der());
     }
     let (content, rest) = rest.split_at_checked(length).ok_or_else(not_der)?;
-    Ok(Some((tag, content, rest)))
+    Ok(Element { tag, content, rest })
 }
 
 #[cfg(test)]

@@ -110,11 +110,11 @@ pub(super) fn check(signer: &SignerInfo, content: &[u8], certificate: &Certifica
         return Err(invalid());
     }
     // The set itself is signed, not the implicitly tagged field that it stands in (RFC 5652, section 5.4).
-    let signed =
+    let message =
         signer.signed_attrs.as_ref().map(Encode::to_der).transpose().map_err(bad)?.unwrap_or_default();
     let key = certificate.key()?;
     let scheme = scheme(signer.signature_algorithm.oid, key.kind(), hash)?;
-    key.verify(&signed, signer.signature.as_bytes(), hash, scheme).map_err(|_| invalid())
+    key.verify(&message, signer.signature.as_bytes(), hash, scheme).map_err(|_| invalid())
 }
 
 /// How a signature of that algorithm is made, with that key and hash.
