@@ -32,7 +32,7 @@ fuzz_target!(|input: &str| {
 
 /// What the empty patches do: at most a clean-up, once. (A null takes more than one, with kustomize too: the first
 /// joins list items of equal keys, the next removes what that left without a value. And items of a list with two keys
-/// that lack the first one are repeated at each merge, by kustomize too.)
+/// that lack the first one, or have an empty one, change what stands beside them at each merge, with kustomize too.)
 fn nothing(target: &Node) {
     let empty = Node::from(Mapping::new());
     if !has_null(target)
@@ -61,10 +61,11 @@ fn has_null(node: &Node) -> bool {
     }
 }
 
-/// Whether a list with two merge keys has an item without the first.
+/// Whether a list with two merge keys has an item without the first, or with an empty one.
 fn has_keyless_items(node: &Node) -> bool {
     const KEYS: [&str; 3] = ["port", "containerPort", "topologyKey"];
-    let lacks = |item: &Node| KEYS.iter().all(|key| item.get(key).is_none());
+    let lacks =
+        |item: &Node| KEYS.iter().all(|key| item.get(key).is_none_or(|value| value.as_str() == Some("")));
     match &node.value {
         Value::Scalar(_) => false,
         Value::Sequence(items) => items.iter().any(has_keyless_items),

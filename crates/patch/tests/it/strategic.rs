@@ -62,6 +62,17 @@ fn ports_pair_by_number_and_protocol_and_keep_their_order() {
     assert_eq!(result["spec"]["containers"][0]["ports"], want);
 }
 
+/// What `kustomize build` (5.8.1) prints after one and after two patches that say nothing.
+#[test]
+fn a_port_with_an_empty_number_takes_the_place_of_all() {
+    let service = "apiVersion: v1\nkind: Service\n";
+    let target = format!("{service}spec:\n  ports:\n  - port: 8080\n  - port: 443\n  - port: ''\n");
+    let once = merge(&target, service).unwrap().unwrap();
+    assert_eq!(json(&once)["spec"]["ports"], json!([{"port": ""}, {"port": ""}]));
+    let twice = strategic::merge(&once, &node(service), Schema::kustomize()).unwrap().unwrap();
+    assert_eq!(json(&twice)["spec"]["ports"], json!([{"port": ""}]));
+}
+
 #[test]
 fn nulls_and_directives_delete_and_replace() {
     let target = pod(
