@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::json;
 
-use super::suspend::{check_supported, resolve};
+use super::suspend::{self, check_supported, resolve};
 use crate::cluster::explain;
 use crate::context::Context;
 use crate::kinds::Kind;
@@ -20,17 +20,14 @@ use crate::wait::{self, Verdict};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    object: ObjectCommand<Targets>,
+    object: ObjectCommand<AwaitedTargets>,
 }
 
 /// Which objects, and whether to wait for them.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Targets {
-    /// Names of objects
-    names: Vec<String>,
-    /// All objects of the namespace
-    #[arg(long)]
-    all: bool,
+pub(crate) struct AwaitedTargets {
+    #[command(flatten)]
+    which: suspend::Targets,
     /// Wait until all are reconciled; a single one is always awaited
     #[arg(long)]
     wait: bool,
@@ -38,14 +35,14 @@ pub(crate) struct Targets {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let (kind, names) = arguments.object.split();
+    let (kind, targets) = arguments.object.split();
     check_supported(kind)?;
     let namespace = context.namespace();
-    let awaited = names.wait || names.names.len() == 1;
+    let awaited = targets.wait || targets.which.names.len() == 1;
     let (api, resumed) = context
         .within(async {
             let api = kind.api(&context.client().await?, namespace);
-            let Some(names) = resolve(&api, kind, &names.names, names.all, namespace).await? else {
+            let Some(names) = resolve(&api, kind, &targets.which, namespace).await? else {
                 context
                     .output
                     .failure(format_args!("no {} objects found in {namespace} namespace", kind.kind));

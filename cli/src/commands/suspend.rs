@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Targets {
     /// Names of objects
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
     /// All objects of the namespace
     #[arg(long)]
     all: bool,
@@ -31,11 +31,11 @@ pub(crate) struct Targets {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let (kind, names) = arguments.object.split();
+    let (kind, targets) = arguments.object.split();
     check_supported(kind)?;
     let namespace = context.namespace();
     let api = kind.api(&context.client().await?, namespace);
-    let Some(names) = resolve(&api, kind, &names.names, names.all, namespace).await? else {
+    let Some(names) = resolve(&api, kind, &targets, namespace).await? else {
         bail!("no {} objects found in {namespace} namespace", kind.kind);
     };
     for name in names {
@@ -75,10 +75,10 @@ pub(crate) fn check_supported(kind: &Kind) -> Result<()> {
 pub(crate) async fn resolve(
     api: &Api<DynamicObject>,
     kind: &Kind,
-    names: &[String],
-    all: bool,
+    targets: &Targets,
     namespace: &str,
 ) -> Result<Option<Vec<String>>> {
+    let Targets { names, all } = targets;
     if !names.is_empty() {
         let mut unique: Vec<String> = Vec::new();
         for name in names {
