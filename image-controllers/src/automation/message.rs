@@ -259,17 +259,13 @@ impl TemplateData {
 struct UpdateResult(Vec<Change>);
 
 impl UpdateResult {
-    /// What changed, each once, sorted.
+    /// What changed, each once, in the order of the files and of what stands in them.
     fn distinct(&self) -> Vec<Change> {
         let mut seen = BTreeSet::new();
-        let mut distinct: Vec<_> = self
-            .0
-            .iter()
-            .filter(|change| seen.insert((&change.old, &change.new, &change.setter)))
-            .cloned()
-            .collect();
-        distinct.sort_by(|a, b| (&a.old, &a.new, &a.setter).cmp(&(&b.old, &b.new, &b.setter)));
-        distinct
+        let mut changes: Vec<_> = self.0.iter().collect();
+        changes.sort_by_key(|change| change.file.as_str());
+        changes.retain(|change| seen.insert((&change.old, &change.new, &change.setter)));
+        changes.into_iter().cloned().collect()
     }
 }
 

@@ -22,15 +22,21 @@ pub(super) fn image(image: &str, insecure: bool) -> Result<Repository, String> {
         Some((host, path)) if host.contains(['.', ':']) => path,
         _ => image,
     };
+    if let Some((_, digest)) = path.split_once('@') {
+        return Err(format!(
+            "could not parse reference: {image}: it should not include a digest; remove '@{digest}'"
+        ));
+    }
     if let Some(tag) = path.split(':').nth(1) {
         return Err(format!("image '{image}' should not include a tag; remove ':{tag}'"));
     }
     Repository::parse(image, insecure).map_err(|error| format!("could not parse reference: {image}: {error}"))
 }
 
-/// How long a scan may take.
+/// How long a scan may take: a second at least.
 pub(super) fn timeout(object: &ImageRepository) -> Duration {
-    object.spec.timeout.as_ref().map_or(object.spec.interval.0, |timeout| timeout.0)
+    let given = object.spec.timeout.as_ref().map_or(object.spec.interval.0, |timeout| timeout.0);
+    given.max(Duration::from_secs(1))
 }
 
 impl Shared {
@@ -102,11 +108,11 @@ mod tests {
             "image 'https://ghcr.io/x' should not include URL scheme; remove 'https://'"
         );
         assert_eq!(error("ghcr.io/x:1"), "image 'ghcr.io/x:1' should not include a tag; remove ':1'");
-        assert_eq!(error("alpine:3"), "image 'alpine:3' should not include a tag; remove ':3'");
         assert_eq!(
             error("ghcr.io/x@sha256:ab"),
-            "image 'ghcr.io/x@sha256:ab' should not include a tag; remove ':ab'"
+            "could not parse reference: ghcr.io/x@sha256:ab: it should not include a digest; remove '@sha256:ab'"
         );
+        assert_eq!(error("alpine:3"), "image 'alpine:3' should not include a tag; remove ':3'");
         assert!(error("ghcr.io/UPPER").starts_with("could not parse reference: ghcr.io/UPPER: "));
         assert!(error("").starts_with("could not parse reference: : "));
     }

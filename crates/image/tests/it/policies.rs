@@ -48,6 +48,12 @@ fn numbers() {
     assert_eq!(latest(Order::Ascending, &["10", "9", "1e2"]).as_deref(), Ok("1e2"));
     assert_eq!(latest(Order::Descending, &["10", "9", "-1"]).as_deref(), Ok("-1"));
     assert_eq!(latest(Order::Ascending, &["1", "Inf"]).as_deref(), Ok("Inf"));
+    // Seen at the Go controller, whose tags are in this order: of equal numbers the last.
+    for order in [Order::Ascending, Order::Descending] {
+        assert_eq!(latest(order, &["1.0", "1", "01"]).as_deref(), Ok("01"));
+    }
+    assert_eq!(latest(Order::Ascending, &["NaN", "7", "5"]).as_deref(), Ok("7"));
+    assert_eq!(latest(Order::Descending, &["NaN", "7", "5"]).as_deref(), Ok("5"));
     for bad in ["v1", "0x10", " 1", ""] {
         let error = latest(Order::Ascending, &["1", bad]).unwrap_err();
         assert_eq!(error.to_string(), format!("failed to parse invalid numeric value '{bad}'"));

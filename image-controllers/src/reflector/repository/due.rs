@@ -34,7 +34,7 @@ pub(super) fn due(object: &ImageRepository, canonical: &str, known: bool, now: T
         return Due::Now("new image name");
     }
     let observed = status.map(|status| status.observed_exclusion_list.as_slice()).unwrap_or_default();
-    let wanted = &object.spec.exclusion_list;
+    let wanted = object.spec.exclusions();
     if observed.len() != wanted.len() || !wanted.iter().all(|pattern| observed.contains(pattern)) {
         return Due::Now("updated exclusion list");
     }

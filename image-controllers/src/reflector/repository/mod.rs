@@ -110,7 +110,7 @@ impl RepositoryReconciler {
             }
         }
         // 7. Remember by what was scanned.
-        let exclusions = pass.object.spec.exclusion_list.clone();
+        let exclusions = pass.object.spec.exclusions().into_owned();
         let status = pass.object.status.get_or_insert_default();
         status.canonical_image_name = Some(canonical);
         status.observed_exclusion_list = exclusions;

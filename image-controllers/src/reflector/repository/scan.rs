@@ -36,7 +36,7 @@ impl RepositoryReconciler {
             Err(failed(format!("context deadline exceeded: not done within {}s", bound.as_secs_f64())))
         })?;
         let (store, object, exclusions) =
-            (self.shared.tags.clone(), pass.key().clone(), pass.object.spec.exclusion_list.clone());
+            (self.shared.tags.clone(), pass.key().clone(), pass.object.spec.exclusions().into_owned());
         let keep = move || {
             if let Some(error) = exclusions.iter().find_map(check) {
                 return Ok(Err(error));

@@ -1,5 +1,7 @@
 //! `ImageRepository`: the tags of an image.
 
+use std::borrow::Cow;
+
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,6 +87,16 @@ pub struct ImageRepositorySpec {
     /// Whether plain HTTP is allowed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub insecure: bool,
+}
+
+impl ImageRepositorySpec {
+    /// The exclusion list, or the one that stands for an empty list.
+    pub fn exclusions(&self) -> Cow<'_, [String]> {
+        if self.exclusion_list.is_empty() {
+            return Cow::Owned(default_exclusion_list());
+        }
+        Cow::Borrowed(&self.exclusion_list)
+    }
 }
 
 /// Leaves out the tags of cosign's signatures.
