@@ -458,12 +458,13 @@ impl Node {
         )
     }
 
-    /// Whether this is a null: `~`, `null` or nothing, plain, or tagged `!!null`.
+    /// Whether this is a null: `~`, `null` or nothing, plain, or tagged `!!null`. The tag `!` says nothing, as in
+    /// [`Version::V3`](crate::Version::V3).
     pub fn is_null(&self) -> bool {
         match &self.value {
             Value::Scalar(scalar) => match self.tag.as_deref() {
-                Some(name) => name == tag::NULL,
-                None => scalar.style == ScalarStyle::Plain && crate::resolve::is_null(&scalar.text),
+                Some(name) if name != "!" => name == tag::NULL,
+                _ => scalar.style == ScalarStyle::Plain && crate::resolve::is_null(&scalar.text),
             },
             _ => false,
         }

@@ -73,6 +73,14 @@ fn a_port_with_an_empty_number_takes_the_place_of_all() {
     assert_eq!(json(&twice)["spec"]["ports"], json!([{"port": ""}]));
 }
 
+/// As with `kustomize build` (5.8.1).
+#[test]
+fn a_name_that_is_a_bare_tag_is_none() {
+    let target = pod("imagePullSecrets:\n- name: b\n- name: !");
+    let result = merged(&target, "apiVersion: v1\nkind: Pod\n");
+    assert_eq!(result["spec"]["imagePullSecrets"], json!([{"name": "b"}]));
+}
+
 #[test]
 fn nulls_and_directives_delete_and_replace() {
     let target = pod(
