@@ -110,15 +110,13 @@ pub fn compose(
             Found::NoKey if files::is_source(reference) => return Err(failed("no such file".to_owned())),
             Found::NoKey => return Err(failed("key not found".to_owned())),
         };
-        match reference.target_path.as_deref().filter(|path| !path.is_empty()) {
-            Some(path) => {
-                let text = String::from_utf8_lossy(data);
-                let set = |values: &mut Map<String, Json>| set_at(values, path, &text, reference.literal);
-                composition.set(path, set).map_err(failed)?;
-            }
-            None => {
-                composition.merge(parse(data).map_err(|(reason, detail)| unusable(reason, Some(detail)))?)
-            }
+        if let Some(path) = reference.target_path.as_deref().filter(|path| !path.is_empty()) {
+            let text = String::from_utf8_lossy(data);
+            let set = |values: &mut Map<String, Json>| set_at(values, path, &text, reference.literal);
+            composition.set(path, set).map_err(failed)?;
+        } else {
+            let values = parse(data).map_err(|(reason, detail)| unusable(reason, Some(detail)))?;
+            composition.merge(values);
         }
     }
     Ok(composition.finish())
