@@ -86,7 +86,7 @@ impl Cosign {
 }
 
 fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("run {:?}", command.get_program()))?;
+    let output = command.output().with_context(|| format!("run {}", command.get_program().display()))?;
     ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(())
 }

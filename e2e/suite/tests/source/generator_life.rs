@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use kube::ResourceExt as _;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 use sluice_apis::conditions::{self, ConditionedObject as _};
 use sluice_apis::extensions::v1beta1::{ArtifactGenerator, ExternalArtifactRef};
@@ -135,7 +135,7 @@ async fn what_lacks_is_told_until_it_is_there() {
     );
     let object = shop.until(|object| conditions::reason(object, "Reconciling") == Some(retries)).await;
     assert_eq!(condition(&object, "Stalled"), None);
-    assert_eq!(inventory(&object), [known.clone()]);
+    assert_eq!(inventory(&object), std::slice::from_ref(known));
     assert_eq!(told(&text).await["severity"], "error");
     assert_eq!(shop.artifact("made", |_| true).await, made);
     download(&made).await;
@@ -171,7 +171,7 @@ async fn a_disabled_one_sleeps_and_a_quiet_one_writes_nothing() {
         "apiVersion": "source.extensions.fluxcd.io/v1beta1", "kind": "ArtifactGenerator",
         "metadata": {"name": "gen", "annotations": {DISABLED: "disabled"}}, "spec": copy_from("@app/apps/two/x.yaml"),
     });
-    shop.generators().create(&Default::default(), &serde_json::from_value(body).unwrap()).await.unwrap();
+    shop.generators().create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await.unwrap();
     let initialised = ("True", "ReconciliationDisabled", "Initialized with reconciliation suspended");
     let asleep = |object: &ArtifactGenerator| {
         let ready = condition(object, "Ready");

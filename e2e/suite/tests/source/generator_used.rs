@@ -104,7 +104,7 @@ async fn a_generator_uses_what_another_one_makes() {
     let app = shop.world.ready("app").await;
     assert_eq!(serde_json::to_value(&outer.metadata).unwrap(), origin(&app.revision));
     commit(&shop.app, "apps/two/x.yaml", "a: 2\n");
-    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+    let waited = tokio::time::timeout(Duration::from_mins(1), async {
         shop.world.request("app").await;
         shop.artifact("outer", |artifact| artifact.digest != outer.digest).await
     });

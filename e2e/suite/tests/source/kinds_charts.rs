@@ -102,8 +102,7 @@ async fn a_repository_may_move_to_a_registry() {
     repositories.patch("app", json!({"spec": {"url": "oci://127.0.0.1:1/charts"}})).await;
     let text = repositories.failed("app", "URLInvalid").await;
     assert!(text.ends_with("'oci' URL scheme cannot be used with 'default' HelmRepository type"), "{text}");
-    let stalled = |object: &HelmRepository| conditions::is_stalled(object);
-    repositories.until("app", stalled).await;
+    repositories.until("app", conditions::is_stalled).await;
     repositories.patch("app", json!({"spec": {"type": "oci"}})).await;
     let blank = |object: &HelmRepository| {
         let finalizers = object.metadata.finalizers.as_ref().is_none_or(Vec::is_empty);

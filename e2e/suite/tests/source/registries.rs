@@ -54,7 +54,7 @@ async fn artifacts_come_from_each() {
                 .await;
         let note = json!({"ref": {"digest": new}, "layerSelector": select("copy", "text/plain")});
         let note = create("note", note).await;
-        let none = create("none", json!({"ref": {"tag": "3.0.0"}})).await;
+        let missing = create("none", json!({"ref": {"tag": "3.0.0"}})).await;
         let stored = objects.ready(&tag).await;
         assert_eq!(stored.revision, format!("1.0.0@{old}"), "{name}");
         assert_eq!(stored.metadata["org.opencontainers.image.source"], "here", "{name}");
@@ -64,7 +64,7 @@ async fn artifacts_come_from_each() {
         assert_eq!(paths(&stored).await, ["a.yaml", "deep", "deep/b.yaml"], "{name}");
         let stored = objects.ready(&note).await;
         assert_eq!((stored.revision, content(&objects.ready(&note).await).await), (new, b"a note".to_vec()));
-        let text = objects.failed(&none, "OCIArtifactPullFailed").await;
+        let text = objects.failed(&missing, "OCIArtifactPullFailed").await;
         assert!(text.starts_with("failed to determine artifact digest: "), "{name}: {text}");
     }
 }

@@ -43,10 +43,11 @@ impl SlowDisk {
             .arg(&log)
             .stderr(Stdio::null())
             .spawn();
-        let Ok(mut strace) = strace else {
+        let Ok(strace) = strace else {
             eprintln!("not tested: strace is not installed");
             return None;
         };
+        let mut slow = Self { strace, log };
         // Attached to every thread.
         let tasks = PathBuf::from(format!("/proc/{pid}/task"));
         let is_traced = |task: PathBuf| {
@@ -56,13 +57,13 @@ impl SlowDisk {
         let all = || std::fs::read_dir(&tasks).unwrap().all(|task| is_traced(task.unwrap().path()));
         let since = Instant::now();
         while !all() {
-            if strace.try_wait().unwrap().is_some() || since.elapsed() > Duration::from_secs(20) {
+            if slow.strace.try_wait().unwrap().is_some() || since.elapsed() > Duration::from_secs(20) {
                 eprintln!("not tested: strace may not attach to other processes here");
                 return None;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Some(Self { strace, log })
+        Some(slow)
     }
 
     /// How many calls were held up so far.
