@@ -103,6 +103,7 @@ impl Certificates {
 
 /// How a source is fetched, and what of it.
 #[derive(Args, Clone, Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "the fields are the flags' names")]
 pub(super) struct Fetch {
     /// Secret with the credentials
     #[arg(long, value_name = "SECRET")]
