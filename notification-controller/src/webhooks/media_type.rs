@@ -33,12 +33,11 @@ fn parameter(text: &str) -> Option<(String, &str)> {
     let text = text.strip_prefix(';')?.trim_start();
     let (name, rest) = token(text);
     let value = rest.trim_start().strip_prefix('=')?.trim_start();
-    let rest = match value.strip_prefix('"') {
-        Some(quoted) => after_quote(quoted)?,
-        None => {
-            let (value, rest) = token(value);
-            (!value.is_empty()).then_some(rest)?
-        }
+    let rest = if let Some(quoted) = value.strip_prefix('"') {
+        after_quote(quoted)?
+    } else {
+        let (value, rest) = token(value);
+        (!value.is_empty()).then_some(rest)?
     };
     (!name.is_empty()).then(|| (name.to_ascii_lowercase(), rest))
 }

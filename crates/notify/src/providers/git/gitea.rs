@@ -35,6 +35,7 @@ pub(in crate::providers) struct Gitea {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_field_names, reason = "the names of the API")]
 struct Status {
     id: i64,
     context: Option<String>,
