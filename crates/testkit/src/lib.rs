@@ -33,7 +33,6 @@ mod process;
 mod registry;
 mod server;
 mod signers;
-mod signers;
 mod sink;
 mod tls;
 mod wait;
@@ -53,7 +52,6 @@ pub use self::{
     object_store::{ObjectStore, S3Options, StoreRequest},
     ports::free_address,
     registry::{PushedArtifact, Registry, RegistryOptions, RegistryRequest},
-    signers::{Cosign, NotationSigner},
     signers::{Cosign, NotationSigner},
     sink::{EventSink, Received},
     wait::{condition, wait_for, wait_gone, wait_ready},
