@@ -197,6 +197,7 @@ impl Waiter {
         if status.state == State::InProgress
             && id.group == "apps"
             && matches!(id.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet")
+            && report::is_observed(&object)
             && let Some(failure) = self.pod_failures(&object).await.into_iter().find(|pod| pod.is_final)
         {
             status = Status::failed(failure.message);

@@ -93,6 +93,12 @@ pub struct TerminationTimeout {
     pub cause: String,
 }
 
+/// Whether the object's controller has seen its newest spec; until then its pods are those of an older one.
+pub(super) fn is_observed(object: &Object) -> bool {
+    let object = object.as_value();
+    object["status"]["observedGeneration"].as_i64() >= object["metadata"]["generation"].as_i64()
+}
+
 /// The label selector of a controller of pods, in the form of a query.
 pub(super) fn pod_selector(object: &Object) -> Option<String> {
     let selector = &object.as_value()["spec"]["selector"];
@@ -179,6 +185,19 @@ mod tests {
         };
         assert_eq!(selector(json!({"matchLabels": {"app": "a"}, "matchExpressions": [{"key": "t", "operator": "NotIn", "values": ["x", "y"]}, {"key": "z", "operator": "DoesNotExist"}]})).unwrap(), "app=a,t notin (x,y),!z");
         assert_eq!(selector(json!({})), None);
+    }
+
+    #[test]
+    fn a_spec_counts_as_seen_when_its_generation_is() {
+        let deployment = |status: Value| {
+            Object::new(
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "generation": 2}, "status": status}),
+            )
+            .unwrap()
+        };
+        assert!(is_observed(&deployment(json!({"observedGeneration": 2}))));
+        assert!(!is_observed(&deployment(json!({"observedGeneration": 1}))));
+        assert!(!is_observed(&deployment(json!({}))));
     }
 
     #[test]
