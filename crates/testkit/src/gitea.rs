@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::{controller::http_client, ports::free_address, process::Process};
 
 /// How long it may take to come up on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 const USER: &str = "robot";
 const PASSWORD: &str = "robot-password";
 
@@ -155,7 +155,7 @@ ISSUE_INDEXER_TYPE = db
 }
 
 fn run(mut command: Command) -> Result<String> {
-    let done = command.output().with_context(|| format!("run {:?}", command.get_program()))?;
+    let done = command.output().with_context(|| format!("run {}", command.get_program().display()))?;
     if !done.status.success() {
         let (told, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         bail!("{:?} failed: {told}{errors}", command.get_args());

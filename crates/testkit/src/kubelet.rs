@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::{control_plane::ControlPlane, tls::Listener, wait::wait_for};
 
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// What the containers of pods have logged, by their names.
 type Logs = Arc<HashMap<String, String>>;
@@ -88,5 +88,5 @@ async fn answer(
     let wanted = query.split('&').find_map(|pair| pair.strip_prefix("tailLines="));
     let wanted = wanted.and_then(|count| count.parse().ok()).unwrap_or(lines.len());
     let last = &lines[lines.len().saturating_sub(wanted)..];
-    Ok(last.iter().map(|line| format!("{line}\n")).collect())
+    Ok(last.iter().flat_map(|line| [*line, "\n"]).collect())
 }

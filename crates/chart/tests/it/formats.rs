@@ -78,7 +78,7 @@ fn nil_lists_and_maps() {
              Name: fx\nSources: []\nTags: \"\"\nType: \"\"\nVersion: 1.0.0",
         ),
         (r#"{{ toToml (regexFindAll "x" "a" 1) }}"#, "[]"),
-        (r#"{{ mustToToml (initial (list)) }}"#, "[]"),
+        ("{{ mustToToml (initial (list)) }}", "[]"),
         (r#"{{ toToml (dict "a" (regexFindAll "x" "a" 1)) }}"#, ""),
     ] {
         assert_eq!(output(template, "", &json!({})).unwrap(), want, "{template}");
