@@ -38,7 +38,11 @@ impl Error {
             Self::Name { origin, .. } => Some(format!("from {origin}")),
             Self::Expand(error) => Some(error.detail()),
             Self::Yaml(error) => {
-                Some(format!("after substitution: {error}: quote the variable if its value is not plain"))
+                const REMEDY: &str = "quote the variable if its value is not plain";
+                let own = error.to_string();
+                // Said once where both parsers say the same.
+                let place = if own == error.go_text() { String::new() } else { format!("{own}: ") };
+                Some(format!("after substitution: {place}{REMEDY}"))
             }
             Self::NotOneDocument => None,
         }

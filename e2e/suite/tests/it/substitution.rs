@@ -123,7 +123,13 @@ async fn what_cannot_be_substituted_is_told_and_applied_nowhere() -> Result<()> 
     // A value that makes the text unreadable: the message names the object and the line.
     let value = json!({"spec": {"postBuild": {"substitute": {"port": "a: b"}}}});
     world.patch(&api, "app", &value).await?;
-    wait_for(&api, "app", PATIENCE, told("/app': yaml: line 5: mapping values are not allowed")).await?;
+    wait_for(
+        &api,
+        "app",
+        PATIENCE,
+        told("/app': envsubst error: YAMLToJSON: yaml: line 5: mapping values are not allowed"),
+    )
+    .await?;
     ensure!(world.config_maps().get_opt("app").await?.is_none(), "it was applied");
 
     let value = json!({"spec": {"postBuild": {"substitute": {"port": "http"}}}});
