@@ -32,11 +32,13 @@ fuzz_target!(|input: &str| {
 
 /// What the empty patches do: at most a clean-up, once. (A null takes more than one, with kustomize too: the first
 /// joins list items of equal keys, the next removes what that left without a value. And items of a list with two keys
-/// that lack the first one, or have an empty one, change what stands beside them at each merge, with kustomize too.)
+/// that lack the first one, or have an empty one, change what stands beside them at each merge, with kustomize too; so
+/// does a list of texts that has mappings among them.)
 fn nothing(target: &Node) {
     let empty = Node::from(Mapping::new());
     if !has_null(target)
         && !has_keyless_items(target)
+        && !has_mixed_list(target)
         && let Ok(Some(once)) = strategic::merge(target, &empty, Schema::kustomize())
         && let Ok(twice) = strategic::merge(&once, &empty, Schema::kustomize())
     {
@@ -74,5 +76,17 @@ fn has_keyless_items(node: &Node) -> bool {
             let items = entry.value.as_sequence().map(|items| &**items).unwrap_or_default();
             (has_keys && items.iter().any(lacks)) || has_keyless_items(&entry.value)
         }),
+    }
+}
+
+/// Whether a list has both mappings and something else.
+fn has_mixed_list(node: &Node) -> bool {
+    match &node.value {
+        Value::Scalar(_) => false,
+        Value::Sequence(items) => {
+            let mappings = items.iter().filter(|item| item.as_mapping().is_some()).count();
+            (mappings > 0 && mappings < items.len()) || items.iter().any(has_mixed_list)
+        }
+        Value::Mapping(mapping) => mapping.iter().any(|entry| has_mixed_list(&entry.value)),
     }
 }
