@@ -64,8 +64,9 @@ impl Certificate {
         let seconds = |time: &x509_cert::time::Time| {
             i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
         };
-        let second = at.as_second();
-        if second < seconds(&validity.not_before) || second > seconds(&validity.not_after) {
+        let (second, end) = (at.as_second(), seconds(&validity.not_after));
+        let is_over = second > end || second == end && at.subsec_nanosecond() > 0;
+        if second < seconds(&validity.not_before) || is_over {
             let (from, to) = (validity.not_before, validity.not_after);
             return Err(Error::new(format!(
                 "certificate '{}' is not valid at {at}, but from {from} to {to}",
@@ -161,6 +162,22 @@ impl Certificate {
         };
         constraints.is_some_and(reaches)
             && self.decoded::<KeyUsage>().is_some_and(|usage| usage.key_cert_sign())
+    }
+
+    /// Whether what it issues may be for a purpose, as far as it says what for.
+    pub(crate) fn may_issue_for(&self, purpose: ObjectIdentifier) -> bool {
+        const ANY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+        let allows = |usage: ExtendedKeyUsage| usage.0.contains(&purpose) || usage.0.contains(&ANY);
+        self.decoded::<ExtendedKeyUsage>().is_none_or(allows)
+    }
+
+    /// An extension that is critical and not understood, if there is one.
+    pub(crate) fn unknown_critical(&self) -> Option<ObjectIdentifier> {
+        const KNOWN: [ObjectIdentifier; 4] =
+            [BasicConstraints::OID, KeyUsage::OID, ExtendedKeyUsage::OID, SubjectAltName::OID];
+        let extensions = self.x509.tbs_certificate.extensions.as_deref().unwrap_or_default();
+        let unknown = extensions.iter().find(|one| one.critical && !KNOWN.contains(&one.extn_id));
+        unknown.map(|extension| extension.extn_id)
     }
 
     /// Whether it says where to ask whether it was revoked.

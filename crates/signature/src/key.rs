@@ -149,6 +149,20 @@ impl PublicKey {
         Ok(Self { key, der })
     }
 
+    /// The key's `SubjectPublicKeyInfo`.
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The hash that goes with the strength of the key.
+    pub(crate) fn usual_hash(&self) -> Hash {
+        match self.kind() {
+            Kind::P256 | Kind::Rsa { .. } => Hash::Sha256,
+            Kind::P384 => Hash::Sha384,
+            Kind::P521 | Kind::Ed25519 => Hash::Sha512,
+        }
+    }
+
     /// The SHA-256 of the key's `SubjectPublicKeyInfo`, by which logs are known.
     pub(crate) fn id(&self) -> [u8; 32] {
         sha256(&self.der)
@@ -179,13 +193,13 @@ impl PublicKey {
             (Key::P384(key), Scheme::Usual) => p384::ecdsa::Signature::from_der(signature)
                 .is_ok_and(|signature| key.verify_prehash(&digest, &signature).is_ok()),
             (Key::P521(key), Scheme::Usual) => p521::ecdsa::Signature::from_der(signature)
-                .is_ok_and(|signature| key.verify_prehash(&digest, &signature).is_ok()),
+                .is_ok_and(|signature| key.verify_prehash(&padded(&digest), &signature).is_ok()),
             (Key::P256(key), Scheme::Fixed) => p256::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_prehash(&digest, &signature).is_ok()),
             (Key::P384(key), Scheme::Fixed) => p384::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_prehash(&digest, &signature).is_ok()),
             (Key::P521(key), Scheme::Fixed) => p521::ecdsa::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_prehash(&digest, &signature).is_ok()),
+                .is_ok_and(|signature| key.verify_prehash(&padded(&digest), &signature).is_ok()),
             (Key::Rsa(key), Scheme::Usual) => {
                 let padding = match hash {
                     Hash::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
@@ -208,6 +222,14 @@ impl PublicKey {
         };
         if good { Ok(()) } else { Err(Error::new("the signature does not fit the key")) }
     }
+}
+
+/// A digest as long as a number of P-521: zeros before it don't change what it is, and short ones are not taken.
+fn padded(digest: &[u8]) -> Vec<u8> {
+    const LENGTH: usize = 66;
+    let mut padded = vec![0; LENGTH.saturating_sub(digest.len())];
+    padded.extend_from_slice(digest);
+    padded
 }
 
 impl fmt::Debug for PublicKey {

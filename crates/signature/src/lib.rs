@@ -7,6 +7,7 @@ pub mod cosign;
 mod key;
 pub mod notation;
 mod oids;
+mod path;
 mod pem;
 mod timestamp;
 

@@ -1,9 +1,10 @@
 //! Tokens of time-stamping authorities (RFC 3161, RFC 5816): who vouches that something was there at a time.
 //!
-//! A token is a CMS `SignedData` (RFC 5652) in DER.
+//! A token is a CMS `SignedData` (RFC 5652) in DER, or in BER as far as lengths go.
 
 mod bounds;
 mod info;
+mod response;
 mod signer;
 
 use cms::cert::CertificateChoices;
@@ -14,6 +15,7 @@ use der::{Decode, Encode};
 use jiff::Timestamp;
 
 use self::info::TstInfo;
+pub(crate) use self::response::token_of;
 use crate::Error;
 use crate::certificate::Certificate;
 use crate::oids::{SIGNED_DATA, TIME_STAMP_INFO};
@@ -26,6 +28,8 @@ const MAX_CERTIFICATES: usize = 16;
 /// What a token says that its authority can be trusted with.
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp {
+    /// The time that it names.
+    pub(crate) time: Timestamp,
     /// The earliest time that it may mean.
     pub(crate) from: Timestamp,
     /// The latest time that it may mean.
@@ -38,13 +42,22 @@ fn bad(error: impl std::fmt::Display) -> Error {
     Error::new(format!("the token of the time-stamping authority cannot be read: {error}"))
 }
 
+/// Whose tokens count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trusted<'a> {
+    /// The authorities that are trusted.
+    pub(crate) roots: &'a [Certificate],
+    /// Certificates that tokens need not come with.
+    pub(crate) others: &'a [Certificate],
+}
+
 /// Checks that a token is of a message, and that one of the authorities vouches for it.
-pub(crate) fn verify(token: &[u8], message: &[u8], authorities: &[Certificate]) -> Result<Stamp, Error> {
+pub(crate) fn verify(token: &[u8], message: &[u8], trusted: Trusted<'_>) -> Result<Stamp, Error> {
     if token.len() > MAX_SIZE {
         return Err(bad(format!("it has more than {MAX_SIZE} bytes")));
     }
-    bounds::check(token)?;
-    let outer = ContentInfo::from_der(token).map_err(bad)?;
+    let token = bounds::check(token)?;
+    let outer = ContentInfo::from_der(&token).map_err(bad)?;
     if outer.content_type != SIGNED_DATA {
         return Err(bad(format!("it is of type {} and not signed data", outer.content_type)));
     }
@@ -54,12 +67,13 @@ pub(crate) fn verify(token: &[u8], message: &[u8], authorities: &[Certificate]) 
     info.check(message)?;
     let signer = only_signer(&data)?;
     let certificates = certificates(&data)?;
-    let known: Vec<&Certificate> = certificates.iter().chain(authorities).collect();
+    let others: Vec<&Certificate> = certificates.iter().chain(trusted.others).collect();
+    let known: Vec<&Certificate> = others.iter().copied().chain(trusted.roots).collect();
     let certificate = signer::certificate(signer, &known)?;
     signer::check(signer, &content, certificate)?;
     // Whether the certificates are still valid does not matter: they were when they vouched.
     let time = info.time()?;
-    let chain = signer::path(certificate, &certificates, authorities, time)?;
+    let chain = signer::path(certificate, &others, trusted.roots, time)?;
     signer::check_purpose(&chain)?;
     if let Some(said) = signer::signing_time(signer)? {
         chain.iter().try_for_each(|certificate| certificate.check_time(said))?;
@@ -67,7 +81,7 @@ pub(crate) fn verify(token: &[u8], message: &[u8], authorities: &[Certificate]) 
     let accuracy = info.accuracy();
     let from = time.checked_sub(accuracy).map_err(bad)?;
     let to = time.checked_add(accuracy).map_err(bad)?;
-    Ok(Stamp { from, to, chain })
+    Ok(Stamp { time, from, to, chain })
 }
 
 /// What is signed: the bytes of a `TSTInfo`.

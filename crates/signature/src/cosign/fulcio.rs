@@ -7,7 +7,7 @@ use super::root::TrustedRoot;
 use crate::certificate::Certificate;
 use crate::key::{Hash, Scheme};
 use crate::oids::CODE_SIGNING;
-use crate::{Error, sha256};
+use crate::{Error, path};
 
 /// Who told the authority about the identity, as DER.
 const ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.8");
@@ -20,40 +20,41 @@ pub(super) fn issuer(certificate: &Certificate) -> Option<String> {
     certificate.text(ISSUER).or_else(old)
 }
 
-/// Checks that an authority issued the certificate for signing, that it was valid at that time, and that a log knows
+/// Checks that an authority issued the certificate for signing, that it was valid at those times, and that a log knows
 /// it.
-pub(super) fn check(certificate: &Certificate, root: &TrustedRoot, at: Timestamp) -> Result<(), Error> {
-    certificate.check_time(at)?;
+pub(super) fn check(certificate: &Certificate, root: &TrustedRoot, times: &[Timestamp]) -> Result<(), Error> {
     if certificate.is_ca() || !certificate.may_sign() || certificate.is_for(CODE_SIGNING) != Some(true) {
         return Err(Error::new("the certificate is not one for signing"));
     }
+    let mut issuer = None;
+    for at in times {
+        certificate.check_time(*at)?;
+        issuer = Some(issuer_of(certificate, root, *at)?);
+    }
+    let issuer = issuer.ok_or_else(|| Error::new("nothing tells when the signature was made"))?;
+    check_logged(certificate, &issuer, root)
+}
+
+/// The certificate that issued this one, on a way to a root that was trusted at that time.
+fn issuer_of(certificate: &Certificate, root: &TrustedRoot, at: Timestamp) -> Result<Certificate, Error> {
     let mut failure = Error::new("the trusted root has no certificate authority of that time");
     for authority in root.authorities.iter().filter(|authority| authority.valid.contains(at)) {
-        let checked = check_path(certificate, &authority.chain, at)
-            .and_then(|issuer| check_logged(certificate, issuer, root));
+        let others: Vec<&Certificate> = authority.others.iter().collect();
+        let unknown = || {
+            let subject = certificate.subject();
+            Error::new(format!("certificate '{subject}' was not issued by an authority of the trusted root"))
+        };
+        let found = path::find(certificate, &others, &authority.root, at).ok_or_else(unknown);
+        let checked = found.and_then(|found| {
+            path::check_authorities(&found, CODE_SIGNING)?;
+            found.into_iter().nth(1).ok_or_else(unknown)
+        });
         match checked {
-            Ok(()) => return Ok(()),
+            Ok(issuer) => return Ok(issuer),
             Err(error) => failure = error,
         }
     }
     Err(failure)
-}
-
-/// Checks the way to the root; the certificate that issued this one.
-fn check_path<'a>(
-    certificate: &Certificate,
-    authority: &'a [Certificate],
-    at: Timestamp,
-) -> Result<&'a Certificate, Error> {
-    let first = authority.first().ok_or_else(|| Error::new("a certificate authority has no certificate"))?;
-    certificate.check_issuer(first)?;
-    for pair in authority.windows(2) {
-        if let [issued, issuer] = pair {
-            issued.check_issuer(issuer)?;
-        }
-    }
-    authority.iter().try_for_each(|issuer| issuer.check_time(at))?;
-    Ok(first)
 }
 
 /// Checks that a log that is trusted knows the certificate (RFC 6962, section 3.2).
@@ -63,7 +64,9 @@ fn check_logged(certificate: &Certificate, issuer: &Certificate, root: &TrustedR
     let issuer_key = issuer.key()?.id();
     let signed = certificate.precertificate()?;
     for sct in scts(&list) {
-        let Some(log) = root.certificate_logs.iter().find(|log| log.id == sct.log_id) else { continue };
+        let Some(log) = root.certificate_logs.iter().find(|log| log.id[..] == sct.log_id[..]) else {
+            continue;
+        };
         let Ok(at) = Timestamp::from_millisecond(sct.timestamp.try_into().unwrap_or(i64::MAX)) else {
             continue;
         };
@@ -137,9 +140,4 @@ fn sct(bytes: &[u8]) -> Option<Sct<'_>> {
 fn prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-}
-
-/// The name of a log is the hash of its key.
-pub(super) fn log_id(der: &[u8]) -> [u8; 32] {
-    sha256(der)
 }

@@ -5,6 +5,8 @@
 
 mod bundle;
 mod fulcio;
+mod merkle;
+mod note;
 mod rekor;
 mod root;
 mod simple;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::rekor::{Entry, Subject};
+use super::rekor::{self, Content, Entry, Subject};
 use super::{Trust, check_identity, fulcio};
 use crate::certificate::Certificate;
 use crate::key::{Hash, Scheme};
@@ -42,10 +42,11 @@ pub fn verify_simple(
             let certificates = Certificate::all_from_pem(certificate.as_bytes())?;
             let certificate = certificates.first().ok_or_else(|| missing("certificate"))?;
             check(&certificate.key()?, document, &signature)?;
-            let entry = entry(annotations.bundle.ok_or_else(|| missing("entry in a log"))?)?;
-            let at = entry.check(root)?;
-            entry.check_subject(&Subject { message: document, signature: &signature, certificate })?;
-            fulcio::check(certificate, root, at)?;
+            let logged = Logged::read(annotations.bundle.ok_or_else(|| missing("entry in a log"))?)?;
+            let at = logged.entry().check(rekor::log(root, &logged.log_id)?)?;
+            let content = Content::Message(document);
+            rekor::check_subject(&logged.body, &Subject { content, signature: &signature, certificate })?;
+            fulcio::check(certificate, root, &[at])?;
             check_identity(certificate, identities)?;
         }
     }
@@ -90,30 +91,50 @@ fn check_document(document: &[u8], digest: &str) -> Result<(), Error> {
 }
 
 /// The entry of the log, in the form of the annotation.
-fn entry(bundle: &str) -> Result<Entry, Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Bundle {
-        signed_entry_timestamp: String,
-        payload: Payload,
+struct Logged {
+    body: Vec<u8>,
+    integrated: i64,
+    index: u64,
+    log_id: Vec<u8>,
+    promise: Vec<u8>,
+}
+
+impl Logged {
+    fn read(bundle: &str) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Bundle {
+            signed_entry_timestamp: String,
+            payload: Payload,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Payload {
+            body: String,
+            integrated_time: i64,
+            log_index: u64,
+            #[serde(rename = "logID")]
+            log_id: String,
+        }
+        let bundle: Bundle = serde_json::from_str(bundle)
+            .map_err(|error| Error::new(format!("the entry of the log cannot be read: {error}")))?;
+        Ok(Self {
+            body: base64(&bundle.payload.body, "the entry of the log")?,
+            integrated: bundle.payload.integrated_time,
+            index: bundle.payload.log_index,
+            log_id: hex::decode(&bundle.payload.log_id)
+                .map_err(|error| Error::new(format!("the name of the log cannot be read: {error}")))?,
+            promise: base64(&bundle.signed_entry_timestamp, "the promise of the log")?,
+        })
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Payload {
-        body: String,
-        integrated_time: i64,
-        log_index: u64,
-        #[serde(rename = "logID")]
-        log_id: String,
+
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            body: &self.body,
+            integrated: self.integrated,
+            index: self.index,
+            log_id: &self.log_id,
+            signed: &self.promise,
+        }
     }
-    let bundle: Bundle = serde_json::from_str(bundle)
-        .map_err(|error| Error::new(format!("the entry of the log cannot be read: {error}")))?;
-    Ok(Entry {
-        body: base64(&bundle.payload.body, "the entry of the log")?,
-        integrated: bundle.payload.integrated_time,
-        index: bundle.payload.log_index,
-        log_id: hex::decode(&bundle.payload.log_id)
-            .map_err(|error| Error::new(format!("the name of the log cannot be read: {error}")))?,
-        signed: base64(&bundle.signed_entry_timestamp, "the promise of the log")?,
-    })
 }

@@ -8,7 +8,7 @@ use super::{Format, cose, jws};
 use crate::Error;
 use crate::certificate::Certificate;
 use crate::notation::algorithm::Algorithm;
-use crate::timestamp::{self, Stamp};
+use crate::timestamp::{self, Stamp, Trusted};
 
 /// Largest envelope in bytes.
 const MAX_SIZE: usize = 4 << 20;
@@ -98,7 +98,8 @@ impl Envelope {
     /// What a time-stamping authority vouches for; None if none does.
     pub(super) fn stamp(&self, authorities: &[Certificate]) -> Option<Result<Stamp, Error>> {
         let token = self.token.as_deref()?;
-        Some(timestamp::verify(token, &self.signature, authorities))
+        let trusted = Trusted { roots: authorities, others: &[] };
+        Some(timestamp::verify(token, &self.signature, trusted))
     }
 
     /// Checks that the signer's key made the signature; what is signed.

@@ -11,13 +11,9 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::Time;
 
 use super::bad;
-use crate::Error;
 use crate::certificate::Certificate;
 use crate::key::{Hash, Kind, Scheme};
-use crate::oids;
-
-/// Longest chain of certificates.
-const MAX_CHAIN: usize = 8;
+use crate::{Error, oids, path};
 
 /// Which certificate the signer vouches to have signed with (RFC 5035).
 #[derive(Clone, Debug, Eq, PartialEq, Sequence)]
@@ -153,44 +149,19 @@ pub(super) fn signing_time(signer: &SignerInfo) -> Result<Option<Timestamp>, Err
 }
 
 /// The certificates from the signer's to an authority that is trusted, all of them valid at a time.
-///
-/// Every certificate is looked at once, so that many with the same names cost little.
 pub(super) fn path(
     certificate: &Certificate,
-    others: &[Certificate],
-    authorities: &[Certificate],
+    others: &[&Certificate],
+    roots: &[Certificate],
     at: Timestamp,
 ) -> Result<Vec<Certificate>, Error> {
     certificate.check_time(at)?;
-    let mut paths = vec![vec![certificate]];
-    let mut seen = vec![certificate];
-    let mut next = 0;
-    while let Some(path) = paths.get(next).cloned() {
-        next += 1;
-        let Some(last) = path.last() else { continue };
-        let issued =
-            |issuer: &&Certificate| last.check_issuer(issuer).is_ok() && issuer.check_time(at).is_ok();
-        let whole = |end: Option<&Certificate>| path.iter().copied().chain(end).cloned().collect();
-        if authorities.contains(last) {
-            return Ok(whole(None));
-        }
-        if let Some(root) = authorities.iter().find(issued) {
-            return Ok(whole(Some(root)));
-        }
-        if path.len() >= MAX_CHAIN {
-            continue;
-        }
-        for issuer in others.iter().filter(issued) {
-            if !seen.contains(&issuer) {
-                seen.push(issuer);
-                paths.push(path.iter().copied().chain([issuer]).collect());
-            }
-        }
-    }
-    Err(Error::new(format!(
-        "the time-stamping authority '{}' was not certified by an authority that is trusted",
-        certificate.subject()
-    )))
+    path::find(certificate, others, roots, at).ok_or_else(|| {
+        Error::new(format!(
+            "the time-stamping authority '{}' was not certified by an authority that is trusted",
+            certificate.subject()
+        ))
+    })
 }
 
 /// Checks that the first may stamp, and the others may issue certificates.

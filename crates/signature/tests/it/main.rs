@@ -1,9 +1,10 @@
 //! Against signatures that others made: cosign for an image of a public repository, openssl in the formats of cosign and
-//! notation, and notation's own library.
+//! notation, notation's own library, and what sigstore's own library judged.
 
 // The exemption for tests in clippy.toml does not reach helper functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bundles;
 mod cosign;
 mod envelopes;
 mod notation;
