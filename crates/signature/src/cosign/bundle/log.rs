@@ -137,7 +137,9 @@ fn second_entry(signed: &Signed<'_>) -> Result<Vec<u8>, Error> {
         Kind::Rsa { bits: 2048 } => "PKIX_RSA_PKCS1V15_2048_SHA256",
         Kind::Rsa { bits: 3072 } => "PKIX_RSA_PKCS1V15_3072_SHA256",
         Kind::Rsa { bits: 4096 } => "PKIX_RSA_PKCS1V15_4096_SHA256",
-        kind => return Err(Error::new(format!("the log takes no signatures by a key of {kind}"))),
+        kind @ Kind::Rsa { .. } => {
+            return Err(Error::new(format!("the log takes no signatures by a key of {kind}")));
+        }
     };
     let hash = key.usual_hash();
     let algorithm = match hash {
