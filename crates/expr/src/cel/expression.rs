@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use cel::{Context, ExecutionError, Program, Value};
+use cel::{Context, IdedExpr, Value};
 use serde_json::Value as Json;
 
-use super::{ENVIRONMENT, Error, MAX_LENGTH, references, types, value};
+use super::syntax::{self, Parsed};
+use super::{ENVIRONMENT, Error, check, depth, failures, plan, rewrite, value};
+
+/// What is said where a deep expression finds no thread.
+const NO_ROOM: &str = "no thread can be had for it: try again";
 
 /// A type that a result is asked to have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,38 +33,49 @@ impl Type {
 #[derive(Debug)]
 pub struct Expression {
     source: String,
-    program: Program,
+    /// As it is evaluated.
+    expression: IdedExpr,
+    depth: usize,
 }
 
 impl Expression {
     /// Parses without checking types: which variables exist is known at evaluation only.
     pub fn parse(source: &str) -> Result<Self, Error> {
-        let fail = |message: String| Error::Parse { expression: source.to_owned(), message };
-        if source.len() > MAX_LENGTH {
-            return Err(fail(format!("longer than {MAX_LENGTH} bytes")));
-        }
-        // The lines that show the place are set in by one blank in Go.
-        let indented = |error: cel::ParseErrors| error.to_string().replace("\n| ", "\n | ");
-        let program = ENVIRONMENT.compile(source).map_err(|error| fail(indented(error)))?;
-        Ok(Self { source: source.to_owned(), program })
+        Self::planned(source, syntax::parse(source)?)
     }
 
-    /// Parses, and checks that only `variables` and known functions are used and that the result has the type asked for.
+    /// Parses, and checks that only `variables` and known functions are used, that all take what they are given, and that
+    /// the result has the type asked for.
     ///
     /// The variables' fields have no types, so as a `bool` `dep.status.ready` alone is refused and
     /// `dep.status.ready == true` is accepted.
     pub fn compile(source: &str, variables: &[&str], output: Option<Type>) -> Result<Self, Error> {
-        let expression = Self::parse(source)?;
-        if let Some(message) = references::undeclared(&expression.program, source, variables) {
-            return Err(Error::Parse { expression: source.to_owned(), message });
+        let parsed = syntax::parse(source)?;
+        let fail = |message: String| Error::Parse { expression: source.to_owned(), message };
+        let found =
+            depth::walk(parsed.depth, || check::check(&parsed.expression, &parsed.places, source, variables))
+                .ok_or_else(|| fail(NO_ROOM.to_owned()))?
+                .map_err(fail)?;
+        if let Some(output) = output
+            && found != output.name()
+        {
+            return Err(Error::OutputType { expected: output.name(), found });
         }
-        if let Some(output) = output {
-            let (expected, found) = (output.name(), types::output(expression.program.expression()));
-            if found != expected {
-                return Err(Error::OutputType { expected, found });
+        Self::planned(source, parsed)
+    }
+
+    fn planned(source: &str, parsed: Parsed) -> Result<Self, Error> {
+        let Parsed { mut expression, depth, .. } = parsed;
+        let planned = depth::walk(depth, move || {
+            rewrite::rewrite(&mut expression);
+            match plan::mistake(&expression) {
+                Some(message) => Err(message),
+                None => Ok(expression),
             }
-        }
-        Ok(expression)
+        });
+        let planned = planned.unwrap_or_else(|| Err(NO_ROOM.to_owned()));
+        let expression = planned.map_err(|message| Error::Plan { message })?;
+        Ok(Self { source: source.to_owned(), expression, depth })
     }
 
     /// The text that was compiled.
@@ -99,21 +114,17 @@ impl Expression {
     }
 
     fn run<'v>(&self, variables: impl IntoIterator<Item = (&'v str, &'v Json)>) -> Result<Value, Error> {
-        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        for (name, value) in variables {
-            context.add_variable_from_value(name, value::to_cel(value));
-        }
-        self.program
-            .execute(&context)
-            .map_err(|error| Error::Evaluate { expression: self.source.clone(), message: describe(&error) })
-    }
-}
-
-/// The words that cel-go uses where users know them.
-fn describe(error: &ExecutionError) -> String {
-    match error {
-        ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
-        ExecutionError::UndeclaredReference(name) => format!("no such attribute(s): {name}"),
-        other => other.to_string(),
+        let variables: Vec<_> = variables.into_iter().collect();
+        let evaluated = depth::walk(self.depth, || {
+            let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+            for (name, value) in variables {
+                context.add_variable_from_value(name, value::to_cel(value));
+            }
+            Value::resolve(&self.expression, &context)
+                .map_err(|error| failures::describe(&error, &self.expression, &context))
+        });
+        evaluated
+            .unwrap_or_else(|| Err(NO_ROOM.to_owned()))
+            .map_err(|message| Error::Evaluate { expression: self.source.clone(), message })
     }
 }

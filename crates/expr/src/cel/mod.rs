@@ -1,11 +1,17 @@
 //! Conditions in the Common Expression Language (<https://cel.dev>), with the libraries that Flux
 //! gives them: optional types, strings, sets, encoders, numbers comparable across types.
 
-mod ends;
+mod check;
+mod depth;
+
 mod expression;
-mod references;
+mod extras;
+mod failures;
+mod plan;
+mod report;
+mod rewrite;
 mod sets;
-mod types;
+mod syntax;
 mod value;
 
 use std::sync::{Arc, LazyLock};
@@ -20,7 +26,15 @@ const MAX_LENGTH: usize = 64 * 1024;
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut env = Env::stdlib();
-    for extension in [cel::extensions::strings, cel::extensions::encoders, sets::extension, ends::extension] {
+    // The last of several entries with the same key counts.
+    env.set_error_on_duplicate_map_keys(false);
+    for extension in [
+        cel::extensions::strings,
+        cel::extensions::encoders,
+        sets::extension,
+        extras::extension,
+        rewrite::extension,
+    ] {
         // Declarations only clash with themselves, and each extension is added once.
         if let Err(error) = env.add_extension(extension) {
             debug_assert!(false, "extension clashes with the standard library: {error}");
@@ -47,7 +61,13 @@ pub enum Error {
         /// The type asked for.
         expected: &'static str,
         /// The type's name; `dyn` where only evaluation could tell.
-        found: &'static str,
+        found: String,
+    },
+    /// What is written out in the expression, a pattern for instance, can't be used.
+    #[error("failed to create CEL program: {message}")]
+    Plan {
+        /// What was wrong.
+        message: String,
     },
     /// The evaluation failed, for instance on a field that is missing.
     #[error("failed to evaluate the CEL expression '{expression}': {message}")]

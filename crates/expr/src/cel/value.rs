@@ -48,6 +48,10 @@ pub(super) fn to_json(value: &Value) -> Json {
         }
         Value::Duration(duration) => Json::String(duration.to_string()),
         Value::Timestamp(time) => Json::String(time.to_rfc3339()),
+        Value::Opaque(opaque) => match opaque.downcast_ref::<objects::OptionalValue>() {
+            Some(optional) => optional.value().map_or(Json::Null, to_json),
+            None => Json::Null,
+        },
         _ => Json::Null,
     }
 }
