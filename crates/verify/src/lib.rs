@@ -60,6 +60,9 @@ pub enum Error {
     /// The text is no signature.
     #[error("unable to read the signature: {0}")]
     Signature(String),
+    /// The text is no SSH signature.
+    #[error("unable to unarmor SSH signature: {0}")]
+    SshSignature(String),
     /// A set of trusted keys cannot be read, and no other can.
     #[error("unable to read armored key ring: {0}")]
     KeyRing(String),
@@ -70,8 +73,18 @@ pub enum Error {
     #[error("unable to verify payload with any of the given key rings: no matching key{0}")]
     NoPgpKey(String),
     /// None of the trusted SSH keys made this signature.
-    #[error("unable to verify payload with any of the given authorized keys: no matching key{0}")]
-    NoSshKey(String),
+    #[error("unable to verify payload with any of the given authorized keys: no matching key{}{hint}", lines(.why))]
+    NoSshKey {
+        /// What is wrong with each key, once.
+        why: Vec<&'static str>,
+        /// Who signed.
+        hint: String,
+    },
+}
+
+/// Each on a line of its own.
+fn lines(texts: &[&str]) -> String {
+    texts.iter().map(|text| format!("\n{text}")).collect()
 }
 
 impl Error {
@@ -79,7 +92,9 @@ impl Error {
     pub fn without_hint(&self) -> String {
         match self {
             Self::NoPgpKey(_) => Self::NoPgpKey(String::new()).to_string(),
-            Self::NoSshKey(_) => Self::NoSshKey(String::new()).to_string(),
+            Self::NoSshKey { why, .. } => {
+                Self::NoSshKey { why: why.clone(), hint: String::new() }.to_string()
+            }
             other => other.to_string(),
         }
     }

@@ -31,22 +31,34 @@ impl AuthorizedKeys {
 /// Checks a signature in SSH armor, made for Git. Returns the fingerprint of the key, `SHA256:…`.
 pub fn verify_ssh(signature: &str, payload: &[u8], trusted: &AuthorizedKeys) -> Result<String, Error> {
     let signature =
-        SshSig::from_pem(signature.trim()).map_err(|error| Error::Signature(error.to_string()))?;
+        SshSig::from_pem(signature.trim()).map_err(|error| Error::SshSignature(error.to_string()))?;
     if trusted.keys.is_empty()
         && let Some(error) = &trusted.unreadable
     {
         return Err(Error::AuthorizedKeys(error.clone()));
     }
-    if signature.namespace() != NAMESPACE {
-        let message = format!(": it was made for '{}', not for '{NAMESPACE}'", signature.namespace());
-        return Err(Error::NoSshKey(message));
-    }
+    let mut why = Vec::new();
     let fingerprint = signature.public_key().fingerprint(HashAlg::Sha256).to_string();
-    let Some(key) = trusted.keys.iter().find(|key| key.key_data() == signature.public_key()) else {
-        return Err(Error::NoSshKey(format!(": it was made with {fingerprint}")));
-    };
-    match key.verify(NAMESPACE, payload, &signature) {
-        Ok(()) => Ok(fingerprint),
-        Err(error) => Err(Error::NoSshKey(format!(": the signature by {fingerprint} does not fit: {error}"))),
+    let mut hint = format!(": it was made with {fingerprint}");
+    for key in &trusted.keys {
+        let reason = if key.key_data() != signature.public_key() {
+            "public key does not match"
+        } else if signature.namespace() != NAMESPACE {
+            hint = format!(": it was made for '{}', not for '{NAMESPACE}'", signature.namespace());
+            "namespace does not match"
+        } else if let Err(error) = key.verify(NAMESPACE, payload, &signature) {
+            hint = format!(": the signature by {fingerprint} does not fit: {error}");
+            if key.algorithm().is_rsa() {
+                "crypto/rsa: verification error"
+            } else {
+                "ssh: signature did not verify"
+            }
+        } else {
+            return Ok(fingerprint);
+        };
+        if !why.contains(&reason) {
+            why.push(reason);
+        }
     }
+    Err(Error::NoSshKey { why, hint })
 }

@@ -63,13 +63,18 @@ fn all_kinds_of_keys() {
         for hash in ["sha256", "sha512"] {
             let signature = key.sign("git", hash, PAYLOAD);
             assert_eq!(verify_ssh(&signature, PAYLOAD, &trusted), Ok(key.fingerprint()), "{hash}");
-            let error = verify_ssh(&signature, b"something else", &trusted).unwrap_err().to_string();
-            assert!(
-                error.starts_with(
-                    "unable to verify payload with any of the given authorized keys: no matching key"
-                ),
-                "{error}"
+            let error = verify_ssh(&signature, b"something else", &trusted).unwrap_err().without_hint();
+            let lines: Vec<_> = error.lines().collect();
+            assert_eq!(
+                lines[0],
+                "unable to verify payload with any of the given authorized keys: no matching key"
             );
+            // Each reason stands there once, however many keys it is of.
+            assert_eq!(lines.len(), 3, "{error}");
+            assert!(lines.contains(&"public key does not match"), "{error}");
+            let reason =
+                |line: &&str| line.ends_with("did not verify") || line.ends_with("verification error");
+            assert!(lines.iter().any(reason), "{error}");
         }
     }
 }
@@ -79,12 +84,16 @@ fn strangers_and_signatures_for_something_else() {
     let (friend, stranger) = (Key::new(&["ed25519"]), Key::new(&["ed25519"]));
     let trusted = trust(&[&friend.public()]);
     let error = verify_ssh(&stranger.sign("git", "sha512", PAYLOAD), PAYLOAD, &trusted).unwrap_err();
-    assert!(error.to_string().contains(&stranger.fingerprint()), "{error}");
+    let none = "unable to verify payload with any of the given authorized keys: no matching key";
+    let hint = format!(": it was made with {}", stranger.fingerprint());
+    assert_eq!(error.to_string(), format!("{none}\npublic key does not match{hint}"));
+    assert_eq!(error.without_hint(), format!("{none}\npublic key does not match"));
     let error = verify_ssh(&friend.sign("file", "sha512", PAYLOAD), PAYLOAD, &trusted).unwrap_err();
     assert!(error.to_string().contains("made for 'file'"), "{error}");
+    assert_eq!(error.without_hint(), format!("{none}\nnamespace does not match"));
     assert!(matches!(
         verify_ssh("-----BEGIN SSH SIGNATURE-----\nxx", PAYLOAD, &trusted),
-        Err(Error::Signature(_))
+        Err(Error::SshSignature(_))
     ));
     let signature = friend.sign("git", "sha512", PAYLOAD);
     assert!(verify_ssh(&signature, PAYLOAD, &trust(&[])).is_err(), "nobody is trusted");
