@@ -50,7 +50,7 @@ impl Keyring {
         let text =
             || std::str::from_utf8(value).map_err(|_| ImportError::new("it is not UTF-8 text".to_owned()));
         if name.ends_with(".asc") {
-            self.pgp.import(value).map_err(ImportError::new)?;
+            self.pgp.import(value)?;
         } else if name.ends_with(".agekey") {
             self.age.import(text()?)?;
         } else if name == "sops.vault-token" {

@@ -14,6 +14,7 @@ mod age;
 pub mod aws;
 pub mod azure;
 pub mod cluster;
+mod entry;
 pub mod gcp;
 pub mod git;
 mod http;

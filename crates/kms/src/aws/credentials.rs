@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::sign::{Request, signed};
 use super::{endpoint, message};
+use crate::entry::{self, Target};
 use crate::http::{client, post_form, send, send_json};
 use crate::identity::{Identity, ServiceAccount, read_file, variable};
 
@@ -54,25 +54,15 @@ impl Credentials {
 
 /// Reads the YAML of a decryption Secret's `sops.aws-kms`.
 pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
-    #[derive(Deserialize)]
-    struct File {
-        #[serde(default, rename = "aws_access_key_id")]
-        id: String,
-        #[serde(default, rename = "aws_secret_access_key")]
-        secret: String,
-        #[serde(default, rename = "aws_session_token")]
-        session: String,
-    }
-    // The parser's text could quote the file.
-    let bad = || {
-        "failed to unmarshal AWS credentials file: it is not YAML with the keys aws_access_key_id, aws_secret_access_key and aws_session_token".to_owned()
+    const TARGET: Target = Target {
+        whole: r#"struct { AccessKeyID string "json:\"aws_access_key_id\""; SecretAccessKey string "json:\"aws_secret_access_key\""; SessionToken string "json:\"aws_session_token\"" }"#,
+        prefix: "",
     };
-    let root = sluice_yaml::parse_first(&sluice_yaml::decode(text).map_err(|_| bad())?)
-        .map_err(|_| bad())?
-        .ok_or_else(bad)?;
-    let json = root.to_json(sluice_yaml::Version::V2).map_err(|_| bad())?;
-    let file: File = serde_json::from_value(json).map_err(|_| bad())?;
-    Ok(Credentials::new(&file.id, &file.secret, Some(&file.session)))
+    let [id, secret, session] = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"];
+    let fields = entry::read(text, &TARGET, &[id, secret, session], &[])
+        .map_err(|error| format!("failed to unmarshal AWS credentials file: {error}"))?;
+    let field = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+    Ok(Credentials::new(field(id), field(secret), Some(field(session))))
 }
 
 /// The credentials of an identity, and how long they can be used.

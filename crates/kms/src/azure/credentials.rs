@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::message;
+use crate::entry::{self, Target};
 use crate::http::{client, post_form, send_json};
 use crate::identity::{Identity, ServiceAccount, read_file, variable};
 use crate::jwt;
@@ -65,13 +66,21 @@ pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
         tenant: String,
         password: String,
     }
-    let bad = |why: &str| format!("failed to parse azkv config: {why}");
-    let shape = "it is not YAML with the keys tenantId, clientId and clientSecret or clientCertificate";
-    let root = sluice_yaml::parse_first(&sluice_yaml::decode(text).map_err(|_| bad(shape))?)
-        .map_err(|_| bad(shape))?
-        .ok_or_else(|| bad(shape))?;
-    let json = root.to_json(sluice_yaml::Version::V2).map_err(|_| bad(shape))?;
-    let file: File = serde_json::from_value(json).map_err(|_| bad(shape))?;
+    const TARGET: Target = Target { whole: "azkv.AADConfig", prefix: "AADConfig" };
+    const TEXTS: &[&str] = &[
+        "tenantId",
+        "clientId",
+        "clientSecret",
+        "clientCertificate",
+        "clientCertificatePassword",
+        "authorityHost",
+        "appId",
+        "tenant",
+        "password",
+    ];
+    let unmarshal = |error: String| format!("failed to unmarshal Azure authentication file: {error}");
+    let fields = entry::read(text, &TARGET, TEXTS, &["clientCertificateSendChain"]).map_err(unmarshal)?;
+    let file: File = serde_json::from_value(fields.into()).map_err(|error| unmarshal(error.to_string()))?;
     let authority = if file.authority_host.is_empty() { authority() } else { file.authority_host };
     let secret = |text: String| Proof::Secret(Zeroizing::new(text));
     let (tenant, client, proof) = if !file.tenant_id.is_empty() && !file.client_id.is_empty() {
@@ -79,9 +88,8 @@ pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
             Some(secret(file.client_secret))
         } else if !file.client_certificate.is_empty() {
             if !file.client_certificate_password.is_empty() {
-                return Err(bad(
-                    "clientCertificatePassword: protected keys are not supported: give a plain PEM",
-                ));
+                return Err("clientCertificatePassword: protected keys are not supported: give a plain PEM"
+                    .to_owned());
             }
             let pem = Zeroizing::new(file.client_certificate);
             Some(Proof::Certificate(pem, file.client_certificate_send_chain))
@@ -95,9 +103,7 @@ pub fn static_credentials(text: &[u8]) -> Result<Credentials, String> {
         // A managed identity of the machine.
         (String::new(), file.client_id, None)
     } else {
-        return Err(bad(
-            "invalid data: requires a 'clientId' field, a combination of 'tenantId', 'clientId' and 'clientSecret', or of 'tenantId', 'clientId' and 'clientCertificate'",
-        ));
+        return Err("invalid data: requires a 'clientId' field, a combination of 'tenantId', 'clientId' and 'clientSecret', or 'tenantId', 'clientId' and 'clientCertificate'".to_owned());
     };
     Ok(Credentials { tenant, client, authority, proof })
 }
