@@ -26,8 +26,8 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// The words of Go's libraries alone, for templates.
-    pub(crate) fn go_text(&self) -> String {
+    /// The words of Go's libraries alone, whose line may be one too low: for templates, and for what others compare.
+    pub fn go_text(&self) -> String {
         match self {
             Self::Yaml(error) => format!("error converting YAML to JSON: {}", error.go_text()),
             Self::Type { .. } => self.to_string(),

@@ -63,12 +63,23 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BuildError {
     step: Step,
+    /// In the words of Flux and its libraries.
     message: String,
+    /// What there is to say beyond them, for the conditions.
+    detail: Option<String>,
 }
 
 impl BuildError {
     pub(super) fn new(step: Step, message: impl fmt::Display) -> Self {
-        Self { step, message: message.to_string() }
+        Self { step, message: message.to_string(), detail: None }
+    }
+
+    /// Says more in the conditions than in the event, unless that is the same.
+    #[must_use]
+    pub(super) fn with_detail(mut self, detail: &impl fmt::Display) -> Self {
+        let detail = detail.to_string();
+        self.detail = (!self.message.ends_with(&detail)).then_some(detail);
+        self
     }
 
     /// For `map_err`.
@@ -149,7 +160,10 @@ impl Trouble {
                 return;
             }
         };
-        let (reason, message) = (error.step.reason(), error.to_string());
+        let (reason, mut message) = (error.step.reason(), error.to_string());
+        if let Some(detail) = &error.detail {
+            message = format!("{message}: {detail}");
+        }
         match error.step {
             Step::Metadata | Step::Values | Step::Dependencies | Step::Package => {
                 delete(object, FETCH_FAILED);
@@ -171,8 +185,15 @@ impl Trouble {
     pub(super) fn into_failure(self) -> Failure {
         match self {
             Self::Other(failure) => failure,
-            Self::Build(error) if error.step.lasts() => Failure::stall(error.step.reason(), error),
-            Self::Build(error) => Failure::retry(error.step.reason(), error),
+            Self::Build(error) => {
+                let make: fn(&'static str, String) -> Failure =
+                    if error.step.lasts() { Failure::stall } else { Failure::retry };
+                let failure = make(error.step.reason(), error.to_string());
+                match error.detail {
+                    Some(detail) => failure.with_detail(detail),
+                    None => failure,
+                }
+            }
         }
     }
 }

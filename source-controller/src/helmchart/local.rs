@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sluice_apis::source::v1::{Artifact, ChartReconcileStrategy, ChartSourceKind, HelmChart};
 use sluice_archive::{Limits, Symlinks, extract};
-use sluice_chart::load::{LoadOptions, load_archive, load_archive_file, load_directory};
+use sluice_chart::load::{LoadError, LoadOptions, load_archive, load_archive_file, load_directory};
 use sluice_chart::{Chart, Metadata};
 use sluice_runtime::Pass;
 use tempfile::TempDir;
@@ -175,9 +175,10 @@ fn of_directory(path: &Path, shown: &Path, load: &LoadOptions) -> Result<Metadat
             return Err(BuildError::new(Step::Reference, message));
         }
         let yaml = fs::read(&file).map_err(BuildError::at(Step::Reference))?;
-        metadata
-            .read(&yaml)
-            .map_err(|error| BuildError::new(Step::Reference, format!("cannot load '{name}': {error}")))?;
+        metadata.read(&yaml).map_err(|error| {
+            let message = format!("cannot load '{name}': {}", error.go_text());
+            BuildError::new(Step::Reference, message).with_detail(&error)
+        })?;
     }
     if metadata.api_version.is_empty() {
         "v1".clone_into(&mut metadata.api_version);
@@ -187,7 +188,8 @@ fn of_directory(path: &Path, shown: &Path, load: &LoadOptions) -> Result<Metadat
 }
 
 fn of_archive(path: &Path, load: &LoadOptions) -> Result<Metadata, BuildError> {
-    let loaded = load_archive_file(path, load).map_err(BuildError::at(Step::Reference))?;
+    let loaded = load_archive_file(path, load)
+        .map_err(|error| BuildError::new(Step::Reference, error.go_text()).with_detail(&error))?;
     Ok(loaded.chart.metadata)
 }
 
@@ -201,7 +203,8 @@ fn prepare(local: &Local, options: &Options, load: &LoadOptions) -> Result<Loade
     };
     let loaded =
         if local.is_dir { load_directory(&local.path, load) } else { load_archive_file(&local.path, load) };
-    let mut chart = loaded.map_err(BuildError::at(Step::Package))?.chart;
+    let unloadable = |error: LoadError| BuildError::new(Step::Package, error.go_text()).with_detail(&error);
+    let mut chart = loaded.map_err(unloadable)?.chart;
     let mut values_files = Vec::new();
     if let Some(merged) = merged
         && merged.overwrite(&mut chart)?
@@ -225,6 +228,30 @@ pub(super) fn load_bytes(archive: &[u8], load: &LoadOptions) -> Result<Chart, St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Go's parser names the line above the fault, and none on the first line.
+    #[test]
+    fn yaml_errors_are_told_in_the_words_of_go_before_our_own() {
+        let told = |text: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join("Chart.yaml"), text).unwrap();
+            let error = of_directory(dir.path(), Path::new("/shown"), &LoadOptions::default()).unwrap_err();
+            let failure = Trouble::from(error).into_failure();
+            (failure.event_message().to_owned(), failure.message)
+        };
+        let prefix = "invalid chart reference: cannot load 'Chart.yaml':";
+        let converting = format!("{prefix} error converting YAML to JSON: yaml:");
+        let (event, condition) = told("name: a: b\n");
+        assert_eq!(event, format!("{converting} mapping values are not allowed in this context"));
+        assert!(condition.starts_with(&format!("{event}: ")) && condition.contains("line 1"), "{condition}");
+        let (event, condition) = told("name: a\nkeywords: [a\nversion: 1.0.0\n");
+        assert_eq!(event, format!("{converting} line 2: did not find expected ',' or ']'"));
+        assert!(condition.starts_with(&event), "{condition}");
+        let (event, condition) = told("[]");
+        let unmarshaling = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
+        assert_eq!(event, format!("{prefix} {unmarshaling} array into Go value of type v2.Metadata"));
+        assert_eq!(condition, event);
+    }
 
     #[test]
     fn revisions_are_shortened() {

@@ -88,9 +88,10 @@ impl HelmChartReconciler {
         };
         let (load, options) = (self.load.clone(), options.clone());
         let work = move || finish(&found, &version, archive, &options, &load);
-        Ok(tokio::task::spawn_blocking(work)
+        let built = tokio::task::spawn_blocking(work)
             .await
-            .unwrap_or_else(|error| Err(BuildError::new(Step::Package, error))))
+            .unwrap_or_else(|error| Err(BuildError::new(Step::Package, error)));
+        Ok(built.map(|build| Build { verified, ..build }))
     }
 
     /// The repository with credentials and certificates as its spec and its Secrets say. `index` is the one that is
@@ -223,12 +224,16 @@ fn finish(
     let loaded = load_archive(&archive, load);
     if !options.needs_packaging() {
         loaded.map_err(|error| {
-            BuildError::new(Step::Pull, format!("failed to load chart metadata from written chart: {error}"))
+            let message = format!("failed to load chart metadata from written chart: {}", error.go_text());
+            BuildError::new(Step::Pull, message).with_detail(&error)
         })?;
         return Ok(build(Vec::new(), archive));
     }
     let mut chart = loaded
-        .map_err(|error| BuildError::new(Step::Package, format!("failed to load downloaded chart: {error}")))?
+        .map_err(|error| {
+            let message = format!("failed to load downloaded chart: {}", error.go_text());
+            BuildError::new(Step::Package, message).with_detail(&error)
+        })?
         .chart;
     version.clone_into(&mut chart.metadata.version);
     let merged = values::of_chart(&chart, &options.values_files, options.ignore_missing)?;

@@ -24,7 +24,8 @@ pub(super) struct Merged {
 impl Merged {
     fn add(&mut self, path: &str, yaml: &[u8]) -> Result<(), BuildError> {
         let values = parse_values(yaml).map_err(|error| {
-            BuildError::new(Step::Values, format!("unmarshaling values from '{path}' failed: {error}"))
+            let message = format!("unmarshaling values from '{path}' failed: {}", error.go_text());
+            BuildError::new(Step::Values, message).with_detail(&error)
         })?;
         self.add_values(path, values);
         Ok(())

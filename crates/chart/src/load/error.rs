@@ -127,6 +127,17 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// The words of Helm and Go's libraries alone, whose line in YAML errors may be one too low.
+    pub fn go_text(&self) -> String {
+        match self {
+            Self::Decode { file, source } => format!("cannot load {file}: {}", source.go_text()),
+            Self::Subchart { name, parent, source } => {
+                format!("error unpacking subchart {name} in {parent}: {}", source.go_text())
+            }
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
         Self::Read { path: path.to_owned(), source }
     }
