@@ -77,9 +77,9 @@ fn ecr_region(host: &str) -> Result<&str, String> {
         (known && !account.is_empty() && !region.is_empty()).then_some(region)
     };
     region().ok_or_else(|| {
+        // The pattern is Flux's. What it would let through besides, a host that only contains such a name, is refused.
         format!(
-            "invalid AWS registry: '{host}': it must be {} or ACCOUNT.dkr.ecr.REGION.amazonaws.com",
-            PUBLIC_ECR.0
+            r"invalid AWS registry: '{host}'. must match ([0-9+]*).dkr[.-]ecr(?:-fips)?\.([^/.]*)\.(amazonaws\.com[.cn]*|amazonaws\.eu|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov|on\.aws)"
         )
     })
 }
@@ -121,7 +121,9 @@ fn acr_host(host: &str) -> Result<(), String> {
     if known.iter().any(|suffix| host.strip_suffix(suffix).is_some_and(|name| !name.is_empty())) {
         return Ok(());
     }
-    Err(format!("invalid Azure registry: '{host}': it must end with {}", known.join(", ")))
+    Err(format!(
+        r"invalid Azure registry: '{host}'. must match ^.+\.(azurecr\.io|azurecr\.cn|azurecr\.de|azurecr\.us)$"
+    ))
 }
 
 /// Logs in to Azure's ACR: a token of the identity is exchanged for one of the registry.
@@ -162,7 +164,9 @@ fn gar_host(host: &str) -> Result<(), String> {
     if host == "gcr.io" || named(".gcr.io") || named("-docker.pkg.dev") || host == "docker.s3nsregistry.fr" {
         return Ok(());
     }
-    Err(format!("invalid GCP registry: '{host}': it must be gcr.io, *.gcr.io or *-docker.pkg.dev"))
+    Err(format!(
+        r"invalid GCP registry: '{host}'. must match ^(((.+\.)?gcr\.io)|(.+-docker\.pkg\.dev)|(docker\.s3nsregistry\.fr))$"
+    ))
 }
 
 /// Logs in to Google's registries: they take the identity's own token.

@@ -311,7 +311,7 @@ impl Client {
     }
 
     fn manifest_path(&self, version: &Version) -> String {
-        format!("/v2/{}/manifests/{}", self.repository().path(), version.as_str())
+        format!("/v2/{}/manifests/{}", self.repository().path(), version.in_path())
     }
 
     fn blob_path(&self, descriptor: &Descriptor) -> String {

@@ -27,6 +27,8 @@ pub enum Credentials {
     IdentityToken(String),
     /// A token that the registry takes as it is.
     RegistryToken(String),
+    /// There should be some, but there are none, for this reason: the first request that takes any fails with it.
+    Missing(String),
 }
 
 impl fmt::Debug for Credentials {
@@ -36,6 +38,7 @@ impl fmt::Debug for Credentials {
             Self::Basic { .. } => "Basic(***)",
             Self::IdentityToken(_) => "IdentityToken(***)",
             Self::RegistryToken(_) => "RegistryToken(***)",
+            Self::Missing(_) => "Missing",
         })
     }
 }

@@ -24,6 +24,9 @@ pub enum Error {
     /// A tag is malformed.
     #[error("invalid tag {0:?}: use up to 128 letters, digits, '_', '.' and '-'")]
     Tag(String),
+    /// There are no credentials where there should be some: the request that wanted them, and why.
+    #[error("{0}")]
+    Credentials(String),
     /// The CA, the client certificate or the proxy cannot be used.
     #[error("{0}")]
     Config(#[from] sluice_http::ConfigError),

@@ -1,6 +1,6 @@
 //! Names of repositories and of what is in them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::Ipv4Addr;
 
 use url::{Host, Url};
@@ -131,16 +131,28 @@ impl Version {
         }
     }
 
-    /// Refuses what can be no part of a URL, or no digest.
+    /// Refuses what would lead elsewhere, or is no digest. What else no registry has, the registry is asked for.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self {
             Self::Digest(text) => digest::parse(text).map(drop).map_err(InvalidDigest::into),
-            Self::Tag(tag) => {
-                let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-                let good = !tag.is_empty() && tag.len() <= 128 && tag.chars().all(allowed);
-                if good && !tag.starts_with(['.', '-']) { Ok(()) } else { Err(Error::Tag(tag.clone())) }
+            Self::Tag(tag) if tag.contains('/') || ["", ".", ".."].contains(&tag.as_str()) => {
+                Err(Error::Tag(tag.clone()))
+            }
+            Self::Tag(_) => Ok(()),
+        }
+    }
+
+    /// As the last part of a path.
+    pub(crate) fn in_path(&self) -> String {
+        let mut path = String::new();
+        for byte in self.as_str().bytes() {
+            if byte.is_ascii_alphanumeric() || b"-_.~$&+,:;=@".contains(&byte) {
+                path.push(char::from(byte));
+            } else {
+                let _ = write!(path, "%{byte:02X}");
             }
         }
+        path
     }
 }
 
@@ -217,11 +229,19 @@ mod tests {
 
     #[test]
     fn tags_cannot_lead_elsewhere() {
-        for bad in ["", "..", "a/b", "a?b", "-x", &"x".repeat(129)] {
+        for bad in ["", ".", "..", "a/b"] {
             assert!(Version::Tag(bad.to_owned()).check().is_err(), "{bad}");
         }
-        for good in ["latest", "v1.0.0_build", "6.0.0-rc.1"] {
-            assert!(Version::Tag(good.to_owned()).check().is_ok(), "{good}");
+        for (good, path) in [
+            ("latest", "latest"),
+            ("v1.0.0_build", "v1.0.0_build"),
+            ("a?b", "a%3Fb"),
+            ("not a tag!", "not%20a%20tag%21"),
+            ("ü#\\", "%C3%BC%23%5C"),
+        ] {
+            let tag = Version::Tag(good.to_owned());
+            assert!(tag.check().is_ok(), "{good}");
+            assert_eq!(tag.in_path(), path);
         }
     }
 }

@@ -234,6 +234,13 @@ impl Transport {
     async fn send_by(&self, ping: &Ping, ask: &Ask, path: &str) -> Result<Answer, Error> {
         let this = Self { scheme: Some(ping.scheme), ..self.clone() };
         let url = this.url(ping.scheme, path)?;
+        if let Credentials::Missing(why) = &this.credentials {
+            // A token server would have been asked before the registry.
+            return Err(Error::Credentials(match &ping.challenge {
+                Some(Challenge::Bearer { .. }) => why.clone(),
+                _ => format!("Get \"{}\": {why}", display_url(&url)),
+            }));
+        }
         let given = this.authorization(ping.challenge.as_ref()).await?;
         let answer = this.execute(ask, url.clone(), given.clone()).await?;
         if answer.response.status() != StatusCode::UNAUTHORIZED {

@@ -57,9 +57,13 @@ impl OciReconciler {
         let OciRepositorySpec { provider, service_account_name, .. } = &object.spec;
         let account = service_account_name.as_deref();
         let credentials = self.clouds.registry(provider, repository, object.asker(), account).await;
-        credentials.map_err(|error| {
-            let message = format!("failed to get credential from '{provider}': {error}");
-            Failure::retry(AUTHENTICATION_FAILED, message).with_condition(FETCH_FAILED)
+        credentials.or_else(|error| {
+            if matches!(provider, OciProvider::Other(_)) {
+                let message = format!("failed to get credential from {provider}: {error}");
+                return Err(Failure::retry(AUTHENTICATION_FAILED, message).with_condition(FETCH_FAILED));
+            }
+            // As in Flux, it is the first request to the registry that fails.
+            Ok(Credentials::Missing(error))
         })
     }
 }

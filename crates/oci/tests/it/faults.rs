@@ -233,3 +233,41 @@ async fn nobody_there_is_told_as_go_tells_it() {
     let error = client(&address).resolve(&tag()).await.unwrap_err().to_string();
     assert!(error.contains("connect: connection refused"), "{error}");
 }
+
+/// The texts are those of Go's library, which asks the registry first how it wants to be convinced.
+#[tokio::test]
+async fn credentials_that_could_not_be_had_fail_the_first_request() {
+    let basic = Misbehaving::start(|asked, _| open(asked, || Reply::new(200, "{}"))).await;
+    let bearer = Misbehaving::start(|_, _| {
+        let challenge = "Bearer realm=\"http://127.0.0.1:1/token\",service=\"s\"";
+        Reply::new(401, "").with("www-authenticate", challenge)
+    })
+    .await;
+    let why = "invalid AWS registry";
+    for (server, told) in [
+        (&basic, format!("Get \"http://{}/v2/org/app/manifests/1.0.0\": {why}", basic.address)),
+        (&bearer, why.to_owned()),
+    ] {
+        let missing = Credentials::Missing(why.to_owned());
+        let client = client_with(&Registries::default(), &server.address, missing);
+        assert_eq!(client.resolve(&tag()).await.unwrap_err().to_string(), told);
+        // Nothing was asked but how to get in: over HTTPS, which is not spoken there, and over HTTP.
+        assert!(server.asked().iter().all(|asked| asked.path == "/v2/"));
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_no_registry_can_have_is_asked_for() {
+    let server = Misbehaving::start(|asked, _| {
+        open(asked, || {
+            Reply::new(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#)
+        })
+    })
+    .await;
+    let tag = Version::Tag("not a tag?".to_owned());
+    let error = client(&server.address).resolve(&tag).await.unwrap_err().to_string();
+    let asked = format!("GET http://{}/v2/org/app/manifests/not%20a%20tag%3F", server.address);
+    assert_eq!(error, format!("{asked}: MANIFEST_UNKNOWN: manifest unknown"));
+    let outside = Version::Tag("../../blobs/x".to_owned());
+    assert!(matches!(client(&server.address).resolve(&outside).await, Err(Error::Tag(_))));
+}
