@@ -98,6 +98,29 @@ async fn submodules_are_filled_in_where_they_belong() {
     assert!(!content.contains("libs/one/two/three.yaml").unwrap());
 }
 
+/// As `git` has it: what only one of the tree and `.gitmodules` names is no submodule that can be had.
+#[tokio::test]
+async fn a_submodule_that_is_listed_nowhere_stays_empty() {
+    let repo = nested();
+    let module = "[submodule \"gone\"]\n\tpath = gone\n\turl = ../gone.git\n";
+    let pinned = format!("160000,{},lost", "1".repeat(40));
+    repo.git(&["update-index", "--add", "--cacheinfo", &pinned]);
+    let listed = std::fs::read_to_string(repo.work().join(".gitmodules")).unwrap();
+    std::fs::write(repo.work().join(".gitmodules"), listed + module).unwrap();
+    repo.git(&["add", ".gitmodules"]);
+    repo.git(&["commit", "-q", "-m", "One that is not listed, and one that is not there"]);
+    repo.push("main");
+    let server = Server::plain(repo.root()).await;
+    let stores = tempfile::tempdir().unwrap();
+    let remote = remote(&server.url());
+    let mut content = content(&remote, &stores).await;
+    fill(&mut content, &remote, &stores).await.unwrap();
+    let found = list(&content);
+    assert!(found.contains(&"lost".to_owned()), "{found:?}");
+    assert!(found.contains(&"libs/one/two/two.yaml".to_owned()), "{found:?}");
+    assert!(!found.iter().any(|path| path.starts_with("gone") || path.starts_with("lost/")), "{found:?}");
+}
+
 #[tokio::test]
 async fn a_missing_submodule_is_named() {
     let repo = nested();
