@@ -20,6 +20,9 @@ const MAX_SIGNATURES: usize = 64;
 /// How many signatures a message tells of.
 const MAX_TOLD: usize = 3;
 
+/// The type of configurations that say nothing.
+const EMPTY_CONFIG: &str = "application/vnd.oci.empty.v1+json";
+
 /// The key of the Secret with a trusted root.
 const TRUSTED_ROOT: &str = "trusted_root.json";
 /// The key of the Secret with a trust policy.
@@ -220,7 +223,12 @@ async fn cosign(client: &Client, digest: &str, trusted: &[Trust]) -> Result<Resu
         })
     };
     let referrers = client.referrers(digest, None).await.map_err(text)?;
-    let bundles = referrers.iter().filter(|entry| entry.artifact_type.starts_with(BUNDLE_TYPE));
+    // Some registries tell the type of the configuration instead, which is empty.
+    let may_be_bundle = |entry: &&Descriptor| {
+        let kind = entry.artifact_type.as_str();
+        kind.is_empty() || kind == EMPTY_CONFIG || kind.starts_with(BUNDLE_TYPE)
+    };
+    let bundles = referrers.iter().filter(may_be_bundle);
     for bundle in bundles.take(MAX_SIGNATURES) {
         let manifest = image(client, &Version::Digest(bundle.digest.clone())).await.map_err(text)?;
         for layer in manifest.layers.iter().filter(|layer| layer.media_type.starts_with(BUNDLE_TYPE)) {

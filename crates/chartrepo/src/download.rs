@@ -22,9 +22,9 @@ pub struct Repository {
     pub url: Url,
     /// Who we are.
     pub credentials: Option<Basic>,
-    /// Whether the credentials go to other hosts, too.
+    /// Whether the credentials go to other hosts that the index names, too.
     pub pass_credentials: bool,
-    /// Trust and client identity.
+    /// Trust and client identity, of which all hosts may know.
     pub tls: Tls,
     /// How long one request may take.
     pub timeout: Duration,
@@ -123,11 +123,9 @@ impl Repository {
 
     async fn send(&self, mut url: Url, known: &Validators) -> Result<Answer, String> {
         let asked = redact(url.as_str());
-        let mut settings = Settings { tls: self.tls.clone(), proxy: None, user_agent: USER_AGENT };
+        // As with Helm, every server may see the client's certificate: whoever sees it cannot use it.
+        let settings = Settings { tls: self.tls.clone(), proxy: None, user_agent: USER_AGENT };
         let mut credentials = self.may_have_credentials(&url);
-        if !credentials {
-            settings.tls.client = None;
-        }
         for _ in 0..=MAX_REDIRECTS {
             let route = Route { target: authority(&url), proxy: None };
             check_host(&url).map_err(|error| format!("{}: {error}", describe(&url)))?;
@@ -153,10 +151,8 @@ impl Repository {
                 location.ok_or_else(|| format!("{}: redirect without a new location", describe(&url)))?;
             let step = follow(&url, location)
                 .map_err(|error| format!("{}: redirect refused: {}", describe(&url), error.0))?;
-            if !step.same_origin && !self.pass_credentials {
-                credentials = false;
-                settings.tls.client = None;
-            }
+            // Where charts are is for the index to say, and not for whoever redirects.
+            credentials = credentials && step.same_origin;
             url = step.url;
         }
         Err(format!("failed to fetch {asked} : more than {MAX_REDIRECTS} redirects"))

@@ -19,6 +19,7 @@ mod binary;
 mod control_plane;
 mod controller;
 mod crds;
+mod files;
 mod git_options;
 mod git_repository;
 mod git_server;
@@ -41,6 +42,7 @@ pub use self::{
     binary::{e2e_binary, project_root},
     control_plane::{ControlPlane, Options},
     controller::{Controller, ControllerBuilder},
+    files::{Authority, FileRequest, FileServer},
     git_options::GitOptions,
     git_repository::GitRepository,
     git_server::{GitServer, Request},

@@ -1,4 +1,4 @@
-//! A listener with a certificate for 127.0.0.1, of an authority of its own; both are made by openssl.
+//! Listeners with a certificate for 127.0.0.1.
 
 use std::{
     net::SocketAddr,
@@ -10,8 +10,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use rustls::{
-    ServerConfig,
+    RootCertStore, ServerConfig,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -22,7 +24,8 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listens on a free port; leaves the authority's certificate in the folder.
+    /// Listens on a free port with a certificate of an authority of its own, both made by openssl; leaves the authority's
+    /// certificate in the folder.
     pub(crate) async fn bind(folder: &Path) -> Result<Self> {
         let curve = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
         openssl(folder, &format!("req -x509 {curve} -days 2 -subj /CN=ca -keyout ca.key -out ca.crt"))?;
@@ -32,15 +35,29 @@ impl Listener {
         std::fs::write(folder.join("server.ext"), extensions)?;
         let issuer = "-CA ca.crt -CAkey ca.key -CAcreateserial -days 2";
         openssl(folder, &format!("x509 -req -in server.csr {issuer} -extfile server.ext -out server.crt"))?;
+        Self::with(folder, None).await
+    }
+
+    /// Listens on a free port with the certificate in the folder, and lets in who has one of the authority there.
+    pub(crate) async fn mutual(folder: &Path) -> Result<Self> {
+        let mut authorities = RootCertStore::empty();
+        authorities.add(CertificateDer::from_pem_file(folder.join("ca.crt"))?)?;
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider()).build()?;
+        Self::with(folder, Some(verifier)).await
+    }
+
+    async fn with(folder: &Path, clients: Option<Arc<dyn ClientCertVerifier>>) -> Result<Self> {
         let chain = vec![CertificateDer::from_pem_file(folder.join("server.crt"))?];
         let key = PrivateKeyDer::from_pem_file(folder.join("server.key"))?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
+        let config = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+        let config = match clients {
+            Some(verifier) => config.with_client_cert_verifier(verifier),
+            None => config.with_no_client_auth(),
+        };
         let inner = TcpListener::bind("127.0.0.1:0").await?;
-        Ok(Self { inner, acceptor: TlsAcceptor::from(Arc::new(config)) })
+        let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(chain, key)?));
+        Ok(Self { inner, acceptor })
     }
 
     pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
@@ -67,6 +84,10 @@ impl axum::serve::Listener for Listener {
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.inner.local_addr()
     }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn openssl(folder: &Path, arguments: &str) -> Result<()> {

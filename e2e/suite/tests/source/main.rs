@@ -4,6 +4,8 @@
 
 mod buckets;
 mod charts;
+mod charts_access;
+mod charts_signed;
 mod clouds;
 mod composition;
 mod content;
@@ -14,6 +16,7 @@ mod generator_used;
 mod ignore;
 mod kinds;
 mod kinds_charts;
+mod keyless;
 mod lfs;
 mod lifecycle;
 mod notation;

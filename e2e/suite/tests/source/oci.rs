@@ -87,7 +87,7 @@ async fn credentials_come_from_secrets() {
 }
 
 /// A key pair in the form of cosign: the pair and the public key as PEM.
-fn key_pair() -> (EcdsaKeyPair, String) {
+pub fn key_pair() -> (EcdsaKeyPair, String) {
     /// What says that the rest is a point of P-256.
     const PREFIX: &str = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
     let random = SystemRandom::new();
@@ -99,8 +99,8 @@ fn key_pair() -> (EcdsaKeyPair, String) {
     (pair, pem)
 }
 
-/// Signs a manifest as cosign 2 does.
-async fn sign(registry: &Registry, pair: &EcdsaKeyPair, digest: &str) {
+/// Signs a manifest of `org/app` as cosign 2 does.
+pub async fn sign(registry: &Registry, pair: &EcdsaKeyPair, digest: &str) {
     let document = json!({
         "critical": {
             "identity": {"docker-reference": "org/app"}, "image": {"docker-manifest-digest": digest},
