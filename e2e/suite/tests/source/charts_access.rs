@@ -26,16 +26,15 @@ impl Servers {
         let authority = Authority::create().unwrap();
         let repository = FileServer::start(&authority, BASIC.0, BASIC.1).await.unwrap();
         let other = FileServer::start(&authority, BASIC.0, BASIC.1).await.unwrap();
-        let mut index = "apiVersion: v1\nentries:\n".to_owned();
-        for (name, location) in [
+        let entries = [
             ("near", "near-1.0.0.tgz".to_owned()),
             ("far", format!("{}/far-1.0.0.tgz", other.address())),
             ("moved", "moved-1.0.0.tgz".to_owned()),
-        ] {
-            index += &format!(
-                "  {name}: [{{apiVersion: v2, name: {name}, version: 1.0.0, urls: ['{location}']}}]\n"
-            );
-        }
+        ]
+        .map(|(name, location)| {
+            format!("  {name}: [{{apiVersion: v2, name: {name}, version: 1.0.0, urls: ['{location}']}}]\n")
+        });
+        let index = format!("apiVersion: v1\nentries:\n{}", entries.concat());
         repository.put("/index.yaml", index.into_bytes());
         repository.put("/near-1.0.0.tgz", chart("near", "1.0.0"));
         other.put("/far-1.0.0.tgz", chart("far", "1.0.0"));
