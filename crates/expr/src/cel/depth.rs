@@ -14,7 +14,7 @@ const SHALLOW_TO_WALK: usize = 16;
 
 /// Bytes of stack for deeper ones.
 /// It takes memory only where it is used.
-const ROOM: usize = 256 << 20;
+const ROOM: usize = 64 << 20;
 
 /// At least how deep the parser will go, or what cel-go says where that is too deep.
 pub(super) fn depth(source: &str) -> Result<usize, &'static str> {
