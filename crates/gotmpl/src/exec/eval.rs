@@ -4,7 +4,7 @@ use super::call::Final;
 use super::walk::stored;
 use super::{Outcome, Res, Slot, Walker, lift};
 use crate::parse::{Ideal, NodeId, NodeKind, Template};
-use crate::value::{Kind, RED_ZONE, STACK_SEGMENT, Str, Type, Value};
+use crate::value::{Kind, RED_ZONE, STACK_SEGMENT, Type, Value};
 use std::sync::Arc;
 
 impl<'e> Walker<'_, 'e> {
@@ -12,7 +12,7 @@ impl<'e> Walker<'_, 'e> {
     pub(super) fn pipeline(&mut self, dot: &Slot, id: NodeId) -> Res<Outcome> {
         self.node = id;
         let template: &'e Arc<Template> = self.template;
-        let NodeKind::Pipe(pipe) = &template.node(id).kind else { return Ok(None) };
+        let NodeKind::Pipe(pipe) = template.kind(id) else { return Ok(None) };
         let mut value: Final = None;
         let arena = template.arena();
         for command in arena.nodes(pipe.commands) {
@@ -20,7 +20,7 @@ impl<'e> Walker<'_, 'e> {
         }
         let value = value.unwrap_or_default();
         for variable in arena.nodes(pipe.variables) {
-            let NodeKind::Variable(variable) = &template.node(*variable).kind else { continue };
+            let NodeKind::Variable(variable) = template.kind(*variable) else { continue };
             let slot = stored(value.clone());
             if pipe.is_assignment {
                 self.assign(variable.symbol, slot)?;
@@ -34,18 +34,18 @@ impl<'e> Walker<'_, 'e> {
     /// Evaluates a command. The result of the one before it is its last argument.
     fn command(&mut self, dot: &Slot, id: NodeId, last: Final) -> Res<Outcome> {
         let template: &'e Arc<Template> = self.template;
-        let NodeKind::Command(args) = &template.node(id).kind else { return Ok(None) };
-        let args = template.arena().nodes(*args);
+        let NodeKind::Command(args) = template.kind(id) else { return Ok(None) };
+        let args = template.arena().nodes(args);
         let Some(first) = args.first() else { return Ok(None) };
-        match &template.node(*first).kind {
+        match template.kind(*first) {
             NodeKind::Field(fields) => {
                 self.node = *first;
-                return self.field_chain(dot, dot.clone(), *first, *fields, args, last);
+                return self.field_chain(dot, dot.clone(), *first, fields, args, last);
             }
             NodeKind::Chain { .. } => return self.chain(dot, *first, args, last),
             NodeKind::Identifier(callee) => {
                 self.node = *first;
-                return self.call(dot, *callee, id, args, last);
+                return self.call(dot, callee, id, args, last);
             }
             NodeKind::Pipe(_) => {
                 self.refuse_arguments(args, &last)?;
@@ -56,14 +56,12 @@ impl<'e> Walker<'_, 'e> {
         }
         self.node = *first;
         self.refuse_arguments(args, &last)?;
-        match &template.node(*first).kind {
-            NodeKind::Bool(value) => Ok(Some(Value::Bool(*value))),
+        match template.kind(*first) {
+            NodeKind::Bool(value) => Ok(Some(Value::Bool(value))),
             NodeKind::Dot => Ok(dot.value.clone()),
             NodeKind::Nil => Err(self.fail("nil is not a command")),
-            NodeKind::Number(number) => self.ideal(*first, *number).map(Some),
-            NodeKind::String { value, .. } => {
-                Ok(Some(Value::Str(Str::shared(template.arena().text(*value)))))
-            }
+            NodeKind::Number(number) => self.ideal(*first, number).map(Some),
+            NodeKind::String { literal, value } => Ok(Some(Value::Str(template.string(literal, value)))),
             _ => Err(self.fail(format!("can't evaluate command {:?}", template.node_text(*first)))),
         }
     }
@@ -100,29 +98,29 @@ impl<'e> Walker<'_, 'e> {
     fn chain(&mut self, dot: &Slot, id: NodeId, args: &[NodeId], last: Final) -> Res<Outcome> {
         self.node = id;
         let template: &'e Arc<Template> = self.template;
-        let NodeKind::Chain { node, fields } = &template.node(id).kind else { return Ok(None) };
-        let receiver = match &template.node(*node).kind {
+        let NodeKind::Chain { node, fields } = template.kind(id) else { return Ok(None) };
+        let receiver = match template.kind(node) {
             NodeKind::Nil => {
                 let text = template.node_text(id);
                 return Err(self.fail(format!("indirection through explicit nil in {text}")));
             }
             NodeKind::Identifier(callee) => {
-                self.node = *node;
-                self.call(dot, *callee, *node, &[], None)?
+                self.node = node;
+                self.call(dot, callee, node, &[], None)?
             }
             _ => {
-                self.node = *node;
-                self.nested_pipeline(dot, *node)?
+                self.node = node;
+                self.nested_pipeline(dot, node)?
             }
         };
-        self.field_chain(dot, Slot::plain(receiver), id, *fields, args, last)
+        self.field_chain(dot, Slot::plain(receiver), id, fields, args, last)
     }
 
     /// `$x` or `$x.Field`
     fn variable_chain(&mut self, dot: &Slot, id: NodeId, args: &[NodeId], last: Final) -> Res<Outcome> {
         self.node = id;
         let template: &'e Arc<Template> = self.template;
-        let NodeKind::Variable(variable) = &template.node(id).kind else { return Ok(None) };
+        let NodeKind::Variable(variable) = template.kind(id) else { return Ok(None) };
         let slot = self.variable(variable.symbol)?;
         if variable.fields.is_empty() {
             let (value, is_boxed) = (slot.value.clone(), slot.is_boxed);
@@ -138,14 +136,14 @@ impl<'e> Walker<'_, 'e> {
     pub(super) fn argument(&mut self, dot: &Slot, ty: Type, id: NodeId) -> Res<Outcome> {
         self.node = id;
         let template: &'e Arc<Template> = self.template;
-        let value = match &template.node(id).kind {
+        let value = match template.kind(id) {
             NodeKind::Dot => {
                 self.is_boxed = dot.is_boxed;
                 dot.value.clone()
             }
             NodeKind::Nil if ty.can_be_nil() => return Ok(None),
             NodeKind::Nil => return Err(self.fail(format!("cannot assign nil to {ty}"))),
-            NodeKind::Field(fields) => self.field_chain(dot, dot.clone(), id, *fields, &[], None)?,
+            NodeKind::Field(fields) => self.field_chain(dot, dot.clone(), id, fields, &[], None)?,
             NodeKind::Variable(_) => self.variable_chain(dot, id, &[], None)?,
             NodeKind::Chain { .. } => self.chain(dot, id, &[], None)?,
             NodeKind::Pipe(_) => {
@@ -154,7 +152,7 @@ impl<'e> Walker<'_, 'e> {
                 value
             }
             NodeKind::Identifier(callee) => {
-                let value = self.call(dot, *callee, id, &[], None)?;
+                let value = self.call(dot, callee, id, &[], None)?;
                 self.is_boxed = false;
                 value
             }
@@ -169,17 +167,17 @@ impl<'e> Walker<'_, 'e> {
     /// A literal for a parameter of the type.
     fn literal(&mut self, ty: Type, id: NodeId) -> Res<Value> {
         let template: &'e Arc<Template> = self.template;
-        let node = &template.node(id).kind;
+        let node = template.kind(id);
         let arena = template.arena();
         let number = match node {
-            NodeKind::Number(number) => arena.number(*number),
+            NodeKind::Number(number) => arena.number(number),
             _ => None,
         };
         let wanted = match (ty.kind(), node) {
-            (Kind::Bool, NodeKind::Bool(value)) => return Ok(Value::Bool(*value)),
+            (Kind::Bool, NodeKind::Bool(value)) => return Ok(Value::Bool(value)),
             (Kind::Bool, _) => "bool",
-            (Kind::String, NodeKind::String { value, .. }) => {
-                return Ok(Value::Str(Str::shared(arena.text(*value))));
+            (Kind::String, NodeKind::String { literal, value }) => {
+                return Ok(Value::Str(template.string(literal, value)));
             }
             (Kind::String, _) => "string",
             (Kind::Int(kind), _) => match number.and_then(|number| number.int) {
@@ -195,9 +193,11 @@ impl<'e> Walker<'_, 'e> {
                 None => "float",
             },
             _ if matches!(ty, Type::Any | Type::Reflect) => match node {
-                NodeKind::Bool(value) => return Ok(Value::Bool(*value)),
-                NodeKind::Number(number) => return self.ideal(id, *number),
-                NodeKind::String { value, .. } => return Ok(Value::Str(Str::shared(arena.text(*value)))),
+                NodeKind::Bool(value) => return Ok(Value::Bool(value)),
+                NodeKind::Number(number) => return self.ideal(id, number),
+                NodeKind::String { literal, value } => {
+                    return Ok(Value::Str(template.string(literal, value)));
+                }
                 _ => {
                     let text = template.node_text(id);
                     return Err(

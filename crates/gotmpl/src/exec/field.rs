@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::call::Final;
 use super::{Outcome, Res, Slot, Walker};
-use crate::parse::{Name, NodeId, Part, Template};
+use crate::parse::{NodeId, Span, Template};
 use crate::quote::quote;
 use crate::set::MissingKey;
 use crate::value::{Kind, List, Map, Str, Type, Value};
@@ -16,16 +16,18 @@ impl<'e> Walker<'_, 'e> {
         dot: &Slot,
         receiver: Slot,
         node: NodeId,
-        fields: Part<Name>,
+        fields: Span,
         args: &[NodeId],
         last: Final,
     ) -> Res<Outcome> {
         let mut receiver = receiver;
         let template: &'e Arc<Template> = self.template;
-        let Some((final_field, fields)) = template.arena().names(fields).split_last() else {
+        // Names are words of letters and digits: text.
+        let names = std::str::from_utf8(template.span(fields)).unwrap_or_default();
+        let Some((before, final_field)) = names.rsplit_once('.') else {
             return Ok(receiver.value);
         };
-        for field in fields {
+        for field in before.split('.').skip(1) {
             receiver = self.field(dot, receiver, node, field, &[], None)?;
         }
         let found = self.field(dot, receiver, node, final_field, args, last)?;

@@ -120,7 +120,7 @@ impl<'w, 'e> Walker<'w, 'e> {
     /// Adds the current node to an error.
     #[cold]
     fn placed(&self, error: ExecError) -> Failure {
-        let (line, column) = self.template.line_and_column(self.template.node(self.node).position as usize);
+        let (line, column) = self.template.line_and_column(self.node);
         Box::new(error.within(Frame::Node(Place {
             file: self.template.source_name().to_owned(),
             line,

@@ -26,9 +26,9 @@ impl<'e> Walker<'_, 'e> {
     fn walk(&mut self, dot: &Slot, id: NodeId) -> Res<Flow> {
         self.node = id;
         let template: &'e Arc<Template> = self.template;
-        match &template.node(id).kind {
+        match template.kind(id) {
             NodeKind::List(nodes) => {
-                for node in template.arena().nodes(*nodes) {
+                for node in template.arena().nodes(nodes) {
                     let flow = self.walk(dot, *node)?;
                     if flow != Flow::Next {
                         return Ok(flow);
@@ -41,9 +41,9 @@ impl<'e> Walker<'_, 'e> {
             }
             NodeKind::Action { pipe } => {
                 self.step()?;
-                let value = self.pipeline(dot, *pipe)?;
+                let value = self.pipeline(dot, pipe)?;
                 let declares =
-                    matches!(&template.node(*pipe).kind, NodeKind::Pipe(pipe) if !pipe.variables.is_empty());
+                    matches!(template.kind(pipe), NodeKind::Pipe(pipe) if !pipe.variables.is_empty());
                 if !declares {
                     self.node = id;
                     self.print(value.as_ref())?;
@@ -51,11 +51,11 @@ impl<'e> Walker<'_, 'e> {
             }
             NodeKind::Control(control) => {
                 self.step()?;
-                return stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.control(dot, id, *control));
+                return stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.control(dot, id, control));
             }
             NodeKind::Template { name, pipe } => {
                 self.step()?;
-                stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.template(dot, *name, *pipe))?;
+                stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.template(dot, name, pipe))?;
             }
             NodeKind::Break => return Ok(Flow::Break),
             NodeKind::Continue => return Ok(Flow::Continue),
@@ -209,7 +209,7 @@ impl<'e> Walker<'_, 'e> {
 
     #[cold]
     fn undefined(&self, symbol: u32) -> Failure {
-        self.fail(format!("undefined variable: {}", self.template.arena().symbol(symbol)))
+        self.fail(format!("undefined variable: {}", self.template.symbol(symbol)))
     }
 }
 
@@ -227,10 +227,10 @@ impl Loop {
     fn new(walker: &Walker<'_, '_>, control: Control) -> Loop {
         let (mut variables, mut is_assignment) = (SmallVec::new(), false);
         let template = walker.template;
-        if let NodeKind::Pipe(pipe) = &template.node(control.pipe).kind {
+        if let NodeKind::Pipe(pipe) = template.kind(control.pipe) {
             is_assignment = pipe.is_assignment;
             let declared = template.arena().nodes(pipe.variables).iter();
-            variables.extend(declared.filter_map(|id| match &template.node(*id).kind {
+            variables.extend(declared.filter_map(|id| match template.kind(*id) {
                 NodeKind::Variable(variable) => Some(variable.symbol),
                 _ => None,
             }));

@@ -14,9 +14,8 @@ use std::sync::Arc;
 use crate::error::ParseError;
 use crate::function::FuncMap;
 
-pub(crate) use arena::Part;
 pub use node::Template;
-pub(crate) use node::{Callee, Control, ControlKeyword, Name, NodeId, NodeKind};
+pub(crate) use node::{Callee, Control, ControlKeyword, NodeId, NodeKind, Span};
 pub(crate) use number::{Ideal, underscores_separate_digits};
 
 /// A template may have so many bytes.

@@ -2,36 +2,45 @@
 //! freeing a template recurses over it.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::arena::{Arena, Part};
 use super::text;
 use crate::exec::Builtin;
 use crate::function::Function;
+use crate::value::{Source, Str};
 
 /// The index of a node in its template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NodeId(pub(super) u32);
 
-/// A node and where in the text it stands.
-#[derive(Debug)]
-pub(crate) struct Node {
-    /// In bytes: 32 bits hold the largest text.
-    pub position: u32,
-    pub kind: NodeKind,
+/// A part of the text, in bytes: 32 bits hold the largest text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub start: u32,
+    pub end: u32,
 }
 
-/// A part of the text.
-pub(crate) type Span = Range<u32>;
+impl Span {
+    pub fn is_empty(self) -> bool {
+        self.start >= self.end
+    }
 
-/// A name in a chain of fields; a text has each name once.
-pub(crate) type Name = Arc<str>;
+    /// The part of that text.
+    pub fn of(self, text: &[u8]) -> &[u8] {
+        text.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
 
-/// What a node is. Everything of varying size lies in the [`Arena`], which makes nodes small.
-#[derive(Debug)]
+    /// What is between the quotes of a literal.
+    fn within_quotes(self) -> Span {
+        Span { start: self.start + 1, end: self.end.saturating_sub(1) }
+    }
+}
+
+/// What a node is. The [`Arena`] holds it in less room.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum NodeKind {
-    List(Part<NodeId>),
+    List(Part),
     Text(Span),
     Action {
         pipe: NodeId,
@@ -45,14 +54,16 @@ pub(crate) enum NodeKind {
     Break,
     Continue,
     Pipe(Pipe),
-    Command(Part<NodeId>),
+    Command(Part),
     /// The index of a callee.
     Identifier(u32),
-    Field(Part<Name>),
+    /// Names, each behind its dot.
+    Field(Span),
     Variable(Variable),
     Chain {
         node: NodeId,
-        fields: Part<Name>,
+        /// Names, each behind its dot.
+        fields: Span,
     },
     Dot,
     Nil,
@@ -62,8 +73,8 @@ pub(crate) enum NodeKind {
     String {
         /// As it was written.
         literal: Span,
-        /// The index of what it means.
-        value: u32,
+        /// The index of what it means, if that is not what is between its quotes.
+        value: Option<u32>,
     },
 }
 
@@ -97,8 +108,8 @@ impl ControlKeyword {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pipe {
     pub is_assignment: bool,
-    pub variables: Part<NodeId>,
-    pub commands: Part<NodeId>,
+    pub variables: Part,
+    pub commands: Part,
 }
 
 /// A variable and fields of it.
@@ -106,7 +117,8 @@ pub(crate) struct Pipe {
 pub(crate) struct Variable {
     /// The name's number within the template; 0 is `$`.
     pub symbol: u32,
-    pub fields: Part<Name>,
+    /// Names, each behind its dot.
+    pub fields: Span,
 }
 
 /// What a name in the place of a function means.
@@ -122,19 +134,6 @@ impl Callee {
             Callee::Function(function) => function.name(),
             Callee::Builtin(builtin) => builtin.name(),
         }
-    }
-}
-
-/// The text that templates were parsed from.
-pub(crate) struct Source {
-    /// The name of the text.
-    pub name: Arc<str>,
-    pub text: Arc<[u8]>,
-}
-
-impl Source {
-    pub fn span(&self, span: &Span) -> &[u8] {
-        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 }
 
@@ -164,12 +163,31 @@ impl Template {
         &self.arena
     }
 
-    pub(crate) fn node(&self, id: NodeId) -> &Node {
-        self.arena.node(id)
+    pub(crate) fn kind(&self, id: NodeId) -> NodeKind {
+        self.arena.kind(id)
     }
 
-    pub(crate) fn span(&self, span: &Span) -> &[u8] {
-        self.source.span(span)
+    pub(crate) fn span(&self, span: Span) -> &[u8] {
+        span.of(&self.source.text)
+    }
+
+    /// The name of a variable, with its dollar sign.
+    pub(crate) fn symbol(&self, index: u32) -> &str {
+        match self.arena.symbol(index) {
+            Some(span) => std::str::from_utf8(self.span(span)).unwrap_or_default(),
+            None => "$",
+        }
+    }
+
+    /// What a string literal means.
+    pub(crate) fn string(&self, literal: Span, value: Option<u32>) -> Str {
+        match value {
+            Some(index) => Str::shared(self.arena.text(index)),
+            None => {
+                let Span { start, end } = literal.within_quotes();
+                Str::part(&self.source, start..end)
+            }
+        }
     }
 
     /// The name of the text that the template was parsed from.
@@ -177,9 +195,9 @@ impl Template {
         &self.source.name
     }
 
-    /// The line, from 1, and the column in bytes, from 0, of a position.
-    pub(crate) fn line_and_column(&self, position: usize) -> (usize, usize) {
-        let before = self.source.text.get(..position).unwrap_or(&self.source.text);
+    /// The line, from 1, and the column in bytes, from 0, of a node.
+    pub(crate) fn line_and_column(&self, id: NodeId) -> (usize, usize) {
+        let before = self.source.text.get(..self.arena.position(id)).unwrap_or(&self.source.text);
         let line = 1 + memchr::memchr_iter(b'\n', before).count();
         let column = before.iter().rev().take_while(|byte| **byte != b'\n').count();
         (line, column)
@@ -187,8 +205,8 @@ impl Template {
 
     /// Whether there is nothing in it but space, comments and definitions.
     pub fn is_empty(&self) -> bool {
-        match &self.node(self.root).kind {
-            NodeKind::List(nodes) => self.arena.nodes(*nodes).iter().all(|id| match &self.node(*id).kind {
+        match self.kind(self.root) {
+            NodeKind::List(nodes) => self.arena.nodes(nodes).iter().all(|id| match self.kind(*id) {
                 NodeKind::Text(span) => crate::text::trim_space(self.span(span)).is_empty(),
                 _ => false,
             }),

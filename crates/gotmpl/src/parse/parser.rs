@@ -1,22 +1,18 @@
 //! From tokens to templates: texts, actions, control structures, definitions.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::hash::Hash;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-
-use super::arena::{Arena, Part};
+use super::arena::Arena;
 use super::lexer::{Item, Keyword, Lexer, Token};
-use super::node::{Callee, Control, ControlKeyword, Name, Node, NodeId, NodeKind, Source, Span, Template};
+use super::node::{Callee, Control, ControlKeyword, NodeId, NodeKind, Span, Template};
 use super::unquote::unquote;
 use super::{Delims, MAX_DEPTH, MAX_TEXT, Parsed};
 use crate::error::ParseError;
 use crate::exec::builtin;
 use crate::function::FuncMap;
 use crate::quote::quote;
-use crate::value::{RED_ZONE, STACK_SEGMENT};
+use crate::value::{RED_ZONE, STACK_SEGMENT, Source};
 
 pub(super) fn parse(
     name: &str,
@@ -33,15 +29,7 @@ pub(super) fn parse(
     let mut lexer = Lexer::new(&text, delims);
     lexer.break_ok = functions.get("break").is_none();
     lexer.continue_ok = functions.get("continue").is_none();
-    let mut shared = Shared {
-        lexer,
-        functions,
-        source,
-        templates: Vec::new(),
-        names: HashSet::default(),
-        texts: HashSet::default(),
-        depth: 0,
-    };
+    let mut shared = Shared { lexer, functions, source, templates: Vec::new(), depth: 0 };
     let mut parser = Parser::new(&mut shared, name);
     let root = parser.file()?;
     parser.finish(root)?;
@@ -54,10 +42,6 @@ pub(super) struct Shared<'a> {
     pub functions: &'a FuncMap,
     source: Arc<Source>,
     templates: Vec<Template>,
-    /// The names of fields so far.
-    names: HashSet<Name, RandomState>,
-    /// The texts of literals so far.
-    texts: HashSet<Arc<[u8]>, RandomState>,
     /// How many control structures are open.
     depth: usize,
 }
@@ -97,15 +81,14 @@ impl Element {
 impl<'s, 'a> Parser<'s, 'a> {
     fn new(shared: &'s mut Shared<'a>, name: Arc<str>) -> Parser<'s, 'a> {
         let none = Item { token: Token::Eof, position: 0, line: 0, text: b"" };
-        let mut arena = Arena::default();
-        let dollar = arena.add_symbol("$");
         Parser {
             shared,
             name,
-            arena,
+            arena: Arena::default(),
             lookahead: [none; 3],
             put_back: 0,
-            variables: vec![dollar],
+            // `$`
+            variables: vec![0],
             action_line: 0,
             range_depth: 0,
             paren_depth: 0,
@@ -196,29 +179,13 @@ impl<'s, 'a> Parser<'s, 'a> {
         self.arena.add(position, kind)
     }
 
-    pub fn node(&self, id: NodeId) -> &Node {
-        self.arena.node(id)
+    pub fn kind(&self, id: NodeId) -> NodeKind {
+        self.arena.kind(id)
     }
 
     fn add_list(&mut self, position: usize, nodes: &[NodeId]) -> NodeId {
         let nodes = self.arena.add_nodes(nodes);
         self.add(position, NodeKind::List(nodes))
-    }
-
-    /// The names in a field token: `.a`.
-    pub fn field_names(&mut self, text: &str) -> Vec<Name> {
-        text.split('.').skip(1).map(|name| once(&mut self.shared.names, name)).collect()
-    }
-
-    /// The same, added to the arena.
-    pub fn field(&mut self, text: &str) -> Part<Name> {
-        let names = &mut self.shared.names;
-        self.arena.add_names(text.split('.').skip(1).map(|name| once(names, name)))
-    }
-
-    /// The one copy of a literal's text.
-    pub fn shared_text(&mut self, text: &[u8]) -> Arc<[u8]> {
-        once(&mut self.shared.texts, text)
     }
 
     /// The index of what a name in the place of a function means, if it means something.
@@ -233,8 +200,21 @@ impl<'s, 'a> Parser<'s, 'a> {
         Some(self.arena.add_callee(callee))
     }
 
-    pub fn source_text(&self, span: &Span) -> &[u8] {
-        self.shared.source.span(span)
+    pub fn source_text(&self, span: Span) -> &[u8] {
+        span.of(&self.shared.source.text)
+    }
+
+    /// The number of the variable that a token names.
+    pub fn symbol(&mut self, item: &Item<'_>) -> u32 {
+        self.arena.add_symbol(item.span(), &self.shared.source.text)
+    }
+
+    /// Whether a variable has the name that a token is.
+    pub fn is_symbol(&self, symbol: u32, item: &Item<'_>) -> bool {
+        match self.arena.symbol(symbol) {
+            Some(span) => self.source_text(span) == item.text,
+            None => item.text == b"$",
+        }
     }
 
     /// The text of a string token.
@@ -283,18 +263,19 @@ impl<'s, 'a> Parser<'s, 'a> {
     }
 
     /// Adds the template to those of the text.
-    fn finish(self, root: NodeId) -> Result<(), ParseError> {
-        let twice =
-            self.error(format!("template: multiple definition of template {}", quote(self.name.as_bytes())));
-        let mut arena = self.arena;
+    fn finish(mut self, root: NodeId) -> Result<(), ParseError> {
+        let mut arena = std::mem::take(&mut self.arena);
         arena.shrink();
-        let template = Template { name: self.name, source: self.shared.source.clone(), arena, root };
+        let template = Template { name: self.name.clone(), source: self.shared.source.clone(), arena, root };
         let templates = &mut self.shared.templates;
         match templates.iter_mut().find(|other| other.name() == template.name()) {
             None => templates.push(template),
             Some(other) if other.is_empty() => *other = template,
             Some(_) if template.is_empty() => {}
-            Some(_) => return Err(twice),
+            Some(_) => {
+                let name = quote(self.name.as_bytes());
+                return Err(self.error(format!("template: multiple definition of template {name}")));
+            }
         }
         Ok(())
     }
@@ -389,7 +370,7 @@ impl<'s, 'a> Parser<'s, 'a> {
             _ => None,
         };
         self.variables.truncate(visible);
-        let position = self.node(pipe).position as usize;
+        let position = self.arena.position(pipe);
         Ok(self.add(position, NodeKind::Control(Control { keyword, pipe, list, otherwise })))
     }
 
@@ -462,17 +443,4 @@ impl<'s, 'a> Parser<'s, 'a> {
             _ => Err(self.unexpected(item, context)),
         }
     }
-}
-
-/// The copy of something that a set has, which it gets if it has none.
-fn once<T: ?Sized + Eq + Hash>(known: &mut HashSet<Arc<T>, RandomState>, wanted: &T) -> Arc<T>
-where
-    Arc<T>: for<'t> From<&'t T>,
-{
-    if let Some(shared) = known.get(wanted) {
-        return shared.clone();
-    }
-    let shared: Arc<T> = wanted.into();
-    known.insert(shared.clone());
-    shared
 }

@@ -1,11 +1,12 @@
 //! Pipelines, commands and operands.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use super::MAX_DEPTH;
-use super::arena::Part;
 use super::lexer::{Item, Keyword, Token};
-use super::node::{Name, NodeId, NodeKind, Pipe, Variable};
+use super::node::{NodeId, NodeKind, Span, Variable};
 use super::number::Number;
 use super::parser::Parser;
 use crate::error::ParseError;
@@ -40,8 +41,7 @@ impl<'a> Parser<'_, 'a> {
             }
         }
         self.check_pipeline(&commands, context)?;
-        let (variables, commands) = (self.arena.add_nodes(&variables), self.arena.add_nodes(&commands));
-        Ok(self.add(position, NodeKind::Pipe(Pipe { is_assignment, variables, commands })))
+        Ok(self.arena.add_pipe(position, is_assignment, &variables, &commands))
     }
 
     /// `$x :=`, `$x =`, and in a range `$i, $x :=`.
@@ -88,7 +88,7 @@ impl<'a> Parser<'_, 'a> {
     }
 
     fn declare(&mut self, item: &Item<'a>) -> NodeId {
-        let symbol = self.arena.add_symbol(item.utf8());
+        let symbol = self.symbol(item);
         self.variables.push(symbol);
         self.variable(item.position, symbol)
     }
@@ -98,10 +98,8 @@ impl<'a> Parser<'_, 'a> {
             return Err(self.error(format!("missing value for {context}")));
         }
         for (index, command) in commands.iter().enumerate().skip(1) {
-            let first = match &self.node(*command).kind {
-                NodeKind::Command(args) => {
-                    self.arena.nodes(*args).first().map(|first| &self.node(*first).kind)
-                }
+            let first = match self.kind(*command) {
+                NodeKind::Command(args) => self.arena.nodes(args).first().map(|first| self.kind(*first)),
                 _ => None,
             };
             if let Some(
@@ -151,15 +149,17 @@ impl<'a> Parser<'_, 'a> {
             return Ok(Some(term));
         }
         let position = first.position;
-        let mut fields: Vec<Name> = Vec::new();
+        let mut fields = first.span();
         while self.peek().token == Token::Field {
-            let item = self.next();
-            fields.extend(self.field_names(item.utf8()));
+            fields.end = self.next().span().end;
         }
-        let kind = match self.node(term).kind {
-            NodeKind::Field(names) => NodeKind::Field(self.more_names(names, fields)),
+        // Names follow each other without a gap.
+        let joined =
+            |before: Span| if before.is_empty() { fields } else { Span { start: before.start, ..fields } };
+        let kind = match self.kind(term) {
+            NodeKind::Field(names) => NodeKind::Field(joined(names)),
             NodeKind::Variable(Variable { symbol, fields: names }) => {
-                NodeKind::Variable(Variable { symbol, fields: self.more_names(names, fields) })
+                NodeKind::Variable(Variable { symbol, fields: joined(names) })
             }
             NodeKind::Bool(_)
             | NodeKind::String { .. }
@@ -168,23 +168,17 @@ impl<'a> Parser<'_, 'a> {
             | NodeKind::Dot => {
                 return Err(self.error(format!("unexpected . after term {}", quote(&self.literal(term)))));
             }
-            _ => NodeKind::Chain { node: term, fields: self.arena.add_names(fields) },
+            _ => NodeKind::Chain { node: term, fields },
         };
         Ok(Some(self.add(position, kind)))
     }
 
-    /// Names with others behind them.
-    fn more_names(&mut self, before: Part<Name>, names: Vec<Name>) -> Part<Name> {
-        let before = self.arena.names(before).to_vec();
-        self.arena.add_names(before.into_iter().chain(names))
-    }
-
     /// The text of a literal.
     fn literal(&self, id: NodeId) -> Vec<u8> {
-        match &self.node(id).kind {
+        match self.kind(id) {
             NodeKind::Bool(value) => value.to_string().into_bytes(),
             NodeKind::Number(number) => {
-                self.arena.number(*number).map(|number| number.text.as_bytes().to_vec()).unwrap_or_default()
+                self.arena.number(number).map(|number| number.text.as_bytes().to_vec()).unwrap_or_default()
             }
             NodeKind::String { literal, .. } => self.source_text(literal).to_vec(),
             NodeKind::Nil => b"nil".to_vec(),
@@ -194,7 +188,7 @@ impl<'a> Parser<'_, 'a> {
 
     fn term(&mut self) -> Result<Option<NodeId>, ParseError> {
         let item = self.next_non_space();
-        let text = |item: &Item<'_>| String::from_utf8_lossy(item.text).into_owned();
+
         let kind = match item.token {
             Token::Identifier => match self.callee(item.utf8()) {
                 Some(callee) => NodeKind::Identifier(callee),
@@ -203,22 +197,24 @@ impl<'a> Parser<'_, 'a> {
             Token::Keyword(Keyword::Dot) => NodeKind::Dot,
             Token::Keyword(Keyword::Nil) => NodeKind::Nil,
             Token::Variable => {
-                let is_it = |symbol: &&u32| self.arena.symbol(**symbol) == item.utf8();
+                let is_it = |symbol: &&u32| self.is_symbol(**symbol, &item);
                 let Some(symbol) = self.variables.iter().rev().find(is_it).copied() else {
                     return Err(self.error(format!("undefined variable {}", quote(item.text))));
                 };
                 return Ok(Some(self.variable(item.position, symbol)));
             }
-            Token::Field => NodeKind::Field(self.field(item.utf8())),
+            Token::Field => NodeKind::Field(item.span()),
             Token::Bool => NodeKind::Bool(*item.text == *b"true"),
-            Token::CharConstant => self.number(Number::character(&text(&item)))?,
-            Token::Number => self.number(Number::parse(&text(&item)))?,
-            Token::Complex => self.number(Number::complex(&text(&item)))?,
+            Token::CharConstant => self.number(&item, Number::character)?,
+            Token::Number => self.number(&item, Number::parse)?,
+            Token::Complex => self.number(&item, Number::complex)?,
             Token::LeftParen => return self.parenthesized().map(Some),
             Token::String | Token::RawString => {
-                let value = self.unquote(&item)?;
-                let value = self.shared_text(&value);
-                NodeKind::String { literal: item.span(), value: self.arena.add_text(value) }
+                let value = match self.unquote(&item)? {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(value) => Some(self.arena.add_text(&value)),
+                };
+                NodeKind::String { literal: item.span(), value }
             }
             _ => {
                 self.backup();
@@ -228,8 +224,17 @@ impl<'a> Parser<'_, 'a> {
         Ok(Some(self.add(item.position, kind)))
     }
 
-    fn number(&mut self, number: Result<Number, String>) -> Result<NodeKind, ParseError> {
-        let number = number.map_err(|message| self.error(message))?;
+    /// Each spelling has one meaning, and one way to be read.
+    fn number(
+        &mut self,
+        item: &Item<'_>,
+        read: impl Fn(&str) -> Result<Number, String>,
+    ) -> Result<NodeKind, ParseError> {
+        let text = String::from_utf8_lossy(item.text);
+        if let Some(known) = self.arena.number_written(&text) {
+            return Ok(NodeKind::Number(known));
+        }
+        let number = read(&text).map_err(|message| self.error(message))?;
         Ok(NodeKind::Number(self.arena.add_number(number)))
     }
 
@@ -246,6 +251,6 @@ impl<'a> Parser<'_, 'a> {
     }
 
     fn variable(&mut self, position: usize, symbol: u32) -> NodeId {
-        self.add(position, NodeKind::Variable(Variable { symbol, fields: Part::default() }))
+        self.add(position, NodeKind::Variable(Variable { symbol, fields: Span::default() }))
     }
 }

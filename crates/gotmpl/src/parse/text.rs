@@ -1,7 +1,7 @@
 //! Nodes as text, as Go's `Node.String` writes them.
 
-use super::arena::{Arena, Part};
-use super::node::{Callee, Control, Name, Node, NodeId, NodeKind, Pipe, Template};
+use super::arena::Arena;
+use super::node::{Callee, Control, NodeId, NodeKind, Pipe, Span, Template};
 use crate::quote::quote;
 use crate::value::{RED_ZONE, STACK_SEGMENT};
 
@@ -25,13 +25,13 @@ impl<'a> Writer<'a> {
     }
 
     fn node(&mut self, id: NodeId) {
-        let node: &'a Node = self.template.node(id);
-        stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.kind(&node.kind));
+        let kind = self.template.kind(id);
+        stacker::maybe_grow(RED_ZONE, STACK_SEGMENT, || self.kind(kind));
     }
 
-    fn kind(&mut self, kind: &'a NodeKind) {
+    fn kind(&mut self, kind: NodeKind) {
         match kind {
-            NodeKind::List(nodes) => self.arena.nodes(*nodes).iter().for_each(|id| self.node(*id)),
+            NodeKind::List(nodes) => self.arena.nodes(nodes).iter().for_each(|id| self.node(*id)),
             NodeKind::Text(span) => {
                 let text = self.template.span(span);
                 if self.quote_texts {
@@ -42,45 +42,45 @@ impl<'a> Writer<'a> {
             }
             NodeKind::Action { pipe } => {
                 self.write("{{");
-                self.node(*pipe);
+                self.node(pipe);
                 self.write("}}");
             }
-            NodeKind::Control(control) => self.control(control),
+            NodeKind::Control(control) => self.control(&control),
             NodeKind::Template { name, pipe } => {
                 self.write("{{template ");
-                self.write(&quote(self.arena.name(*name).as_bytes()));
+                self.write(&quote(self.arena.name(name).as_bytes()));
                 if let Some(pipe) = pipe {
                     self.write(" ");
-                    self.node(*pipe);
+                    self.node(pipe);
                 }
                 self.write("}}");
             }
             NodeKind::Break => self.write("{{break}}"),
             NodeKind::Continue => self.write("{{continue}}"),
-            NodeKind::Pipe(pipe) => self.pipe(pipe),
+            NodeKind::Pipe(pipe) => self.pipe(&pipe),
             NodeKind::Command(args) => {
-                for (index, arg) in self.arena.nodes(*args).iter().enumerate() {
+                for (index, arg) in self.arena.nodes(args).iter().enumerate() {
                     if index > 0 {
                         self.write(" ");
                     }
                     self.operand(*arg);
                 }
             }
-            NodeKind::Identifier(callee) => self.write(self.arena.callee(*callee).map_or("", Callee::name)),
-            NodeKind::Field(fields) => self.fields(*fields),
+            NodeKind::Identifier(callee) => self.write(self.arena.callee(callee).map_or("", Callee::name)),
+            NodeKind::Field(fields) => self.fields(fields),
             NodeKind::Variable(variable) => {
-                self.write(self.arena.symbol(variable.symbol));
+                self.write(self.template.symbol(variable.symbol));
                 self.fields(variable.fields);
             }
             NodeKind::Chain { node, fields } => {
-                self.operand(*node);
-                self.fields(*fields);
+                self.operand(node);
+                self.fields(fields);
             }
             NodeKind::Dot => self.write("."),
             NodeKind::Nil => self.write("nil"),
-            NodeKind::Bool(value) => self.write(if *value { "true" } else { "false" }),
+            NodeKind::Bool(value) => self.write(if value { "true" } else { "false" }),
             NodeKind::Number(number) => {
-                self.write(self.arena.number(*number).map_or("", |number| &number.text));
+                self.write(self.arena.number(number).map_or("", |number| &number.text));
             }
             NodeKind::String { literal, .. } => self.out.extend_from_slice(self.template.span(literal)),
         }
@@ -120,7 +120,7 @@ impl<'a> Writer<'a> {
 
     /// A node among others: a pipeline needs parentheses there.
     fn operand(&mut self, id: NodeId) {
-        if matches!(self.template.node(id).kind, NodeKind::Pipe(_)) {
+        if matches!(self.template.kind(id), NodeKind::Pipe(_)) {
             self.write("(");
             self.node(id);
             self.write(")");
@@ -129,10 +129,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn fields(&mut self, fields: Part<Name>) {
-        for field in self.arena.names(fields) {
-            self.write(".");
-            self.write(field);
-        }
+    fn fields(&mut self, fields: Span) {
+        self.out.extend_from_slice(self.template.span(fields));
     }
 }

@@ -1,10 +1,10 @@
 //! Go maps with string keys.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
+use super::entries::Entries;
 use super::release::{release, track};
 use super::{Str, Type, Value};
 
@@ -18,7 +18,7 @@ pub(super) struct Data {
     nil: bool,
     /// Whether the end of the render already knows that this map may be part of a cycle.
     tracked: Cell<bool>,
-    entries: RefCell<BTreeMap<Str, Value>>,
+    entries: RefCell<Entries>,
 }
 
 impl Map {
@@ -29,7 +29,7 @@ impl Map {
 
     /// An empty map of the given map type.
     pub fn typed(ty: Type) -> Map {
-        Map::build(ty, false, BTreeMap::new())
+        Map::build(ty, false, Entries::new())
     }
 
     /// A map of the given map type with these entries, made of the element's type.
@@ -39,10 +39,10 @@ impl Map {
 
     /// The nil map of the type: empty, `null` when encoded.
     pub fn nil(ty: Type) -> Map {
-        Map::build(ty, true, BTreeMap::new())
+        Map::build(ty, true, Entries::new())
     }
 
-    fn build(ty: Type, nil: bool, entries: BTreeMap<Str, Value>) -> Map {
+    fn build(ty: Type, nil: bool, entries: Entries) -> Map {
         Map(Rc::new(Data { ty, nil, tracked: Cell::new(false), entries: RefCell::new(entries) }))
     }
 
@@ -73,7 +73,7 @@ impl Map {
 
     /// Whether the key is there.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
-        self.0.entries.borrow().contains_key(key.as_ref())
+        self.0.entries.borrow().get(key.as_ref()).is_some()
     }
 
     /// Sets the value at the key, for all who hold the map.
@@ -94,12 +94,12 @@ impl Map {
 
     /// The keys in order.
     pub fn keys(&self) -> Vec<Str> {
-        self.0.entries.borrow().keys().cloned().collect()
+        self.0.entries.borrow().iter().map(|(key, _)| key.clone()).collect()
     }
 
     /// The values in the order of their keys.
     pub fn values(&self) -> Vec<Value> {
-        self.0.entries.borrow().values().cloned().collect()
+        self.0.entries.borrow().iter().map(|(_, value)| value.clone()).collect()
     }
 
     /// The entries in the order of their keys: a snapshot, so the map may be changed meanwhile.
@@ -152,13 +152,13 @@ impl fmt::Debug for Map {
 
 impl Data {
     fn take(&mut self) -> Vec<Value> {
-        std::mem::take(self.entries.get_mut()).into_values().collect()
+        self.entries.get_mut().take_values()
     }
 
     /// Empties a map that may hold itself.
     pub(super) fn clear(this: &Weak<Data>) -> Vec<Value> {
         match this.upgrade() {
-            Some(data) => std::mem::take(&mut *data.entries.borrow_mut()).into_values().collect(),
+            Some(data) => data.entries.borrow_mut().take_values(),
             None => Vec::new(),
         }
     }
@@ -166,7 +166,7 @@ impl Data {
 
 impl Drop for Data {
     fn drop(&mut self) {
-        if self.entries.get_mut().values().any(Value::is_container) {
+        if self.entries.get_mut().iter().any(|(_, value)| value.is_container()) {
             release(self.take());
         }
     }

@@ -1,6 +1,7 @@
 //! The values that templates work with.
 
 mod complex;
+mod entries;
 mod equal;
 mod list;
 mod map;
@@ -18,6 +19,7 @@ pub use list::List;
 pub use map::Map;
 pub use object::Object;
 pub use release::Scope;
+pub(crate) use text::Source;
 pub use text::Str;
 pub use types::{IntKind, Kind, Named, Type, UintKind};
 

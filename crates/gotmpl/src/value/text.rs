@@ -3,7 +3,7 @@
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,8 +16,17 @@ enum Repr {
     Static(&'static [u8]),
     /// Made while rendering: one thread counts its owners.
     Local(Rc<[u8]>),
-    /// Part of a parsed template, which threads share.
+    /// What a parsed template or a chart has, which threads share.
     Shared(Arc<[u8]>),
+    /// Part of the text of a template, from its start to its end in bytes.
+    Part(Arc<Source>, u32, u32),
+}
+
+/// The text that templates were parsed from.
+pub(crate) struct Source {
+    /// The name of the text.
+    pub name: Arc<str>,
+    pub text: Arc<[u8]>,
 }
 
 impl Str {
@@ -34,12 +43,20 @@ impl Str {
         Str(Repr::Shared(bytes))
     }
 
+    /// A string that stands in the text of a template.
+    pub(crate) fn part(source: &Arc<Source>, part: Range<u32>) -> Str {
+        Str(Repr::Part(source.clone(), part.start, part.end))
+    }
+
     /// The bytes of the string, valid UTF-8 or not.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Static(bytes) => bytes,
             Repr::Local(bytes) => bytes,
             Repr::Shared(bytes) => bytes,
+            Repr::Part(source, start, end) => {
+                source.text.get(*start as usize..*end as usize).unwrap_or_default()
+            }
         }
     }
 
