@@ -49,6 +49,12 @@ pub fn parse_first(text: &str) -> Result<Option<Node>, Error> {
     Ok(documents(text, Limits::default()).next().transpose()?.map(|document| document.root))
 }
 
+/// As [`parse_first`], without comments: less to carry where only data counts.
+pub fn parse_data(text: &str) -> Result<Option<Node>, Error> {
+    let mut documents = crate::parse::Documents::new(text, Limits::default()).without_comments();
+    Ok(documents.next().transpose()?.map(|document| document.root))
+}
+
 /// The documents of a text, one by one; ends after the first error.
 pub fn documents(text: &str, limits: Limits) -> impl Iterator<Item = Result<Document, Error>> {
     crate::parse::Documents::new(text, limits)

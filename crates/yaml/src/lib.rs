@@ -41,7 +41,7 @@ mod position;
 mod resolve;
 mod timestamp;
 
-pub use document::{Document, Limits, decode, documents, parse, parse_bytes, parse_first};
+pub use document::{Document, Limits, decode, documents, parse, parse_bytes, parse_data, parse_first};
 pub use emit::{to_yaml, to_yaml_by_bytes, to_yaml_pretty, to_yaml_unfolded};
 pub use error::Error;
 pub use json::JsonOptions;

@@ -2,6 +2,9 @@
 
 use crate::position::Position;
 
+/// So many bytes are looked at together in search of the end of a line.
+const WINDOW: usize = 256;
+
 /// A place in a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -105,6 +108,16 @@ impl<'t> Cursor<'t> {
         }
     }
 
+    /// Moves over the ASCII characters, at most `most`, up to the first one that is not wanted. None of those that are
+    /// wanted may be part of a line break.
+    pub(super) fn skip_ascii(&mut self, most: usize, wanted: impl Fn(u8) -> bool) {
+        let rest = self.bytes.get(self.mark.pos..).unwrap_or_default();
+        let rest = rest.get(..most).unwrap_or(rest);
+        let count = rest.iter().position(|byte| !wanted(*byte)).unwrap_or(rest.len());
+        self.mark.pos += count;
+        self.mark.column += offset(count);
+    }
+
     pub(super) fn skip_blanks(&mut self) {
         while self.is_blank(0) {
             self.advance();
@@ -114,6 +127,20 @@ impl<'t> Cursor<'t> {
     /// Moves to the end of the line and returns what it moved over.
     pub(super) fn skip_to_break(&mut self) -> &'t str {
         let start = self.mark.pos;
+        loop {
+            // Nearly all lines are ASCII, and short.
+            let rest = self.bytes.get(self.mark.pos..).unwrap_or_default();
+            let window = rest.get(..WINDOW).unwrap_or(rest);
+            let line = window.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            if line.iter().fold(false, |odd, byte| odd | !matches!(byte, b'\t' | b' '..=b'~')) {
+                break;
+            }
+            self.mark.pos += line.len();
+            self.mark.column += offset(line.len());
+            if line.len() < WINDOW {
+                return self.since(start);
+            }
+        }
         while !self.is_break_or_end(0) {
             // Nearly all of a line can't begin a break.
             let may_break = |byte: &u8| matches!(byte, b'\n' | b'\r' | 0xC2 | 0xE2);

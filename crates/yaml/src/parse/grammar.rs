@@ -96,6 +96,12 @@ impl<'t> Documents<'t> {
         }
     }
 
+    /// The same without comments.
+    pub(crate) fn without_comments(mut self) -> Self {
+        self.scanner.drop_comments();
+        self
+    }
+
     fn document(&mut self) -> Result<Option<Document>, Error> {
         while !self.bare && self.scanner.peek()?.kind == Kind::DocumentEnd {
             self.scanner.next()?;

@@ -89,7 +89,14 @@ impl<'t> Scanner<'t> {
     /// Characters up to a blank, a line break, or a character that ends a plain scalar.
     fn plain_word(&mut self) -> &'t str {
         let start = self.cursor.mark.pos;
-        while !self.cursor.is_blank_or_end(0) {
+        let harmless = |byte| {
+            matches!(byte, b'!'..=b'~') && !matches!(byte, b':' | b',' | b'?' | b'[' | b']' | b'{' | b'}')
+        };
+        loop {
+            self.cursor.skip_ascii(usize::MAX, harmless);
+            if self.cursor.is_blank_or_end(0) {
+                break;
+            }
             let ends = match self.cursor.peek(0) {
                 b':' => self.cursor.is_blank_or_end(1),
                 b',' | b'?' | b'[' | b']' | b'{' | b'}' => self.flow_level > 0,
@@ -175,6 +182,9 @@ impl<'t> Scanner<'t> {
                 _ => {
                     let from = self.cursor.mark.pos;
                     let stop = if single { b'\'' } else { b'"' };
+                    let is_plain =
+                        |byte| matches!(byte, b'!'..=b'~') && byte != stop && (single || byte != b'\\');
+                    self.cursor.skip_ascii(usize::MAX, is_plain);
                     while !self.cursor.is_blank_or_end(0)
                         && self.cursor.peek(0) != stop
                         && (single || self.cursor.peek(0) != b'\\')
@@ -311,7 +321,7 @@ impl<'t> Scanner<'t> {
         if self.cursor.peek(0) == b'#' {
             let mark = self.cursor.mark;
             let text = self.cursor.skip_to_break();
-            self.comments.push_back(Comment { start: mark, text, own_line: false });
+            self.comment(Comment { start: mark, text, own_line: false });
         }
         if !self.cursor.is_break_or_end(0) {
             return Err(error_at(start, "did not find expected comment or line break"));
@@ -332,9 +342,11 @@ impl<'t> Scanner<'t> {
         let mut deepest = 0;
         loop {
             let inside = |column: u32| *indent == 0 || i64::from(column) < *indent;
-            while inside(self.cursor.mark.column) && self.cursor.peek(0) == b' ' {
-                self.cursor.advance();
-            }
+            let most = match *indent - i64::from(self.cursor.mark.column) {
+                _ if *indent == 0 => usize::MAX,
+                left => usize::try_from(left).unwrap_or(0),
+            };
+            self.cursor.skip_ascii(most, |byte| byte == b' ');
             deepest = deepest.max(i64::from(self.cursor.mark.column));
             if inside(self.cursor.mark.column) && self.cursor.peek(0) == b'\t' {
                 let message = "found a tab character where an indentation space is expected";

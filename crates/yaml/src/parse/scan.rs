@@ -28,6 +28,8 @@ pub(super) struct Scanner<'t> {
     pub(super) cursor: Cursor<'t>,
     /// Comments met so far that nothing has claimed.
     pub(super) comments: VecDeque<Comment<'t>>,
+    /// Whether comments are of use.
+    keeps_comments: bool,
     queue: VecDeque<Token<'t>>,
     /// How many tokens have left the queue.
     taken: usize,
@@ -49,6 +51,7 @@ impl<'t> Scanner<'t> {
         Self {
             cursor: Cursor::new(text, start),
             comments: VecDeque::new(),
+            keeps_comments: true,
             queue: VecDeque::new(),
             taken: 0,
             indent: -1,
@@ -248,6 +251,7 @@ impl<'t> Scanner<'t> {
     fn skip_to_token(&mut self) {
         let mut own_line = self.cursor.mark.column == 0;
         loop {
+            self.cursor.skip_ascii(usize::MAX, |byte| byte == b' ');
             while self.cursor.peek(0) == b' '
                 || (self.flow_level > 0 || !self.simple_key_allowed) && self.cursor.peek(0) == b'\t'
             {
@@ -256,7 +260,7 @@ impl<'t> Scanner<'t> {
             if self.cursor.peek(0) == b'#' {
                 let start = self.cursor.mark;
                 let text = self.cursor.skip_to_break();
-                self.comments.push_back(Comment { start, text, own_line });
+                self.comment(Comment { start, text, own_line });
             }
             if !self.cursor.is_break(0) {
                 return;
@@ -266,6 +270,18 @@ impl<'t> Scanner<'t> {
             if self.flow_level == 0 {
                 self.simple_key_allowed = true;
             }
+        }
+    }
+
+    /// Leaves all comments out.
+    pub(super) fn drop_comments(&mut self) {
+        self.keeps_comments = false;
+    }
+
+    /// Keeps a comment for the node that claims it.
+    pub(super) fn comment(&mut self, comment: Comment<'t>) {
+        if self.keeps_comments {
+            self.comments.push_back(comment);
         }
     }
 
