@@ -51,7 +51,10 @@ pub fn run() -> ExitCode {
         }
     };
     let output = Output::of_process();
-    let result = tokio::runtime::Builder::new_current_thread()
+    // Commands run on this thread, those that compute too: a second thread's memory would be a second heap. The worker
+    // is there for what they wait for meanwhile.
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)

@@ -1,9 +1,12 @@
 //! Where output goes and how it looks.
 
 use std::fmt::{Arguments, Display};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Result;
+
+/// So many bytes of small pieces are written at once.
+const PIECES: usize = 32 << 10;
 
 /// Writes messages to the standard error and data to the standard output.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +77,12 @@ impl Output {
         stdout.write_all(text.as_bytes())?;
         stdout.flush()?;
         Ok(())
+    }
+
+    /// Where data goes piece by piece; to be flushed at the end.
+    #[allow(clippy::unused_self)]
+    pub(crate) fn pieces(self) -> impl Write {
+        BufWriter::with_capacity(PIECES, io::stdout().lock())
     }
 
     /// Writes a line of data.

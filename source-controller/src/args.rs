@@ -100,7 +100,10 @@ impl Args {
     pub fn chart_options(&self) -> LoadOptions {
         let defaults = Limits::default();
         let file = self.helm_chart_file_max_size.try_into().unwrap_or(0);
-        LoadOptions { limits: Limits { file, chart: defaults.chart.max(file), ..defaults }, root: None }
+        LoadOptions {
+            limits: Limits { file, chart: defaults.chart.max(file), ..defaults },
+            ..LoadOptions::default()
+        }
     }
 }
 

@@ -35,7 +35,7 @@ enum Command {
     },
 }
 
-/// What a build gives, on its way back from its thread.
+/// What a build gives.
 struct Done {
     warnings: Vec<String>,
     text: String,
@@ -56,8 +56,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let in_files = output.as_deref().is_some_and(Path::is_dir);
     let policy = Policy { deadline: context.deadline(), ssh: ssh() };
     let runtime = Handle::current();
-    let work = tokio::task::spawn_blocking(move || build(&arguments, runtime, policy, in_files));
-    let done = work.await.context("the build was interrupted")??;
+    let done = tokio::task::block_in_place(|| build(&arguments, runtime, policy, in_files))?;
     for warning in &done.warnings {
         context.output.warning(warning);
     }

@@ -21,14 +21,16 @@ fn main() {
     let path = std::env::args().nth(1).unwrap();
     let now = Instant::now();
     stage("start", now);
-    let chart = load(Path::new(&path), &LoadOptions::default()).unwrap().chart;
+    let chart =
+        load(Path::new(&path), &LoadOptions { leave_files: true, ..LoadOptions::default() }).unwrap().chart;
     stage("load", now);
-    let options = RenderOptions::new(ReleaseInfo {
+    let mut options = RenderOptions::new(ReleaseInfo {
         name: "rel".into(),
         namespace: "ns".into(),
         revision: 1,
         is_upgrade: false,
     });
+    options.keep_values = false;
     let rendered = templates(chart, &serde_json::Map::new(), &options).unwrap();
     stage("render", now);
     let sorted = release::sort(&rendered.files).unwrap();

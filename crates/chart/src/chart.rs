@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use crate::content::Content;
 use crate::metadata::{Lock, Metadata};
 
 /// A chart with all it contains.
@@ -33,7 +34,7 @@ pub struct File {
     /// Path from the chart's root, parts divided by `/`.
     pub name: String,
     /// Content, without a byte order mark.
-    pub data: Arc<[u8]>,
+    pub data: Content,
 }
 
 /// A file with custom resource definitions, from `crds/`.

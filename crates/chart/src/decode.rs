@@ -38,7 +38,7 @@ impl DecodeError {
 /// The first document of a text, with merge keys taken in; `None` when there is none or it is null.
 pub(crate) fn document(bytes: &[u8]) -> Result<Option<Node>, DecodeError> {
     let text = sluice_yaml::decode(bytes)?;
-    let Some(mut node) = sluice_yaml::parse_first(&text)? else { return Ok(None) };
+    let Some(mut node) = sluice_yaml::parse_data(&text)? else { return Ok(None) };
     node.expand_merges(Version::V2)?;
     Ok(if is_null(&node) { None } else { Some(node) })
 }

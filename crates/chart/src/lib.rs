@@ -1,6 +1,7 @@
 //! Helm charts, as Helm 4 understands them.
 
 mod chart;
+mod content;
 mod decode;
 mod engine;
 mod gotext;
@@ -18,6 +19,7 @@ mod validate;
 pub mod values;
 
 pub use chart::{Chart, Crd, File, NotInstallable};
+pub use content::Content;
 pub use decode::DecodeError;
 pub use engine::{
     Capabilities, KubeVersion, KubeVersionError, Lookup, NoCluster, ReleaseInfo, TemplateError,

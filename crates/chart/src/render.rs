@@ -32,6 +32,8 @@ pub struct RenderOptions {
     pub sub_notes: bool,
     /// Bounds on what templates may use.
     pub limits: Limits,
+    /// Whether the chart comes back with its values. Without them there is more room for the templates' work.
+    pub keep_values: bool,
 }
 
 impl RenderOptions {
@@ -45,6 +47,7 @@ impl RenderOptions {
             check_schema: true,
             sub_notes: false,
             limits: Limits::default(),
+            keep_values: true,
         }
     }
 }
@@ -141,6 +144,9 @@ pub fn templates(
         let (wanted, version) = (wanted.clone(), cluster.version.clone());
         return Err(RenderError::KubeVersion { wanted, version });
     }
+    if !options.keep_values {
+        forget_values(&mut chart);
+    }
     let settings = Settings {
         release: &options.release,
         capabilities: &options.capabilities,
@@ -166,6 +172,12 @@ pub fn templates(
 }
 
 const NOTES: &str = "NOTES.txt";
+
+fn forget_values(chart: &mut Chart) {
+    chart.values = Map::new();
+    chart.raw_values = None;
+    chart.dependencies.iter_mut().for_each(forget_values);
+}
 
 fn has_schema(chart: &Chart) -> bool {
     chart.schema.is_some() || chart.dependencies.iter().any(has_schema)

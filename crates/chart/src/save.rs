@@ -71,15 +71,13 @@ fn add<W: Write>(archive: &mut Archive<W>, path: &str, data: &[u8]) -> io::Resul
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::load::{LoadOptions, RawFile, assemble, load_archive};
 
     fn chart(files: &[(&str, &str)]) -> Chart {
         let files = files
             .iter()
-            .map(|(name, data)| RawFile { name: (*name).to_owned(), data: Arc::from(data.as_bytes()) });
+            .map(|(name, data)| RawFile { name: (*name).to_owned(), data: data.as_bytes().into() });
         assemble(files.collect(), LoadOptions::default().limits).unwrap().chart
     }
 

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn chart() -> Chart {
-        let file = |name: &str, text: &str| File { name: name.to_owned(), data: Arc::from(text.as_bytes()) };
+        let file = |name: &str, text: &str| File { name: name.to_owned(), data: text.as_bytes().into() };
         Chart {
             values: parse_values(b"a: {b: 1, c: [1, 2]}\nd: x\n").unwrap(),
             raw_values: Some(Arc::from(&b"a: {b: 1, c: [1, 2]}\nd: x\n"[..])),

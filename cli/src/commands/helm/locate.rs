@@ -37,7 +37,7 @@ pub(super) async fn chart(name: &str, flags: &Flags, output: Output) -> Result<L
     if let Some(keys) = &keys {
         provenance::check(&found, keys)?;
     }
-    let loaded = load_archive(&found.archive, &LoadOptions::default())?;
+    let loaded = load_archive(&found.archive, &options(flags))?;
     if flags.dependency_update && is_incomplete(&loaded) {
         bail!("{}: only unpacked charts can be updated: pull and unpack it first", found.url);
     }
@@ -57,7 +57,7 @@ async fn on_disk(path: &Path, flags: &Flags, output: Output) -> Result<Loaded> {
     if from.verify {
         provenance::check_file(path, &fetch::keys(from)?)?;
     }
-    let loaded = load(path, &LoadOptions::default())?;
+    let loaded = load(path, &options(flags))?;
     if !flags.dependency_update || !is_incomplete(&loaded) {
         return Ok(loaded);
     }
@@ -66,7 +66,12 @@ async fn on_disk(path: &Path, flags: &Flags, output: Output) -> Result<Loaded> {
     let keys = if from.verify { Some(fetch::keys(from)?) } else { None };
     let lock = dependencies::update(&fetcher, &path, keys.as_ref()).await?;
     output.success(format!("fetched what {} needs: {} charts", path.display(), lock.dependencies.len()));
-    Ok(load(&path, &LoadOptions::default())?)
+    Ok(load(&path, &options(flags))?)
+}
+
+/// Only who prints definitions is sure to look at them.
+fn options(flags: &Flags) -> LoadOptions {
+    LoadOptions { leave_files: !flags.include_crds, ..LoadOptions::default() }
 }
 
 fn is_incomplete(loaded: &Loaded) -> bool {

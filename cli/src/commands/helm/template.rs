@@ -1,7 +1,5 @@
 //! `helm template`.
 
-use std::sync::Arc;
-
 use anyhow::{Context as _, Result, anyhow, bail};
 use sluice_chart::{
     Capabilities, Chart, KubeVersion, ReleaseInfo, RenderError, RenderOptions, Rendered, check_release_name,
@@ -45,12 +43,10 @@ pub(super) async fn run(words: &[String], context: &Context) -> Result<()> {
         revision: 1,
         is_upgrade: flags.is_upgrade,
     };
-    let flags = Arc::new(flags);
-    let (given, runtime) = (Arc::clone(&flags), Handle::current());
     // Values and schemas may have to be fetched while this goes on.
-    let work =
-        tokio::task::spawn_blocking(move || rendered(loaded.chart, release, capabilities, &given, runtime));
-    let rendered = match work.await.context("rendering was interrupted")?? {
+    let runtime = Handle::current();
+    let work = || rendered(loaded.chart, release, capabilities, &flags, runtime);
+    let rendered = match tokio::task::block_in_place(work)? {
         Ok(rendered) => rendered,
         Err(error) => return Err(explain(error, &flags, context)),
     };
@@ -73,6 +69,7 @@ fn rendered(
     options.capabilities = capabilities;
     options.check_schema = !flags.skip_schema_validation;
     options.fetch_schema = fetcher.schemas();
+    options.keep_values = false;
     Ok(render(chart, &values, &options))
 }
 

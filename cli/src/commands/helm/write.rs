@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use sluice_chart::release::{Event, document_text, split};
+use sluice_chart::release::{Event, document_parts, document_text, split};
 use sluice_chart::{Rendered, path_match};
 
 use super::flags::Flags;
@@ -50,19 +50,23 @@ pub(super) fn write(rendered: &Rendered, name: &str, flags: &Flags, output: Outp
     let mut documents = crds.chain(manifests).peekable();
     if flags.show_only.is_empty() {
         // One by one: the text as a whole may be large.
+        let mut out = output.pieces();
         if documents.peek().is_none() {
-            output.data("\n")?;
+            out.write_all(b"\n")?;
         }
         while let Some(document) = documents.next() {
-            let text = document.text();
-            // The last one ends with one line break, whatever its template does.
-            let is_last = documents.peek().is_none();
-            output.data(if is_last { text.trim_end() } else { &text })?;
-            if is_last {
-                output.data("\n")?;
+            if documents.peek().is_some() {
+                document.write(&mut out)?;
+            } else {
+                // The last one ends with one line break, whatever its template does.
+                writeln!(out, "{}", document.text().trim_end())?;
             }
         }
-        return hooks.map(|document| document.text()).try_for_each(|text| output.data(&text));
+        for document in hooks {
+            document.write(&mut out)?;
+        }
+        out.flush()?;
+        return Ok(());
     }
     let mut text: String = documents.map(|document| document.text()).collect();
     text = format!("{}\n", text.trim());
@@ -73,6 +77,10 @@ pub(super) fn write(rendered: &Rendered, name: &str, flags: &Flags, output: Outp
 impl Document<'_> {
     fn text(&self) -> String {
         document_text(self.path, &self.content)
+    }
+
+    fn write(&self, out: &mut impl io::Write) -> io::Result<()> {
+        document_parts(self.path, &self.content).iter().try_for_each(|part| out.write_all(part.as_bytes()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `.Files`: the files of a chart that are no templates.
 
 use std::any::Any;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -11,9 +12,15 @@ use sluice_gotmpl::value::{List, Map, Named, Object, Str, Type, Value};
 
 use super::glob::Glob;
 use crate::chart::File;
+use crate::content::Content;
 
-/// Go's `engine.files`: contents by path.
-pub(super) struct Files(Map);
+/// Go's `engine.files`: contents by path. Nobody looks into one that no template asks for: it may still lie in an
+/// archive.
+pub(super) struct Files {
+    contents: BTreeMap<Str, Content>,
+    /// The map that it is for templates which take it as one.
+    map: OnceCell<Map>,
+}
 
 static FILES: Named = Named { name: "engine.files", underlying: BYTES_MAP, methods: METHODS };
 const BYTES_MAP: Type = Type::Map(&Type::BYTES);
@@ -29,10 +36,11 @@ const METHODS: &[Function] = &[
 
 impl Files {
     pub(super) fn of(files: &[File]) -> Self {
-        let entries = files.iter().map(|file| {
-            (Str::from(file.name.as_str()), Value::List(List::bytes(Str::shared(file.data.clone()))))
-        });
-        Self(Map::with_entries(BYTES_MAP, entries))
+        Self::new(files.iter().map(|file| (Str::from(file.name.as_str()), file.data.clone())))
+    }
+
+    fn new(contents: impl Iterator<Item = (Str, Content)>) -> Self {
+        Self { contents: contents.collect(), map: OnceCell::new() }
     }
 }
 
@@ -50,45 +58,39 @@ impl Object for Files {
     }
 
     fn underlying(&self) -> Option<Value> {
-        Some(Value::Map(self.0.clone()))
+        let bytes = |content: &Content| Value::List(List::bytes(Str::shared(content.shared())));
+        let entries = || self.contents.iter().map(|(name, content)| (name.clone(), bytes(content)));
+        Some(Value::Map(self.map.get_or_init(|| Map::with_entries(BYTES_MAP, entries())).clone()))
     }
 }
 
-fn receiver(args: &[Value]) -> Map {
-    match args.first().map(Value::underlying) {
-        Some(Value::Map(map)) => map,
-        _ => Map::typed(BYTES_MAP),
-    }
-}
-
-fn bytes(value: &Value) -> Str {
-    match value {
-        Value::List(list) => Str::from(list.as_bytes().unwrap_or_default()),
-        _ => Str::EMPTY,
-    }
+fn receiver(args: &[Value]) -> Option<&Files> {
+    args.first().and_then(Value::downcast)
 }
 
 /// The content of the file that the first argument names; nothing if there is none.
 fn content(args: &[Value]) -> Str {
-    let name = args.get(1).and_then(Value::as_str).cloned().unwrap_or_default();
-    receiver(args).get(name).map(|value| bytes(&value)).unwrap_or_default()
+    let name = args.get(1).and_then(Value::as_str).map(AsRef::as_ref).unwrap_or_default();
+    let content = receiver(args).and_then(|files| files.contents.get::<[u8]>(name));
+    content.map(|content| Str::shared(content.shared())).unwrap_or_default()
 }
 
 fn glob(args: &[Value]) -> Value {
     let pattern = args.get(1).and_then(Value::as_str).map(ToString::to_string).unwrap_or_default();
     // A malformed pattern takes every file, as in Helm.
     let glob = Glob::parse(&pattern).unwrap_or_else(|_| Glob::everything());
-    let entries = receiver(args).entries().into_iter().filter(|(name, _)| glob.matches(&name.to_text()));
-    Value::object(Files(Map::with_entries(BYTES_MAP, entries.collect::<Vec<_>>())))
+    let contents = receiver(args).into_iter().flat_map(|files| &files.contents);
+    let matching = contents.filter(|(name, _)| glob.matches(&name.to_text()));
+    Value::object(Files::new(matching.map(|(name, content)| (name.clone(), content.clone()))))
 }
 
 /// The files by the last part of their names, as the `data` of a ConfigMap or Secret.
 fn as_yaml(args: &[Value], encode: impl Fn(&[u8]) -> String) -> Value {
     let mut data = BTreeMap::new();
-    for (path, value) in receiver(args).entries() {
+    for (path, content) in receiver(args).into_iter().flat_map(|files| &files.contents) {
         let path = path.to_text().into_owned();
         let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        data.insert(name, Json::String(encode(&bytes(&value))));
+        data.insert(name, Json::String(encode(content)));
     }
     let yaml = sluice_yaml::to_yaml(&Json::Object(data.into_iter().collect()));
     yaml.strip_suffix('\n').unwrap_or(&yaml).into()

@@ -75,7 +75,7 @@ fn to_yaml(args: &[Value]) -> Result<String, String> {
         return Ok(without_break(sluice_yaml::to_yaml(&json)));
     }
     let text = gojson::encode(any(args), Style::default())?;
-    let read = sluice_yaml::parse_first(&String::from_utf8_lossy(&text))
+    let read = sluice_yaml::parse_data(&String::from_utf8_lossy(&text))
         .and_then(|node| node.map_or(Ok(Json::Null), |node| node.to_json(Version::V2)))
         .map_err(|error| error.go_text())?;
     Ok(without_break(sluice_yaml::to_yaml(&read)))

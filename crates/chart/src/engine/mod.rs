@@ -82,7 +82,8 @@ pub(crate) fn render(
         let data = Value::object(GoValues(template.scope.clone()));
         let output =
             set.execute(path, data, &budget, &state).map_err(|error| TemplateError::execution(&error))?;
-        let output = without_no_value(&output).unwrap_or(output);
+        let mut output = without_no_value(&output).unwrap_or(output);
+        output.shrink_to_fit();
         rendered.insert(path.to_owned(), output);
     }
     Ok(rendered)

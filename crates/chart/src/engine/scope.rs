@@ -80,7 +80,7 @@ impl Collector {
                 continue;
             }
             let template = Template {
-                text: file.data.clone(),
+                text: file.data.shared(),
                 scope: scope.clone(),
                 base_path: format!("{path}/templates"),
             };

@@ -2,22 +2,35 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
 use sluice_archive::{Kind, Reader};
 
 use super::error::LoadError;
+use super::gunzip::Gunzip;
 use super::{Budget, RawFile, without_mark};
+use crate::content::{Content, Packed};
 
 /// The files of an archive, each under its path below the archive's one directory. Links come as empty files;
 /// nothing is written anywhere.
 pub fn files(bytes: &[u8], budget: &mut Budget) -> Result<Vec<RawFile>, LoadError> {
+    read(bytes, budget, None)
+}
+
+/// The same, but what loading has no need for stays in the archive.
+pub(super) fn files_needed(packed: &Arc<Packed>, budget: &mut Budget) -> Result<Vec<RawFile>, LoadError> {
+    read(packed.bytes(), budget, Some(packed))
+}
+
+fn read(bytes: &[u8], budget: &mut Budget, packed: Option<&Arc<Packed>>) -> Result<Vec<RawFile>, LoadError> {
     let limits = budget.limits;
     let mut left = limits.chart;
     // A gzip stream may have garbage or padding behind the archive; it is bounded like the rest.
-    let unzipped = MultiGzDecoder::new(bytes).take(limits.chart.saturating_mul(2));
+    let unzipped = Gunzip::new(bytes).take(limits.chart.saturating_mul(2));
     let mut reader = Reader::new(unzipped);
     let mut files = Vec::new();
+    let mut number = 0;
+    let mut buffer = Vec::new();
     while let Some(entry) = reader.next_entry().map_err(LoadError::Archive)? {
         if entry.kind == Kind::Directory {
             continue;
@@ -32,11 +45,66 @@ pub fn files(bytes: &[u8], budget: &mut Budget) -> Result<Vec<RawFile>, LoadErro
         }
         budget.take(entry.size)?;
         left -= entry.size;
-        let mut data = Vec::with_capacity(entry.size as usize);
-        reader.read_to_end(&mut data).map_err(LoadError::Archive)?;
-        files.push(RawFile { name: path, data: without_mark(&data) });
+        let data = match packed {
+            Some(packed) if !is_needed(&path) => {
+                number += 1;
+                packed.content(number - 1)
+            }
+            _ => content(&mut reader, entry.size, &mut buffer).map_err(LoadError::Archive)?,
+        };
+        files.push(RawFile { name: path, data });
     }
     if files.is_empty() { Err(LoadError::Empty) } else { Ok(files) }
+}
+
+/// The content of the present entry. The buffer serves all of them.
+fn content(reader: &mut impl Read, size: u64, buffer: &mut Vec<u8>) -> std::io::Result<Content> {
+    let size = size as usize;
+    if buffer.len() < size {
+        buffer.resize(size, 0);
+    }
+    let data = buffer.get_mut(..size).unwrap_or_default();
+    reader.read_exact(data)?;
+    Ok(without_mark(data).into())
+}
+
+/// What [`files_needed`] left in an archive, in its order. It has been read before: there are no errors any more, and
+/// it is within its limits.
+pub(crate) fn left(bytes: &[u8]) -> Vec<Arc<[u8]>> {
+    let mut reader = Reader::new(Gunzip::new(bytes));
+    let mut files = Vec::new();
+    let mut buffer = Vec::new();
+    while let Ok(Some(entry)) = reader.next_entry() {
+        let path = relative(&String::from_utf8_lossy(&entry.name));
+        if entry.kind == Kind::Directory || path.is_ok_and(|path| is_needed(&path)) {
+            continue;
+        }
+        let Ok(content) = content(&mut reader, entry.size, &mut buffer) else { break };
+        files.push(content.shared());
+    }
+    files
+}
+
+/// Whether a chart can't be loaded and rendered without that file, be it the chart's own or a dependency's.
+fn is_needed(path: &str) -> bool {
+    let mut path = path;
+    while let Some(below) = path.strip_prefix("charts/") {
+        match below.split_once('/') {
+            Some((_, inner)) => path = inner,
+            // Perhaps a dependency's archive.
+            None => return true,
+        }
+    }
+    path.starts_with("templates/")
+        || matches!(
+            path,
+            "Chart.yaml"
+                | "Chart.lock"
+                | "values.yaml"
+                | "values.schema.json"
+                | "requirements.yaml"
+                | "requirements.lock"
+        )
 }
 
 /// The path below the archive's one directory.

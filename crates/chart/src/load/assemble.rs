@@ -1,7 +1,6 @@
 //! From files to a chart.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::error::LoadError;
 use super::{Budget, Limits, Loaded, RawFile, archive, parse_values};
@@ -49,9 +48,9 @@ fn build(files: Vec<RawFile>, budget: &mut Budget, warnings: &mut Vec<String>) -
             }
             "values.yaml" => {
                 chart.values = parse_values(&file.data).map_err(LoadError::decode("values.yaml"))?;
-                chart.raw_values = Some(file.data);
+                chart.raw_values = Some(file.data.shared());
             }
-            "values.schema.json" => chart.schema = Some(file.data),
+            "values.schema.json" => chart.schema = Some(file.data.shared()),
             "requirements.yaml" => {
                 let is_v1 = chart.metadata.api_version == "v1";
                 if !is_v1 {
@@ -128,7 +127,7 @@ fn load_subchart(
             .into_iter()
             .filter_map(|file| {
                 let (_, rest) = file.name.split_once('/')?;
-                Some(RawFile { name: rest.to_owned(), data: Arc::clone(&file.data) })
+                Some(RawFile { name: rest.to_owned(), data: file.data })
             })
             .collect())
     };

@@ -66,7 +66,7 @@ impl Walk<'_> {
                 self.directory(&path, &format!("{name}/"), depth + 1)?;
             } else if kind.is_file() {
                 let data = self.read(&path, &name, kind.len())?;
-                self.files.push(RawFile { name, data: without_mark(&data) });
+                self.files.push(RawFile { name, data: without_mark(&data).into() });
             } else {
                 return Err(LoadError::Irregular(path));
             }

@@ -4,6 +4,7 @@ mod archive;
 mod assemble;
 mod directory;
 mod error;
+mod gunzip;
 mod values;
 
 use std::fs;
@@ -11,11 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use archive::files as archive_files;
+pub(crate) use archive::left as left_files;
 pub use assemble::assemble;
 pub use error::LoadError;
 pub use values::{merge_maps, parse_values, with_float_numbers};
 
 use crate::chart::Chart;
+use crate::content::{Content, Packed};
 
 /// Bounds on what a chart may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,9 @@ pub struct LoadOptions {
     pub limits: Limits,
     /// The directory that symbolic links must not lead out of; without one they may lead anywhere, as in Helm.
     pub root: Option<PathBuf>,
+    /// Whether files that loading has no need for, such as definitions, stay in the archive until somebody looks at
+    /// one: then all of them are unpacked.
+    pub leave_files: bool,
 }
 
 /// A file before it is part of a chart.
@@ -54,7 +60,7 @@ pub struct RawFile {
     /// Path from the chart's root, parts divided by `/`.
     pub name: String,
     /// Content, without a byte order mark.
-    pub data: Arc<[u8]>,
+    pub data: Content,
 }
 
 /// A chart and what its author should change.
@@ -92,13 +98,29 @@ pub fn load_archive_file(path: &Path, options: &LoadOptions) -> Result<Loaded, L
     }
     let bytes = fs::read(path).map_err(|error| LoadError::read(path, error))?;
     archive::ensure(path, &bytes)?;
-    load_archive(&bytes, options)
+    load_owned(bytes, options)
 }
 
 /// Loads a chart from the bytes of a gzipped tar file.
 pub fn load_archive(bytes: &[u8], options: &LoadOptions) -> Result<Loaded, LoadError> {
+    if options.leave_files {
+        return load_owned(bytes.to_vec(), options);
+    }
     let mut budget = Budget::new(options.limits);
     let files = archive::files(bytes, &mut budget)?;
+    assemble::with_budget(files, &mut budget)
+}
+
+fn load_owned(bytes: Vec<u8>, options: &LoadOptions) -> Result<Loaded, LoadError> {
+    let mut budget = Budget::new(options.limits);
+    let files = if options.leave_files {
+        archive::files_needed(&Arc::new(Packed::new(bytes)), &mut budget)?
+    } else {
+        // Nothing of the archive itself is kept while the chart is made.
+        let files = archive::files(&bytes, &mut budget)?;
+        drop(bytes);
+        files
+    };
     assemble::with_budget(files, &mut budget)
 }
 
@@ -126,6 +148,6 @@ impl Budget {
 }
 
 /// Content without the mark that some editors put before UTF-8.
-fn without_mark(data: &[u8]) -> Arc<[u8]> {
-    data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data).into()
+fn without_mark(data: &[u8]) -> &[u8] {
+    data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data)
 }

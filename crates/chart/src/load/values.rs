@@ -10,7 +10,7 @@ pub fn parse_values(yaml: &[u8]) -> Result<Map<String, Json>, DecodeError> {
     let text = sluice_yaml::decode(yaml)?;
     let mut values = Map::new();
     for document in documents(&text) {
-        let node = sluice_yaml::parse_first(&document).map_err(DecodeError::from)?.unwrap_or_default();
+        let node = sluice_yaml::parse_data(&document).map_err(DecodeError::from)?.unwrap_or_default();
         match node.to_json(Version::V2)? {
             Json::Null => {}
             Json::Object(mut object) => {

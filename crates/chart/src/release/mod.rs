@@ -9,6 +9,8 @@ mod split;
 pub use head::Head;
 pub use hooks::{DeletePolicy, Event, Hook, OutputLogPolicy};
 pub use kinds::{INSTALL_ORDER, UNINSTALL_ORDER};
-pub use sort::{Manifest, SortError, Sorted, document_text, manifest_text, sort, uninstall_order};
+pub use sort::{
+    Manifest, SortError, Sorted, document_parts, document_text, manifest_text, sort, uninstall_order,
+};
 pub(crate) use sort::{is_partial, sort_documents};
 pub use split::split;

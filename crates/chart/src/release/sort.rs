@@ -97,7 +97,12 @@ pub fn manifest_text(manifests: &[Manifest]) -> String {
 
 /// A document as Helm prints and stores it.
 pub fn document_text(path: &str, content: &str) -> String {
-    format!("---\n# Source: {path}\n{content}\n")
+    document_parts(path, content).concat()
+}
+
+/// The same in parts, for who writes them one after the other.
+pub fn document_parts<'d>(path: &'d str, content: &'d str) -> [&'d str; 5] {
+    ["---\n# Source: ", path, "\n", content, "\n"]
 }
 
 /// Brings manifests into the order in which they are removed.

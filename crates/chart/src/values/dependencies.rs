@@ -71,16 +71,29 @@ fn enable(
 
 /// Puts the charts in the order in which they are named, after those that are not; one for each alias.
 fn rename(chart: &mut Chart) {
+    let mut charts: Vec<Option<Chart>> =
+        std::mem::take(&mut chart.dependencies).into_iter().map(Some).collect();
     let dependencies = &mut chart.metadata.dependencies;
-    let mut used: Vec<Chart> = chart
-        .dependencies
+    let fits = |subchart: &Option<Chart>, dependency: &Dependency| {
+        subchart.as_ref().is_some_and(|subchart| fits(subchart, dependency))
+    };
+    let found: Vec<Option<usize>> = dependencies
         .iter()
-        .filter(|subchart| !dependencies.iter().any(|dependency| fits(subchart, dependency)))
-        .cloned()
+        .map(|dependency| charts.iter().position(|subchart| fits(subchart, dependency)))
         .collect();
-    for dependency in dependencies {
-        if let Some(found) = chart.dependencies.iter().find(|subchart| fits(subchart, dependency)) {
-            let mut subchart = found.clone();
+    let unnamed = charts
+        .iter_mut()
+        .filter(|subchart| !dependencies.iter().any(|dependency| fits(subchart, dependency)))
+        .filter_map(Option::take);
+    let mut used: Vec<Chart> = unnamed.collect();
+    for (position, dependency) in dependencies.iter_mut().enumerate() {
+        let wanted = found.get(position).copied().flatten();
+        // A chart is copied only as long as it is wanted again, under another name.
+        let is_last = !found.iter().skip(position + 1).any(|later| *later == wanted);
+        let subchart = wanted.and_then(|index| charts.get_mut(index));
+        if let Some(mut subchart) =
+            subchart.and_then(|chart| if is_last { chart.take() } else { chart.clone() })
+        {
             if !dependency.alias.is_empty() {
                 subchart.metadata.name.clone_from(&dependency.alias);
             }

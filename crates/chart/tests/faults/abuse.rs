@@ -38,8 +38,12 @@ const FILE: tar::EntryType = tar::EntryType::Regular;
 const CHART: &[u8] = b"apiVersion: v2\nname: app\nversion: 1.0.0\n";
 
 fn load_error(entries: &[(&str, tar::EntryType, &[u8])], limits: Limits) -> String {
-    let options = LoadOptions { limits, ..LoadOptions::default() };
-    load_archive(&archive(entries), &options).unwrap_err().to_string()
+    let error = |leave_files| {
+        let options = LoadOptions { limits, leave_files, ..LoadOptions::default() };
+        load_archive(&archive(entries), &options).unwrap_err().to_string()
+    };
+    assert_eq!(error(true), error(false));
+    error(false)
 }
 
 #[test]
