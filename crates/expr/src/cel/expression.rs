@@ -34,7 +34,7 @@ impl Type {
 pub struct Expression {
     source: String,
     /// As it is evaluated.
-    expression: IdedExpr,
+    parts: IdedExpr,
     depth: usize,
 }
 
@@ -75,7 +75,7 @@ impl Expression {
         });
         let planned = planned.unwrap_or_else(|| Err(NO_ROOM.to_owned()));
         let expression = planned.map_err(|message| Error::Plan { message })?;
-        Ok(Self { source: source.to_owned(), expression, depth })
+        Ok(Self { source: source.to_owned(), parts: expression, depth })
     }
 
     /// The text that was compiled.
@@ -120,8 +120,8 @@ impl Expression {
             for (name, value) in variables {
                 context.add_variable_from_value(name, value::to_cel(value));
             }
-            Value::resolve(&self.expression, &context)
-                .map_err(|error| failures::describe(&error, &self.expression, &context))
+            Value::resolve(&self.parts, &context)
+                .map_err(|error| failures::describe(&error, &self.parts, &context))
         });
         evaluated
             .unwrap_or_else(|| Err(NO_ROOM.to_owned()))

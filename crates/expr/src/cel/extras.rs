@@ -32,7 +32,7 @@ fn unwrap<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Exec
         let Some(optional) = item.downcast_ref::<CelOptional<'_>>() else {
             return Err(ExecutionError::no_such_overload("unwrapOpt", vec!["list".to_owned()]));
         };
-        values.extend(optional.inner().map(|value| value.clone_as_boxed()));
+        values.extend(optional.inner().map(Val::clone_as_boxed));
     }
     Ok(CowVal::owned(CelList::from(values)))
 }

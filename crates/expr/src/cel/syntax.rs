@@ -63,7 +63,9 @@ fn told(source: &str, errors: &ParseErrors) -> String {
     }
     if source.is_empty() {
         // There is no line to show.
-        return errors.errors.iter().map(|error| format!("ERROR: <input>:1:0: {}", error.msg)).collect();
+        let told: Vec<_> =
+            errors.errors.iter().map(|error| format!("ERROR: <input>:1:0: {}", error.msg)).collect();
+        return told.join("\n");
     }
     report.told().unwrap_or_else(|| errors.to_string())
 }

@@ -87,10 +87,10 @@ impl<'e> Checker<'e> {
             if !self.bindings.all_fit(given, &wanted) {
                 continue;
             }
-            let gives = self.bindings.resolved(&instance(&overload.result, first), false);
+            let found = self.bindings.resolved(&instance(&overload.result, first), false);
             result = Some(match result {
-                None => gives,
-                Some(before) if before.is_dyn() || before == gives => before,
+                None => found,
+                Some(before) if before.is_dyn() || before == found => before,
                 Some(_) => Type::Dyn,
             });
         }

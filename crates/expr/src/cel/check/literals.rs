@@ -40,13 +40,11 @@ impl<'e> Checker<'e> {
         }
         self.must_be_alike(all_keys, true);
         self.must_be_alike(all_values, true);
-        match (keys, values) {
-            (Some(keys), Some(values)) => Type::map(keys, values),
-            _ => {
-                let first = self.bindings.fresh(2);
-                Type::map(Type::Parameter(first), Type::Parameter(first + 1))
-            }
+        if let (Some(keys), Some(values)) = (keys, values) {
+            return Type::map(keys, values);
         }
+        let first = self.bindings.fresh(2);
+        Type::map(Type::Parameter(first), Type::Parameter(first + 1))
     }
 
     /// What is formatted may be of any types.
