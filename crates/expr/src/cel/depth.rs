@@ -229,6 +229,6 @@ mod tests {
             let block = std::hint::black_box([levels; 1000]);
             if levels == 0 { block[0] } else { deep(levels - 1) + 1 }
         }
-        assert_eq!(walk(SHALLOW_TO_WALK + 1, || deep(10_000)), Some(10_000));
+        assert_eq!(walk(SHALLOW_TO_WALK + 1, || deep(3_000)), Some(3_000));
     }
 }
