@@ -29,9 +29,9 @@ pub(crate) async fn announce<K: Object + ConditionedObject>(pass: &mut Pass<K>) 
     if generation != observed {
         let message = format!("processing object: new generation {observed} -> {generation}");
         mark_progress(object, Drift::No, &message);
-        pass.patch().await?;
+        pass.progress().await?;
     } else if new_request(object).is_some() {
-        pass.patch().await?;
+        pass.progress().await?;
     }
     Ok(())
 }

@@ -15,9 +15,9 @@ pub(crate) async fn announce<K: SourceKind>(pass: &mut Pass<K>) -> Result<(), Fa
     if generation != observed {
         let message = format!("processing object: new generation {observed} -> {generation}");
         mark_progress(object, Drift::No, &message);
-        pass.patch().await?;
+        pass.progress().await?;
     } else if has_new_request(object) {
-        pass.patch().await?;
+        pass.progress().await?;
     }
     Ok(())
 }

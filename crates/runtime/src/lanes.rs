@@ -47,7 +47,7 @@ impl Lanes {
         work: impl Future<Output = T>,
     ) -> Result<T, Superseded> {
         let work = async {
-            let _lane = self.enter(&pass.key().namespace, url).await;
+            let _lane = pass.stand_in_line(self.enter(&pass.key().namespace, url)).await;
             work.await
         };
         pass.park(unless_superseded(pass, work)).await

@@ -4,7 +4,12 @@ use std::{
     collections::BTreeMap,
     fmt::Debug,
     future::{Future, pending},
-    sync::Arc,
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use kube::{Api, Client, Resource, core::NamespaceResourceScope};
@@ -15,11 +20,15 @@ use tokio::sync::watch;
 use crate::{
     EventType, ObjectKey, PatchError, Trigger,
     controller::Shared,
-    patch::{Sent, plan},
+    patch::{Sent, plan, status_at_once},
     reflector,
     slot::Slot,
     store::Origin,
+    sync::lock,
 };
+
+/// How long a turn waits before it writes the progress that it had left out.
+const UNTOLD: Duration = Duration::from_secs(1);
 
 /// A kind that can be reconciled.
 pub trait Object:
@@ -55,6 +64,10 @@ pub struct Pass<K: Object> {
     key: ObjectKey,
     /// What the cluster has, as far as we know.
     baseline: Arc<K>,
+    /// Whether `object` holds progress that was left out.
+    untold: AtomicBool,
+    /// The state that was written since, though its version is not known here.
+    told: Mutex<Option<K>>,
     shared: Arc<Shared<K>>,
     slot: Slot,
     preempted: watch::Receiver<Option<Trigger>>,
@@ -69,7 +82,9 @@ impl<K: Object> Pass<K> {
         slot: Slot,
         preempted: watch::Receiver<Option<Trigger>>,
     ) -> Self {
-        Self { object: (*object).clone(), trigger, key, baseline: object, shared, slot, preempted }
+        let untold = AtomicBool::new(false);
+        let (baseline, object) = (Arc::clone(&object), (*object).clone());
+        Self { object, trigger, key, baseline, untold, told: Mutex::default(), shared, slot, preempted }
     }
 
     /// Namespace and name.
@@ -98,7 +113,29 @@ impl<K: Object> Pass<K> {
     /// Waiting for health or for another object belongs here: any number of parked objects hold no worker.
     /// Put a `select!` inside of `future`, not around the call: a dropped call leaves this turn without a slot.
     pub async fn park<F: Future>(&self, future: F) -> F::Output {
-        self.slot.park(future).await
+        if !self.untold.load(Ordering::Relaxed) {
+            return self.slot.park(future).await;
+        }
+        self.slot
+            .park(async {
+                let mut future = pin!(future);
+                // In a box: it is rare, and would be a large part of every turn.
+                let told = Box::pin(async {
+                    tokio::time::sleep(UNTOLD).await;
+                    self.tell().await;
+                });
+                tokio::select! {
+                    biased;
+                    output = &mut future => output,
+                    () = told => future.await,
+                }
+            })
+            .await
+    }
+
+    /// Counts as one that waits for other turns while `future` runs.
+    pub(crate) async fn stand_in_line<F: Future>(&self, future: F) -> F::Output {
+        self.slot.stand_in_line(future).await
     }
 
     /// Completes when something asks for this object while this turn goes on, or when the process ends.
@@ -137,24 +174,73 @@ impl<K: Object> Pass<K> {
         }
     }
 
+    /// Writes a state that others may want to follow while this turn goes on.
+    ///
+    /// Left out while another round of turns waits behind those that go on: each is over in a moment, nobody could
+    /// follow them, and such writes are most of what they would wait for. Then the next [`patch`](Self::patch) writes
+    /// it, or the next [`park`](Self::park) that takes longer than a second.
+    pub async fn progress(&mut self) -> Result<(), PatchError> {
+        if self.is_crowded() {
+            self.untold.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.patch().await
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.slot.is_crowded(self.shared.queue.due())
+    }
+
+    /// Writes what was left out. A later [`patch`](Self::patch) finds an object of another version and copes with that.
+    async fn tell(&self) {
+        self.untold.store(false, Ordering::Relaxed);
+        match self.write(&self.baseline).await {
+            Ok(_) => *lock(&self.told) = Some(self.object.clone()),
+            Err(error) => tracing::warn!(%error, "progress could not be written"),
+        }
+    }
+
     async fn try_patch(&mut self) -> Result<(), PatchError> {
-        let mut before = serde_json::to_value(&*self.baseline)?;
+        self.untold.store(false, Ordering::Relaxed);
+        if let Some(told) = lock(&self.told).take() {
+            self.baseline = Arc::new(told);
+        }
+        if let Some(written) = self.write(&self.baseline).await? {
+            self.object = written.clone();
+            self.baseline = Arc::new(written);
+        }
+        Ok(())
+    }
+
+    /// Sends the difference between a state and `object`; the object as the cluster has it then, if there was any.
+    async fn write(&self, baseline: &K) -> Result<Option<K>, PatchError> {
+        let mut before = serde_json::to_value(baseline)?;
         let after = serde_json::to_value(&self.object)?;
         let steps = plan(&before, &after);
         if steps.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let api = self.api();
+        let (api, name, patcher) = (self.api(), &self.key.name, &self.shared.patcher);
+        if self.is_crowded()
+            && let Some(body) = status_at_once(&steps)
+            && let Some(latest) = patcher.send_at_once(&api, name, body, &before).await?
+        {
+            return Ok(Some(serde_json::from_value(self.take_in(latest, &before)?)?));
+        }
         for step in steps {
-            let sent = self.shared.patcher.send(&api, &self.key.name, &step, &before, &after).await?;
-            let (Sent::Written(mut latest) | Sent::Unchanged(mut latest)) = sent;
-            reflector::strip(&mut latest);
-            before = pin(serde_json::to_value(&latest)?, &before);
-            self.baseline = Arc::new(serde_json::from_value(before.clone())?);
-            self.shared.store.apply(latest, Origin::Event);
+            let sent = patcher.send(&api, name, &step, &before, &after).await?;
+            let (Sent::Written(latest) | Sent::Unchanged(latest)) = sent;
+            before = self.take_in(latest, &before)?;
         }
-        self.object = (*self.baseline).clone();
-        Ok(())
+        Ok(Some(serde_json::from_value(before)?))
+    }
+
+    /// Keeps the newest state for all; gives it with what this turn decides by.
+    fn take_in(&self, mut latest: K, current: &Value) -> Result<Value, PatchError> {
+        reflector::strip(&mut latest);
+        let pinned = pin(serde_json::to_value(&latest)?, current);
+        self.shared.store.apply(latest, Origin::Event);
+        Ok(pinned)
     }
 
     /// Records an event about the object, in the cluster and at the events address, and logs it.

@@ -138,6 +138,11 @@ impl Queue {
         state.entries.remove(key);
     }
 
+    /// How many objects are due and wait for a worker.
+    pub fn due(&self) -> usize {
+        lock(&self.state).ready.len
+    }
+
     /// Tells every turn that is going on to come to an end.
     pub fn shut_down(&self) {
         for (key, entry) in &lock(&self.state).entries {

@@ -168,7 +168,7 @@ impl Releaser {
             return failed(error);
         }
         conditions::mark_reconciling(&mut pass.object, reasons::PROGRESSING, "Fulfilling prerequisites");
-        if let Err(error) = pass.patch().await {
+        if let Err(error) = pass.progress().await {
             return (Err(error.into()), false);
         }
         match self.check_dependencies(&pass.object) {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use sluice_apis::conditions;
 use sluice_apis::helm::condition_types::{READY, RECONCILING};
 use sluice_apis::helm::reasons;
-use sluice_apis::helm::v2::{HelmRelease, ReleaseSnapshot};
+use sluice_apis::helm::v2::{HelmRelease, HelmReleaseStatus, ReleaseSnapshot};
 use sluice_apis::kustomize::v1::IgnoreRule;
 use sluice_apis::meta::format_duration;
 use sluice_apply::Cluster;
@@ -17,7 +17,7 @@ use sluice_chart::Chart;
 use sluice_release::record::{Release, status as release_status};
 use sluice_release::storage::{Storage, StorageError};
 use sluice_release::{Drift, digest, journal};
-use sluice_runtime::EventType;
+use sluice_runtime::{EventType, PatchError};
 use std::sync::Arc;
 
 use super::decide::{self, Decision, Kind, Next, Pause, State, Step, Target};
@@ -112,7 +112,7 @@ impl Releaser {
             }
             announce(&mut pass.object, step);
             journal::before_write("status before a step");
-            if let Err(error) = pass.patch().await {
+            if let Err(error) = tell(pass).await {
                 return End::Error(error.to_string());
             }
             if let Err(error) = self.step(pass, subject, storage, step, drift).await {
@@ -131,7 +131,7 @@ impl Releaser {
             }
             taken.push(step.kind());
             journal::before_write("status after a step");
-            if let Err(error) = pass.patch().await {
+            if let Err(error) = tell(pass).await {
                 return End::Error(error.to_string());
             }
         }
@@ -314,6 +314,20 @@ fn adds_nothing(values: &Map<String, Json>, config: &Map<String, Json>) -> bool 
 }
 
 /// The step that is about to be taken.
+/// Writes the status between steps. Failures that are counted and requests that are answered are never left out: they
+/// must outlive this process. Everything else is found again in storage.
+async fn tell(pass: &mut HelmReleasePass) -> Result<(), PatchError> {
+    let requests = |object: &HelmRelease| {
+        let status = object.status.as_ref();
+        status.map(|status| (status.last_handled_force_at.clone(), status.last_handled_reset_at.clone()))
+    };
+    let failures =
+        |status: &HelmReleaseStatus| status.failures + status.install_failures + status.upgrade_failures > 0;
+    let must = requests(&pass.object) != requests(pass.baseline())
+        || pass.object.status.as_ref().is_some_and(failures);
+    if must { pass.patch().await } else { pass.progress().await }
+}
+
 fn announce(object: &mut HelmRelease, step: Step) {
     let timeout = format_duration(spec::timeout(object, step.timed()));
     let message = format!("Running '{}' action with timeout of {timeout}", step.name());

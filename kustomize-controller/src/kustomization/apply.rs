@@ -165,7 +165,7 @@ impl Kustomizer {
         status::progress(&mut pass.object, "Running health checks", &artifact.revision);
         let message = conditions::message(&pass.object, RECONCILING).unwrap_or_default().to_owned();
         conditions::mark_unknown(&mut pass.object, HEALTHY, reasons::PROGRESSING, message);
-        pass.patch().await.map_err(Stop::error)?;
+        pass.progress().await.map_err(Stop::error)?;
 
         let began = Instant::now();
         let waiter =
@@ -197,7 +197,7 @@ impl Kustomizer {
             event(pass, EventType::Normal, &message, metadata);
         }
         conditions::mark_true(&mut pass.object, HEALTHY, reasons::SUCCEEDED, message);
-        pass.patch().await.map_err(Stop::error)
+        pass.progress().await.map_err(Stop::error)
     }
 }
 

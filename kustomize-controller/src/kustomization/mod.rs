@@ -200,13 +200,13 @@ impl Kustomizer {
         let uid = pass.object.metadata.uid.clone().unwrap_or_default();
         self.memory.begin(&uid);
         status::start(&mut pass.object, revision);
-        pass.patch().await.map_err(Stop::error)?;
+        pass.progress().await.map_err(Stop::error)?;
         let unpacked = self.fetch(artifact).await?;
         let directory = build::directory(&pass.object, &unpacked)?;
 
         status::status_mut(&mut pass.object).last_attempted_revision = Some(revision.clone());
         status::progress(&mut pass.object, "Building manifests", revision);
-        pass.patch().await.map_err(Stop::error)?;
+        pass.progress().await.map_err(Stop::error)?;
         let target = self.clusters.target(&pass.object);
         // A remote cluster may be slow to answer, or not there: that holds no worker.
         let target =

@@ -57,7 +57,7 @@ impl BucketReconciler {
                 mark_true(&mut pass.object, ARTIFACT_OUTDATED, reasons::NEW_REVISION, &message);
             }
             mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
-            pass.patch().await?;
+            pass.progress().await?;
         }
         delete(&mut pass.object, FETCH_FAILED);
         Ok(Found { index, content: fetched.then_some(dir) })

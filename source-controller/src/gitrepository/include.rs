@@ -40,7 +40,7 @@ impl GitReconciler {
                 mark_true(&mut pass.object, ARTIFACT_OUTDATED, reasons::INCLUDE_CHANGE, message);
             }
             mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
-            pass.patch().await?;
+            pass.progress().await?;
         }
         delete(&mut pass.object, ARTIFACT_OUTDATED);
         Ok(includes)

@@ -63,7 +63,7 @@ impl GitReconciler {
                 mark_true(&mut pass.object, ARTIFACT_OUTDATED, reasons::NEW_REVISION, &message);
             }
             mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
-            pass.patch().await?;
+            pass.progress().await?;
         }
         if !pass.object.has_revision(&content.commit().revision) || config_changed(&pass.object, &includes) {
             content = self.fetch_large(pass, &remote, content, &includes, &store).await?;

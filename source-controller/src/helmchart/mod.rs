@@ -132,7 +132,7 @@ async fn observe(pass: &mut Pass<HelmChart>, result: Result<Build, Trouble>) -> 
             mark_true(&mut pass.object, ARTIFACT_OUTDATED, "NewChart", &message);
         }
         mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
-        pass.patch().await?;
+        pass.progress().await?;
     }
     delete(&mut pass.object, FETCH_FAILED);
     delete(&mut pass.object, BUILD_FAILED);

@@ -36,7 +36,7 @@ impl HelmRepositoryReconciler {
             mark_true(&mut pass.object, ARTIFACT_OUTDATED, NEW_REVISION, &message);
         }
         mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
-        pass.patch().await?;
+        pass.progress().await?;
 
         let hex = revision.split_once(':').map_or(revision.as_str(), |(_, hex)| hex);
         let path = path_for(pass, &format!("index-{hex}.yaml"));

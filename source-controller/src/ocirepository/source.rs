@@ -53,7 +53,7 @@ impl OciReconciler {
                 mark_true(&mut pass.object, ARTIFACT_OUTDATED, reasons::NEW_REVISION, &message);
             }
             mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact: {message}"));
-            pass.patch().await?;
+            pass.progress().await?;
         }
         let found = Found { client, url, revision, digest };
         Box::pin(self.verify(pass, &found, &reference)).await?;

@@ -47,6 +47,14 @@ pub fn plan(before: &Value, after: &Value) -> Vec<Step> {
     steps
 }
 
+/// The whole status in one request: `None` if that is not what a plan has in several.
+pub fn status_at_once(steps: &[Step]) -> Option<Value> {
+    let [Step::Conditions(conditions), Step::Status(status)] = steps else { return None };
+    let mut body = status.clone();
+    body["status"]["conditions"] = conditions["status"]["conditions"].clone();
+    Some(body)
+}
+
 /// The patch that sets the conditions.
 pub(super) fn conditions_body(conditions: &[Value]) -> Value {
     json!({ "status": { "conditions": conditions } })
@@ -124,6 +132,20 @@ mod tests {
                 Step::Status(json!({"status": {"observedGeneration": 2, "url": null}})),
             ]
         );
+    }
+
+    #[test]
+    fn conditions_and_fields_of_the_status_can_go_at_once() {
+        let before = json!({"status": {"url": "u", "conditions": []}});
+        let after = json!({"status": {"observedGeneration": 1, "conditions": [{"type": "Ready"}]}});
+        let steps = plan(&before, &after);
+        assert_eq!(
+            status_at_once(&steps),
+            Some(
+                json!({"status": {"observedGeneration": 1, "url": null, "conditions": [{"type": "Ready"}]}})
+            )
+        );
+        assert_eq!(status_at_once(&steps[..1]), None);
     }
 
     #[test]

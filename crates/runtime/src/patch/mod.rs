@@ -8,6 +8,7 @@ mod conditions;
 mod diff;
 mod send;
 
+pub(crate) use self::diff::status_at_once;
 pub use self::diff::{Step, plan};
 pub(crate) use self::send::{Patcher, Sent};
 

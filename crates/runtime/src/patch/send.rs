@@ -35,6 +35,30 @@ pub(crate) enum Sent<K> {
 }
 
 impl Patcher {
+    /// Sends conditions and the rest of the status in one request; `None` if somebody changed the object meanwhile.
+    pub async fn send_at_once<K>(
+        &self,
+        api: &Api<K>,
+        name: &str,
+        mut body: Value,
+        before: &Value,
+    ) -> Result<Option<K>, PatchError>
+    where
+        K: Resource + DeserializeOwned + Clone + std::fmt::Debug,
+    {
+        guard(&mut body, before.pointer("/metadata/resourceVersion"));
+        match api.patch_status(name, &self.params(), &Patch::Merge(&body)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Err(PatchError::Gone),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
+            Err(source) => Err(PatchError::Api { step: "status", source }),
+        }
+    }
+
+    fn params(&self) -> PatchParams {
+        PatchParams { field_manager: Some(self.field_manager.clone()), ..PatchParams::default() }
+    }
+
     /// Sends one step of bringing an object from `before` to `after`.
     pub async fn send<K>(
         &self,
@@ -47,8 +71,7 @@ impl Patcher {
     where
         K: Resource + Serialize + DeserializeOwned + Clone + std::fmt::Debug,
     {
-        let params =
-            PatchParams { field_manager: Some(self.field_manager.clone()), ..PatchParams::default() };
+        let params = self.params();
         let failed = |source| PatchError::Api { step: step.name(), source };
         let mut body = step.body().clone();
         let mut version = before.pointer("/metadata/resourceVersion").cloned();

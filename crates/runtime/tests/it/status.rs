@@ -76,7 +76,7 @@ fn ready(object: &GitRepository) -> bool {
     conditions::is_ready(object) && object.observed_generation() == object.generation()
 }
 
-async fn patch_status(env: &Env, name: &str, patch: Value) {
+pub async fn patch_status(env: &Env, name: &str, patch: Value) {
     let api: Api<GitRepository> = env.repos();
     api.patch_status(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
 }

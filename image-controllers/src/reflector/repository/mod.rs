@@ -93,7 +93,7 @@ impl RepositoryReconciler {
                 next = pass.object.spec.interval.0;
                 let drift = if reason == due::NO_TAGS { Drift::Yes } else { Drift::No };
                 mark_progress(&mut pass.object, drift, &format!("scanning: {reason}"));
-                pass.patch().await?;
+                pass.progress().await?;
                 let old = revision(&pass.object);
                 self.scan(pass, repository).await?;
                 let what =
