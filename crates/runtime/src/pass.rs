@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     fmt::Debug,
     future::{Future, pending},
-    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -113,24 +112,23 @@ impl<K: Object> Pass<K> {
     /// Waiting for health or for another object belongs here: any number of parked objects hold no worker.
     /// Put a `select!` inside of `future`, not around the call: a dropped call leaves this turn without a slot.
     pub async fn park<F: Future>(&self, future: F) -> F::Output {
-        if !self.untold.load(Ordering::Relaxed) {
-            return self.slot.park(future).await;
-        }
-        self.slot
-            .park(async {
-                let mut future = pin!(future);
-                // In a box: it is rare, and would be a large part of every turn.
+        // In a box, as this has it in two places: the stacks of workers are small.
+        let mut future = Box::pin(future);
+        let work = async {
+            if self.untold.load(Ordering::Relaxed) {
                 let told = Box::pin(async {
                     tokio::time::sleep(UNTOLD).await;
                     self.tell().await;
                 });
                 tokio::select! {
                     biased;
-                    output = &mut future => output,
-                    () = told => future.await,
+                    output = &mut future => return output,
+                    () = told => {}
                 }
-            })
-            .await
+            }
+            future.await
+        };
+        self.slot.park(work).await
     }
 
     /// Counts as one that waits for other turns while `future` runs.
