@@ -79,6 +79,8 @@ async fn delete(
 ) -> Result<Action, (Step, ClusterError)> {
     let id = &entry.id;
     let resource = resolve(cluster, &entry.gvk()).await.map_err(|error| (Step::Query, error))?;
+    // Its definition is gone, and took it along: waiting for the kind would be for ever.
+    let Some(resource) = resource else { return Ok(Action::Deleted) };
     let mut attempt = 1;
     loop {
         let live = cluster.get(&resource, Some(&id.namespace), &id.name).await;
@@ -96,14 +98,17 @@ async fn delete(
     }
 }
 
-/// The resource in the version of the inventory, or, if that is no longer served, in another.
-async fn resolve(cluster: &Cluster, gvk: &Gvk) -> Result<Resource, ClusterError> {
-    match cluster.resolve(gvk).await {
+/// The resource in the version of the inventory, or, if that is no longer served, in another; none if no version is.
+async fn resolve(cluster: &Cluster, gvk: &Gvk) -> Result<Option<Resource>, ClusterError> {
+    let found = match cluster.resolve(gvk).await {
         Err(error) if error.is_no_match() => {
-            let preferred = cluster.cache().discovery().resolve_preferred(&gvk.group, &gvk.kind).await;
-            preferred.map_err(|_| error)
+            cluster.cache().discovery().resolve_preferred(&gvk.group, &gvk.kind).await
         }
         result => result,
+    };
+    match found {
+        Err(error) if error.is_no_match() => Ok(None),
+        result => result.map(Some),
     }
 }
 
@@ -118,7 +123,7 @@ pub async fn wait_for_termination(
         let id = &change.id;
         let gvk = Gvk { group: id.group.clone(), version: change.version.clone(), kind: id.kind.clone() };
         let failed = |cause: String| TerminationTimeout { id: id.clone(), cause };
-        let Ok(resource) = resolve(cluster, &gvk).await else { continue };
+        let Ok(Some(resource)) = resolve(cluster, &gvk).await else { continue };
         let mut pause = Duration::from_millis(20);
         loop {
             let live = cluster.get(&resource, Some(&id.namespace), &id.name).await;
