@@ -98,16 +98,16 @@ async fn delete(
     }
 }
 
-/// The resource in the version of the inventory, or, if that is no longer served, in another; none if no version is.
+/// The resource in the version of the inventory, or, if that is no longer served, in another; none if the kind is gone.
 async fn resolve(cluster: &Cluster, gvk: &Gvk) -> Result<Option<Resource>, ClusterError> {
-    let found = match cluster.resolve(gvk).await {
-        Err(error) if error.is_no_match() => {
-            cluster.cache().discovery().resolve_preferred(&gvk.group, &gvk.kind).await
-        }
-        result => result,
+    let error = match cluster.resolve(gvk).await {
+        Err(error) if error.is_no_match() => error,
+        result => return result.map(Some),
     };
-    match found {
-        Err(error) if error.is_no_match() => Ok(None),
+    let discovery = cluster.cache().discovery();
+    match discovery.resolve_preferred(&gvk.group, &gvk.kind).await {
+        Err(preferred) if preferred.is_no_match() && discovery.is_stale(&gvk.group) => Err(error),
+        Err(preferred) if preferred.is_no_match() => Ok(None),
         result => result.map(Some),
     }
 }

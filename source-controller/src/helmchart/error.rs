@@ -103,9 +103,10 @@ impl BuildError {
     /// the libraries say.
     fn is_about_authentication(&self) -> bool {
         let text = self.to_string();
-        ["401", "unauthorized", "authentication required", "tls", "unknown certificate authority"]
-            .iter()
-            .any(|word| text.contains(word))
+        // As a word: ports and versions have such digits, too.
+        let refused = text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "401");
+        let words = ["unauthorized", "authentication required", "tls", "unknown certificate authority"];
+        refused || words.iter().any(|word| text.contains(word))
     }
 }
 
@@ -225,6 +226,8 @@ mod tests {
             found.message,
             "failed to authenticate with the Helm repository: chart pull error: failed to fetch https://x/app.tgz : 401 Unauthorized"
         );
-        assert_eq!(of("404 Not Found").reason, "ChartPullError");
+        for other in ["404 Not Found", "failed to get 'oci://127.0.0.1:40117/charts/app:2.0.0': not found"] {
+            assert_eq!(of(other).reason, "ChartPullError");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Which kinds an API server serves, kept until one is missed.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock},
     time::Instant,
 };
@@ -52,11 +52,19 @@ impl Resource {
 type Versions = Vec<Resource>;
 type Kinds = HashMap<(String, String), Versions>;
 
+/// What was fetched last.
+#[derive(Clone, Default)]
+struct Known {
+    kinds: Kinds,
+    /// Groups of which a version is told from memory, or not at all.
+    stale: HashSet<String>,
+}
+
 /// The kinds of one API server: two requests fetch them all; a kind that isn't among them makes it
 /// fetch them again, once for all who miss something at that time.
 pub struct Discovery {
     client: Client,
-    kinds: RwLock<Arc<Kinds>>,
+    known: RwLock<Arc<Known>>,
     /// When the last fetch began: whoever missed something before that needn't fetch again.
     fetched: tokio::sync::Mutex<Option<Instant>>,
 }
@@ -64,7 +72,7 @@ pub struct Discovery {
 impl Discovery {
     /// An empty cache: the first look-up fetches.
     pub fn new(client: Client) -> Self {
-        Self { client, kinds: RwLock::default(), fetched: tokio::sync::Mutex::new(None) }
+        Self { client, known: RwLock::default(), fetched: tokio::sync::Mutex::new(None) }
     }
 
     /// The resource of a kind in a version.
@@ -75,6 +83,11 @@ impl Discovery {
     /// The resource of a kind in the version that the server prefers.
     pub async fn resolve_preferred(&self, group: &str, kind: &str) -> Result<Resource, ClusterError> {
         self.find(group, kind, None).await
+    }
+
+    /// Whether some kinds of a group may be hidden: the server that has them could not be reached.
+    pub fn is_stale(&self, group: &str) -> bool {
+        self.known().stale.contains(group)
     }
 
     async fn find(&self, group: &str, kind: &str, version: Option<&str>) -> Result<Resource, ClusterError> {
@@ -90,9 +103,13 @@ impl Discovery {
         })
     }
 
+    fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn lookup(&self, group: &str, kind: &str, version: Option<&str>) -> Option<Resource> {
-        let kinds = Arc::clone(&self.kinds.read().unwrap_or_else(PoisonError::into_inner));
-        let versions = kinds.get(&(group.to_owned(), kind.to_owned()))?;
+        let known = self.known();
+        let versions = known.kinds.get(&(group.to_owned(), kind.to_owned()))?;
         versions
             .iter()
             .find(|resource| version.is_none_or(|version| resource.gvk.version == version))
@@ -101,8 +118,8 @@ impl Discovery {
 
     /// Forgets a kind whose path turned out to be gone: the next look-up fetches.
     pub(super) fn forget(&self, gvk: &Gvk) {
-        let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut kinds).remove(&(gvk.group.clone(), gvk.kind.clone()));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut known).kinds.remove(&(gvk.group.clone(), gvk.kind.clone()));
     }
 
     /// Fetches the kinds anew unless that was begun after `since`.
@@ -116,26 +133,29 @@ impl Discovery {
             timed(self.client.list_core_api_versions_aggregated()),
             timed(self.client.list_api_groups_aggregated()),
         )?;
-        let kinds = index([core, groups]);
-        tracing::debug!(kinds = kinds.len(), "fetched the discovery of the cluster");
-        *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(kinds);
+        let known = index([core, groups]);
+        tracing::debug!(kinds = known.kinds.len(), "fetched the discovery of the cluster");
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
         *fetched = Some(begun);
         Ok(())
     }
 }
 
-fn index(lists: impl IntoIterator<Item = APIGroupDiscoveryList>) -> Kinds {
-    let mut kinds = Kinds::new();
+fn index(lists: impl IntoIterator<Item = APIGroupDiscoveryList>) -> Known {
+    let mut known = Known::default();
     for group in lists.into_iter().flat_map(|list| list.items) {
-        index_group(group, &mut kinds);
+        index_group(group, &mut known);
     }
-    kinds
+    known
 }
 
-fn index_group(group: APIGroupDiscovery, kinds: &mut Kinds) {
+fn index_group(group: APIGroupDiscovery, known: &mut Known) {
     let name = group.metadata.and_then(|metadata| metadata.name).unwrap_or_default();
     for version in group.versions {
         let version_name = version.version.unwrap_or_default();
+        if version.freshness.as_deref() == Some("Stale") {
+            known.stale.insert(name.clone());
+        }
         for resource in version.resources {
             // The kind of the answers may be another group's (scale); that of the resource is ours.
             let Some((plural, kind)) =
@@ -146,7 +166,7 @@ fn index_group(group: APIGroupDiscovery, kinds: &mut Kinds) {
             let gvk = Gvk { group: name.clone(), version: version_name.clone(), kind: kind.clone() };
             let namespaced = resource.scope.as_deref() == Some("Namespaced");
             let entry = Resource { gvk, plural: plural.into(), namespaced };
-            kinds.entry((name.clone(), kind)).or_default().push(entry);
+            known.kinds.entry((name.clone(), kind)).or_default().push(entry);
         }
     }
 }

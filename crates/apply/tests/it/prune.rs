@@ -97,6 +97,31 @@ async fn a_kind_that_is_gone_took_its_objects_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kind_whose_server_is_down_is_not_taken_for_gone() {
+    let test = Fixture::new("downkind").await;
+    let group = test.widget_group();
+    let service = json!({
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": format!("v1.{group}")},
+        "spec": {
+            "group": group, "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 100,
+            "insecureSkipTLSVerify": true, "service": {"name": "nobody", "namespace": test.namespace},
+        },
+    });
+    test.apply_as("test", &service).await;
+    eventually("the server to be missed", async || {
+        let live = test.live(&service).await.unwrap();
+        live.pointer("/status/conditions/0/status").is_some_and(|status| status == "False")
+    })
+    .await;
+    let entry = Entry::parse(&format!("{}_w_{group}_Widget", test.namespace), "v1").unwrap();
+    let outcome = test.prune_entries(std::slice::from_ref(&entry)).await;
+    assert_eq!(outcome.survivors, [entry]);
+    let text = outcome.failure().unwrap();
+    assert!(text.contains("no matches for kind \"Widget\""), "{text}");
+    test.delete(&service).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn termination_is_waited_for_and_what_holds_it_is_named() {
     let test = Fixture::new("terminate").await;
     let mut config = test.config_map("a", json!({}));
