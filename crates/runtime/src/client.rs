@@ -1,4 +1,7 @@
 //! The client for the cluster, with a rate limit where the API server has none, and counted requests.
+//!
+//! All requests go over one connection, by HTTP/2 (RFC 9113), where the API server speaks it: a connection of its own
+//! for each request that goes on costs both sides a handshake and some hundred KiB.
 
 use std::{
     sync::Arc,
@@ -8,35 +11,84 @@ use std::{
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
 use kube::{
     Client, Config,
-    client::{Body, ClientBuilder},
+    client::{Body, ClientBuilder, ConfigExt, retry::RetryPolicy},
 };
+use rustls::pki_types::ServerName;
 use tokio::{sync::Mutex, time::Instant};
-use tower::{Service, layer::layer_fn};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, retry::RetryLayer, util::BoxService};
 
 use crate::{Metrics, RuntimeError, flags::CommonArgs, no_proxy};
 
 /// Set on answers of API servers that limit their clients by priority and fairness.
 const FAIRNESS_HEADER: &str = "x-kubernetes-pf-flowschema-uid";
 
+/// How long a connection may be silent before it is asked whether it is alive, and how long it may take to answer: as in
+/// client-go.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
+
 /// Connects by the kubeconfig (`KUBECONFIG`, then `~/.kube/config`) or by the pod's service account.
 pub(crate) async fn connect(args: &CommonArgs, metrics: &Metrics) -> Result<Client, RuntimeError> {
     let mut config = Config::infer().await.map_err(|error| RuntimeError::Config(Box::new(error)))?;
     no_proxy::apply(&mut config);
     let host = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
-    let builder =
-        |config| ClientBuilder::try_from(config).map_err(|error| RuntimeError::Client(Box::new(error)));
-    let limits_itself = has_fairness(&builder(config.clone())?.build()).await;
-    let limiter = (!limits_itself && args.kube_api_qps > 0.0)
-        .then(|| Arc::new(Limiter::new(args.kube_api_qps, args.kube_api_burst)));
-    let layer = layer_fn(|inner| Instrumented {
-        inner,
-        host: Arc::from(host.as_str()),
-        metrics: metrics.clone(),
-        limiter: limiter.clone(),
-    });
-    Ok(builder(config)?.with_layer(&layer).build())
+    let build = |layer: &Instrument| {
+        client(config.clone(), layer).map_err(|error| RuntimeError::Client(Box::new(error)))
+    };
+    let mut layer = Instrument { host: Arc::from(host.as_str()), metrics: metrics.clone(), limiter: None };
+    let first = build(&layer)?;
+    if args.kube_api_qps <= 0.0 || has_fairness(&first).await {
+        return Ok(first);
+    }
+    layer.limiter = Some(Arc::new(Limiter::new(args.kube_api_qps, args.kube_api_burst)));
+    build(&layer)
+}
+
+fn client(config: Config, layer: &Instrument) -> Result<Client, kube::Error> {
+    // Proxies are left to the library, which speaks HTTP/1.1 through them.
+    if config.proxy_url.is_some() {
+        return Ok(ClientBuilder::try_from(config)?.with_layer(layer).build());
+    }
+    Ok(transport(&config)?.with_layer(layer).build())
+}
+
+type Transport = BoxService<Request<Body>, Response<hyper::body::Incoming>, BoxError>;
+
+/// What sends requests as the configuration says.
+fn transport(config: &Config) -> Result<ClientBuilder<Transport>, kube::Error> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(config.connect_timeout);
+    let (idle, answer) = KEEP_ALIVE;
+    tcp.set_keepalive(Some(idle));
+    tcp.set_keepalive_interval(Some(answer));
+    let mut tls =
+        HttpsConnectorBuilder::new().with_tls_config(config.rustls_client_config()?).https_or_http();
+    if let Some(name) = &config.tls_server_name {
+        let name = ServerName::try_from(name.clone()).map_err(|error| kube::Error::Service(error.into()))?;
+        tls = tls.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    let client = legacy::Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .http2_keep_alive_interval(idle)
+        .http2_keep_alive_timeout(answer)
+        .build(tls.enable_all_versions().wrap_connector(tcp));
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.default_retry.then(|| RetryLayer::new(RetryPolicy::server_retry())))
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(client);
+    Ok(ClientBuilder::new(service.boxed(), config.default_namespace.clone()))
 }
 
 /// Whether the API server limits its clients. One that cannot be asked may not.
@@ -75,11 +127,25 @@ impl Limiter {
     }
 }
 
-struct Instrumented<S> {
-    inner: S,
+/// Counts requests, and holds them back by the limit if there is one.
+#[derive(Clone)]
+struct Instrument {
     host: Arc<str>,
     metrics: Metrics,
     limiter: Option<Arc<Limiter>>,
+}
+
+impl<S> Layer<S> for Instrument {
+    type Service = Instrumented<S>;
+
+    fn layer(&self, inner: S) -> Instrumented<S> {
+        Instrumented { inner, by: self.clone() }
+    }
+}
+
+struct Instrumented<S> {
+    inner: S,
+    by: Instrument,
 }
 
 impl<S, B> Service<Request<Body>> for Instrumented<S>
@@ -99,7 +165,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let method = request.method().clone();
-        let (host, metrics, limiter) = (Arc::clone(&self.host), self.metrics.clone(), self.limiter.clone());
+        let Instrument { host, metrics, limiter } = self.by.clone();
         // Nothing is sent before the first poll.
         let answer = self.inner.call(request);
         Box::pin(async move {

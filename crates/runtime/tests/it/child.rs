@@ -1,6 +1,7 @@
 //! A controller in a process of its own: this test binary again, told to run one ignored test.
 
 use std::{
+    path::Path,
     process::{Child, Command, ExitCode, ExitStatus, Stdio},
     time::Duration,
 };
@@ -59,6 +60,11 @@ pub struct Controller {
 
 impl Controller {
     pub fn start(env: &Env, args: &[&str]) -> Self {
+        Self::start_by(ControlPlane::shared().unwrap().kubeconfig(), env, args)
+    }
+
+    /// As the kubeconfig says.
+    pub fn start_by(kubeconfig: &Path, env: &Env, args: &[&str]) -> Self {
         let (metrics, health) = (free_address().unwrap(), free_address().unwrap());
         let mut all = vec![
             format!("--watch-label-selector={}", env.selector()),
@@ -66,13 +72,14 @@ impl Controller {
             format!("--health-addr={health}"),
         ];
         all.extend(args.iter().map(|arg| (*arg).to_owned()));
-        Self { child: spawn(env, &all), metrics, health }
+        Self { child: spawn(kubeconfig, env, &all), metrics, health }
     }
 
     /// With these flags and no others.
     pub fn start_bare(env: &Env, args: &[&str]) -> Self {
         let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Self { child: spawn(env, &args), metrics: String::new(), health: String::new() }
+        let kubeconfig = ControlPlane::shared().unwrap().kubeconfig();
+        Self { child: spawn(kubeconfig, env, &args), metrics: String::new(), health: String::new() }
     }
 
     pub fn pid(&self) -> u32 {
@@ -108,11 +115,11 @@ impl Controller {
     }
 }
 
-fn spawn(env: &Env, args: &[String]) -> Child {
+fn spawn(kubeconfig: &Path, env: &Env, args: &[String]) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child::child_main", "--ignored", "--nocapture"])
         .env(ARGS, args.join("\n"))
-        .env("KUBECONFIG", ControlPlane::shared().unwrap().kubeconfig())
+        .env("KUBECONFIG", kubeconfig)
         .env("RUNTIME_NAMESPACE", &env.namespace)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod child;
+mod connections;
 mod crowd;
 mod election;
 mod events;
