@@ -65,7 +65,7 @@ pub struct Pass<K: Object> {
     baseline: Arc<K>,
     /// Whether `object` holds progress that was left out.
     untold: AtomicBool,
-    /// The state that was written since, though its version is not known here.
+    /// The state that was written since.
     told: Mutex<Option<K>>,
     shared: Arc<Shared<K>>,
     slot: Slot,
@@ -174,8 +174,8 @@ impl<K: Object> Pass<K> {
 
     /// Writes a state that others may want to follow while this turn goes on.
     ///
-    /// Left out while another round of turns waits behind those that go on: each is over in a moment, nobody could
-    /// follow them, and such writes are most of what they would wait for. Then the next [`patch`](Self::patch) writes
+    /// Left out in a crowd: while another round of turns waits behind those that go on, or turns begin by the dozen.
+    /// Each is over in a moment, nobody could follow them, and such writes are most of what they would wait for. Then the next [`patch`](Self::patch) writes
     /// it, or the next [`park`](Self::park) that takes longer than a second.
     pub async fn progress(&mut self) -> Result<(), PatchError> {
         if self.is_crowded() {
@@ -189,11 +189,16 @@ impl<K: Object> Pass<K> {
         self.slot.is_crowded(self.shared.queue.due())
     }
 
-    /// Writes what was left out. A later [`patch`](Self::patch) finds an object of another version and copes with that.
+    /// Writes what was left out.
     async fn tell(&self) {
         self.untold.store(false, Ordering::Relaxed);
         match self.write(&self.baseline).await {
-            Ok(_) => *lock(&self.told) = Some(self.object.clone()),
+            Ok(Some(written)) => {
+                // What somebody else wrote meanwhile is not in `object`: a write of an older version finds that out.
+                let is_ours = same(&written, &self.object);
+                *lock(&self.told) = Some(if is_ours { written } else { self.object.clone() });
+            }
+            Ok(None) => {}
             Err(error) => tracing::warn!(%error, "progress could not be written"),
         }
     }
@@ -267,6 +272,12 @@ impl<K: Object> Pass<K> {
         let text = (message, explanation);
         self.shared.events.record_explained(&self.object, EventType::Warning, reason, text, metadata);
     }
+}
+
+/// Whether nothing would have to be written to make one of the other.
+fn same<K: Object>(one: &K, other: &K) -> bool {
+    let values = (serde_json::to_value(one), serde_json::to_value(other));
+    matches!(values, (Ok(one), Ok(other)) if plan(&one, &other).is_empty())
 }
 
 /// The newest state, with what this turn decides by kept from `current`.

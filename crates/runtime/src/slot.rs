@@ -1,15 +1,20 @@
 //! Worker slots: how many objects of a kind are worked on at once.
 
 use std::{
+    collections::VecDeque,
     future::Future,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use crate::sync::lock;
 
@@ -20,6 +25,35 @@ pub(crate) struct Slots {
     semaphore: Arc<Semaphore>,
     active: Gauge,
     line: Line,
+    starts: Arc<Mutex<Starts>>,
+}
+
+/// How many turns that begin within [`RUSH_TIME`] make a rush, however few workers there are.
+const RUSH: usize = 20;
+/// See [`RUSH`].
+const RUSH_TIME: Duration = Duration::from_secs(1);
+
+/// When the last turns began: as many as make a rush.
+struct Starts {
+    enough: usize,
+    times: VecDeque<Instant>,
+}
+
+impl Starts {
+    fn new(enough: usize) -> Self {
+        Self { enough, times: VecDeque::with_capacity(enough) }
+    }
+
+    fn record(&mut self, now: Instant) {
+        if self.times.len() == self.enough {
+            self.times.pop_front();
+        }
+        self.times.push_back(now);
+    }
+
+    fn is_rush(&self, now: Instant) -> bool {
+        self.times.len() == self.enough && self.times.front().is_some_and(|first| now - *first < RUSH_TIME)
+    }
 }
 
 /// How many turns that have begun wait for one another.
@@ -45,12 +79,15 @@ impl Drop for Place {
 impl Slots {
     pub fn new(count: usize, active: Gauge) -> Self {
         let count = count.max(1);
-        Self { count, semaphore: Arc::new(Semaphore::new(count)), active, line: Line::default() }
+        let starts = Arc::new(Mutex::new(Starts::new(count.max(RUSH))));
+        Self { count, semaphore: Arc::new(Semaphore::new(count)), active, line: Line::default(), starts }
     }
 
     /// Waits for a free slot, first come, first served.
     pub async fn take(&self) -> Slot {
-        Slot { slots: self.clone(), held: Mutex::new(self.acquire().await) }
+        let held = Mutex::new(self.acquire().await);
+        lock(&self.starts).record(Instant::now());
+        Slot { slots: self.clone(), held }
     }
 
     async fn acquire(&self) -> Option<Held> {
@@ -79,9 +116,11 @@ impl Drop for Held {
 }
 
 impl Slot {
-    /// Whether another round of turns waits behind those that go on: `due` that have not begun, and those in line.
+    /// Whether many turns go on or wait: another round behind those that go on (`due` that have not begun, and those in
+    /// line), or as many as there are workers, and no fewer than twenty, that began within a second.
     pub fn is_crowded(&self, due: usize) -> bool {
         due + self.slots.line.0.load(Ordering::Relaxed) >= self.slots.count
+            || lock(&self.slots.starts).is_rush(Instant::now())
     }
 
     /// Counts as one that waits for others while `future` runs.
@@ -101,5 +140,25 @@ impl Slot {
             *lock(&self.held) = held;
         }
         output
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_starts_in_a_short_time_are_a_rush() {
+        let begin = Instant::now();
+        let mut starts = Starts::new(3);
+        for millis in [0, 100] {
+            starts.record(begin + Duration::from_millis(millis));
+        }
+        assert!(!starts.is_rush(begin + Duration::from_millis(100)));
+        starts.record(begin + Duration::from_millis(900));
+        assert!(starts.is_rush(begin + Duration::from_millis(900)));
+        assert!(!starts.is_rush(begin + Duration::from_millis(1000)));
+        starts.record(begin + Duration::from_millis(1050));
+        assert!(starts.is_rush(begin + Duration::from_millis(1099)));
     }
 }

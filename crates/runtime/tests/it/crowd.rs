@@ -38,11 +38,13 @@ impl Reconciler for Steps {
     }
 }
 
-fn start(env: &Env, reconciler: Steps) -> Running {
+fn start(env: &Env, concurrency: usize, reconciler: Steps) -> Running {
     let manager = env.manager(&[]);
     let controller = manager.controller::<GitRepository>();
-    let task =
-        controller.concurrency(1).owned_conditions(&["Ready", "Reconciling"]).reconcile_with(reconciler);
+    let task = controller
+        .concurrency(concurrency)
+        .owned_conditions(&["Ready", "Reconciling"])
+        .reconcile_with(reconciler);
     Running::start(manager, task)
 }
 
@@ -50,19 +52,19 @@ fn is_told(object: &GitRepository) -> bool {
     conditions::message(object, "Reconciling") == Some("step")
 }
 
-#[tokio::test]
-async fn steps_that_nobody_can_follow_are_left_out_and_the_end_is_one_write() {
+/// How many writes each of so many objects saw until it was ready.
+async fn writes(objects: usize, concurrency: usize) -> Vec<usize> {
     let env = Env::new().await;
-    for name in ["a", "b", "c"] {
-        env.create(name).await;
+    for number in 0..objects {
+        env.create(&format!("app-{number}")).await;
     }
     let seen = watcher(env.repos(), watcher::Config::default());
     pin_mut!(seen);
     while !matches!(soon("the list", seen.next()).await, Some(Ok(watcher::Event::InitDone))) {}
-    let running = start(&env, Steps::default());
+    let running = start(&env, concurrency, Steps::default());
     let mut writes: BTreeMap<String, Vec<(bool, bool, i64)>> = BTreeMap::new();
     let is_over = |writes: &BTreeMap<String, Vec<_>>| {
-        writes.len() == 3
+        writes.len() == objects
             && writes.values().all(|states| states.last().is_some_and(|last| last == &(false, true, 1)))
     };
     while !is_over(&writes) {
@@ -71,11 +73,23 @@ async fn steps_that_nobody_can_follow_are_left_out_and_the_end_is_one_write() {
         let state = (is_told(&object), conditions::is_ready(&object), object.observed_generation());
         writes.entry(object.name_any()).or_default().push(state);
     }
+    running.stop().await;
     let mut counts: Vec<_> = writes.values().map(Vec::len).collect();
     counts.sort_unstable();
+    counts
+}
+
+#[tokio::test]
+async fn steps_that_nobody_can_follow_are_left_out_and_the_end_is_one_write() {
     // The last one has nobody behind it: its step, its conditions, its other fields.
-    assert_eq!(counts, [1, 1, 3], "{writes:?}");
-    running.stop().await;
+    assert_eq!(writes(3, 1).await, [1, 1, 3]);
+}
+
+#[tokio::test]
+async fn steps_of_a_rush_are_left_out_though_nobody_waits() {
+    // The last 25 have no other round of workers behind them: but for the rush, they would be told.
+    let counts = writes(40, 25).await;
+    assert!(counts.iter().filter(|count| **count == 1).count() >= 25, "{counts:?}");
 }
 
 #[tokio::test]
@@ -85,7 +99,7 @@ async fn a_step_that_was_left_out_is_told_when_it_lasts() {
         env.create(name).await;
     }
     let hold = Arc::new(Notify::new());
-    let running = start(&env, Steps { hold: Some(Arc::clone(&hold)) });
+    let running = start(&env, 1, Steps { hold: Some(Arc::clone(&hold)) });
     // One of them told at once, the other one after a second, while both wait aside.
     for name in ["a", "b"] {
         env.until(name, "the step", is_told).await;
