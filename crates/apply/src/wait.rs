@@ -24,8 +24,10 @@ use crate::{
 
 /// How many objects are read at once.
 const CONCURRENT_READS: usize = 8;
-/// The first pause between two looks; it doubles from there.
+/// The first pause between two looks.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How much longer each pause is than the one before.
+const PAUSE_GROWTH: u32 = 3;
 /// From this pause on, watches are worth their start.
 const WATCH_FROM: Duration = Duration::from_millis(400);
 /// The longest pause where no watch tells of changes.
@@ -68,14 +70,14 @@ pub struct Waiter {
     cluster: Cluster,
     readers: Vec<Arc<dyn StatusReader>>,
     knows_projects: bool,
-    /// Objects that were seen to be ready just now.
-    ready: Arc<HashSet<ObjectId>>,
+    /// Objects that were seen just now, and whether they were ready.
+    seen: Arc<HashMap<ObjectId, bool>>,
 }
 
 impl Waiter {
     /// A waiter that asks these readers before the built-in rules.
     pub fn new(cluster: Cluster, readers: Vec<Arc<dyn StatusReader>>) -> Self {
-        Self { cluster, readers, knows_projects: false, ready: Arc::default() }
+        Self { cluster, readers, knows_projects: false, seen: Arc::default() }
     }
 
     /// Also judges kinds of well-known projects that keep to no convention.
@@ -84,10 +86,25 @@ impl Waiter {
         Self { knows_projects: true, ..self }
     }
 
-    /// Doesn't read objects that were seen to be ready just now, until they change.
+    /// Knows objects that were seen just now, and whether they were ready then: those that were are not read until they
+    /// change, the others not at once.
     #[must_use]
-    pub fn knowing_ready(self, ready: HashSet<ObjectId>) -> Self {
-        Self { ready: Arc::new(ready), ..self }
+    pub fn having_seen(self, seen: HashMap<ObjectId, bool>) -> Self {
+        Self { seen: Arc::new(seen), ..self }
+    }
+
+    /// As [`having_seen`](Self::having_seen), with the objects as they were seen.
+    #[must_use]
+    pub fn having_read<'a>(self, objects: impl IntoIterator<Item = &'a Object>) -> Self {
+        let is_ready =
+            |object: &Object| self.judge(object).is_ok_and(|status| status.state == State::Current);
+        let seen = objects.into_iter().map(|object| (object.id(), is_ready(object))).collect();
+        self.having_seen(seen)
+    }
+
+    /// Whether all of these were seen to be ready just now: there is nothing to wait for.
+    pub fn has_seen_all_ready(&self, ids: &[ObjectId]) -> bool {
+        ids.iter().all(|id| self.seen.get(id) == Some(&true))
     }
 
     /// Waits until all objects are ready.
@@ -115,8 +132,7 @@ impl Waiter {
         let mailbox = Arc::new(Mailbox::default());
         let mut subscriptions: Vec<Subscription> = Vec::new();
         let mut pause = FIRST_PAUSE;
-        tracker.record_ready(&self.ready);
-        let mut due: Vec<usize> = tracker.unready();
+        let mut due = tracker.record_seen(&self.seen);
         loop {
             self.read(tracker, &due).await;
             if let Some(verdict) = tracker.verdict() {
@@ -133,7 +149,7 @@ impl Waiter {
                     mailbox.take().into_iter().collect()
                 }
                 () = sleep(pause.min(longest)) => {
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause = (pause * PAUSE_GROWTH).min(LONGEST_PAUSE);
                     tracker.unready()
                 }
             };

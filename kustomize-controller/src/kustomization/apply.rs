@@ -1,6 +1,6 @@
 //! Applies what was built, prunes what left the build, and waits for health.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -87,8 +87,12 @@ impl Kustomizer {
         let last = self.memory.applied(&uid, before);
         let expected = intent::expected(cluster, &objects).await;
         let recorded = status::status_mut(&mut pass.object).inventory.clone();
-        status::set_inventory(&mut pass.object, &inventory::joined(before, &expected));
-        pass.patch().await.map_err(Stop::error)?;
+        let joined = inventory::joined(before, &expected);
+        let is_longer = joined.len() > before.len();
+        status::set_inventory(&mut pass.object, &joined);
+        // What is about to be created must be on record; that the rest is looked at is progress like any other.
+        let told = if is_longer { pass.patch().await } else { pass.progress().await };
+        told.map_err(Stop::error)?;
         if let Some(sentry) = &self.sentry {
             sentry.prepare(&uid, pass.key(), cluster, &expected).await;
         }
@@ -169,21 +173,24 @@ impl Kustomizer {
 
         let began = Instant::now();
         let waiter =
-            Waiter::new(cluster.clone(), readers).knowing_projects().knowing_ready(healthy(&applied.changes));
+            Waiter::new(cluster.clone(), readers).knowing_projects().having_seen(seen(&applied.changes));
         let options = WaitOptions {
             timeout: status::timeout(&pass.object),
             fail_fast: self.options.fail_fast,
             jobs_with_ttl: applied.jobs_with_ttl.clone(),
         };
         // A newer revision, spec or request makes the answer worthless: why wait for it?
-        let outcome = pass
-            .park(async {
+        let outcome = if waiter.has_seen_all_ready(&objects) {
+            Ok(())
+        } else {
+            pass.park(async {
                 tokio::select! {
                     outcome = Box::pin(waiter.wait(&objects, &options)) => Ok(outcome),
                     trigger = pass.preempted() => Err(Stop::Superseded(trigger)),
                 }
             })
-            .await?;
+            .await?
+        };
         let took = format_duration(began.elapsed());
         if let Err(error) = outcome {
             let failure =
@@ -201,11 +208,12 @@ impl Kustomizer {
     }
 }
 
-/// The objects that were healthy when they were applied.
-fn healthy(changes: &ChangeSet) -> HashSet<ObjectId> {
-    let is_healthy =
-        |change: &&sluice_apply::Change| change.applied.as_ref().is_some_and(|seen| seen.is_healthy);
-    changes.entries.iter().filter(is_healthy).map(|change| change.id.clone()).collect()
+/// The objects that were seen when they were applied, and whether they were healthy then.
+fn seen(changes: &ChangeSet) -> HashMap<ObjectId, bool> {
+    let seen = |change: &sluice_apply::Change| {
+        change.applied.as_ref().map(|applied| (change.id.clone(), applied.is_healthy))
+    };
+    changes.entries.iter().filter_map(seen).collect()
 }
 
 /// Whose health is awaited: all that was applied, or what the spec lists; never the Kustomization itself.

@@ -1,6 +1,6 @@
 //! The last status of each object waited for, and what they amount to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Pending, WaitOptions};
 use crate::{
@@ -63,13 +63,19 @@ impl Tracker {
         }
     }
 
-    /// Objects that are known to be ready.
-    pub(super) fn record_ready(&mut self, ready: &HashSet<ObjectId>) {
+    /// Records which of the objects that were seen just now were ready; those that were not seen.
+    pub(super) fn record_seen(&mut self, seen: &HashMap<ObjectId, bool>) -> Vec<usize> {
+        let mut unseen = Vec::new();
         for tag in self.all() {
-            if self.ids.get(tag).is_some_and(|id| ready.contains(id)) {
-                self.record(tag, Reading { status: Status::new(State::Current, ""), error: None });
+            match self.ids.get(tag).and_then(|id| seen.get(id)) {
+                Some(true) => {
+                    self.record(tag, Reading { status: Status::new(State::Current, ""), error: None });
+                }
+                Some(false) => {}
+                None => unseen.push(tag),
             }
         }
+        unseen
     }
 
     fn state(&self, tag: usize) -> Option<State> {
