@@ -57,11 +57,14 @@ pub async fn run_with(
         phase::UNKNOWN.clone_into(&mut release.hooks[index].last_run.phase);
 
         let creation = CreateOptions { server_side: options.server_side, force: false };
-        if let Err(error) = objects::create(&context.requests, &targets, creation, &context.log).await {
-            end(&mut release.hooks[index], phase::FAILED);
-            return Err(Failure::new(format!("warning: Hook {event} {path} failed: {error}")));
-        }
-        if let Err(failure) = context.waiting.done(&targets, options.timeout).await {
+        let live = match objects::create(&context.requests, &targets, creation, &context.log).await {
+            Ok(live) => live,
+            Err(error) => {
+                end(&mut release.hooks[index], phase::FAILED);
+                return Err(Failure::new(format!("warning: Hook {event} {path} failed: {error}")));
+            }
+        };
+        if let Err(failure) = context.waiting.done(&targets, &live, options.timeout).await {
             end(&mut release.hooks[index], phase::FAILED);
             let hook = &release.hooks[index];
             let named = format!("{event} hook {}/{} of {path}", hook.kind, hook.name);

@@ -58,8 +58,14 @@ pub struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// Waits for the objects of a release.
-    pub async fn ready(&self, targets: &[Target], jobs: bool, timeout: Duration) -> Result<(), Failure> {
+    /// Waits for the objects of a release. `live` are those that were seen just now.
+    pub async fn ready(
+        &self,
+        targets: &[Target],
+        live: &[Object],
+        jobs: bool,
+        timeout: Duration,
+    ) -> Result<(), Failure> {
         let mut readers = self.readers.clone();
         match self.strategy {
             Strategy::HooksOnly => return Ok(()),
@@ -67,18 +73,19 @@ impl Waiting<'_> {
             Strategy::Conventions => {}
             Strategy::HelmThree => readers.push(Arc::new(HelmThreeReader { jobs })),
         }
-        self.wait(targets, readers, timeout, true).await
+        self.wait(targets, live, readers, timeout, true).await
     }
 
-    /// Waits until hooks are done: Jobs and Pods have to end, all else is done when it is there.
-    pub async fn done(&self, targets: &[Target], timeout: Duration) -> Result<(), Failure> {
+    /// Waits until hooks are done: Jobs and Pods have to end, all else is done when it is there. `live` are those that
+    /// were seen just now.
+    pub async fn done(&self, targets: &[Target], live: &[Object], timeout: Duration) -> Result<(), Failure> {
         let mut readers = self.readers.clone();
         readers.extend([
             Arc::new(JobReader) as Arc<dyn StatusReader>,
             Arc::new(PodReader),
             Arc::new(AnyReader),
         ]);
-        self.wait(targets, readers, timeout, false).await
+        self.wait(targets, live, readers, timeout, false).await
     }
 
     /// Waits until objects are gone.
@@ -102,6 +109,7 @@ impl Waiting<'_> {
     async fn wait(
         &self,
         targets: &[Target],
+        live: &[Object],
         readers: Vec<Arc<dyn StatusReader>>,
         timeout: Duration,
         interruptible: bool,
@@ -114,13 +122,13 @@ impl Waiting<'_> {
         let awaited: Vec<&Object> =
             targets.iter().map(|target| &target.object).filter(|o| !is_paused(o)).collect();
         let ids: Vec<ObjectId> = awaited.iter().map(|object| object.id()).collect();
-        if ids.is_empty() {
+        let waiter = Waiter::new(self.cluster.clone(), readers).having_read(live);
+        if waiter.has_seen_all_ready(&ids) {
             return Ok(());
         }
         let jobs: Vec<Object> =
             awaited.into_iter().filter(|object| object.kind() == "Job").cloned().collect();
         let options = WaitOptions { timeout, fail_fast: true, jobs_with_ttl: jobs_with_ttl(&jobs) };
-        let waiter = Waiter::new(self.cluster.clone(), readers);
         let told = |error: WaitError| {
             let failure = match &error {
                 // Helm 3 says no more of releases than that time was up.

@@ -74,7 +74,7 @@ pub(super) async fn apply(
     }
     context
         .waiting
-        .ready(&applied, false, TIMEOUT)
+        .ready(&applied, &[], false, TIMEOUT)
         .await
         .map_err(super::within("failed to wait for CustomResourceDefinition(s)"))?;
     let count = applied.len();

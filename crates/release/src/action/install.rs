@@ -131,9 +131,10 @@ async fn perform(
             .await
             .map_err(super::within("failed pre-install"))?;
     }
+    let mut live = Vec::new();
     if adopted.is_empty() && !targets.is_empty() {
         let options = CreateOptions { server_side, force: false };
-        objects::create(&context.requests, targets, options, &context.log).await?;
+        live = objects::create(&context.requests, targets, options, &context.log).await?;
     } else if !targets.is_empty() {
         let options = UpdateOptions {
             server_side,
@@ -141,10 +142,12 @@ async fn perform(
             merge_live: take_ownership && !server_side,
             migrate: true,
         };
-        let (_, result) = objects::update(&context.requests, adopted, targets, options, &context.log).await;
+        let (applied, result) =
+            objects::update(&context.requests, adopted, targets, options, &context.log).await;
         result?;
+        live = applied.live;
     }
-    context.waiting.ready(targets, common.wait_for_jobs, common.timeout).await?;
+    context.waiting.ready(targets, &live, common.wait_for_jobs, common.timeout).await?;
     if !common.no_hooks {
         hooks::run(context, release, "post-install", options)
             .await
@@ -192,5 +195,6 @@ async fn create_namespace(context: &Context<'_>, namespace: &str, server_side: b
         return Ok(());
     }
     let options = CreateOptions { server_side, force: false };
-    objects::create(&context.requests, &[target], options, &context.log).await.map_err(Failure::new)
+    let created = objects::create(&context.requests, &[target], options, &context.log).await;
+    created.map(drop).map_err(Failure::new)
 }

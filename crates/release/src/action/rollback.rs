@@ -117,7 +117,9 @@ async fn perform(
         }
         return Err(failure);
     }
-    if let Err(failure) = context.waiting.ready(&wanted, common.wait_for_jobs, common.timeout).await {
+    if let Err(failure) =
+        context.waiting.ready(&wanted, &applied.live, common.wait_for_jobs, common.timeout).await
+    {
         release.set_status(status::FAILED, format!("Release {:?} failed: {failure}", release.name));
         context.storage.record(current).await;
         context.storage.record(release).await;

@@ -216,7 +216,8 @@ async fn perform(
         context.storage.record(&current).await;
         return Err(Failure::new(error));
     }
-    if let Err(failure) = context.waiting.ready(&objects.wanted, common.wait_for_jobs, common.timeout).await {
+    let (wanted, live) = (&objects.wanted, &applied.live);
+    if let Err(failure) = context.waiting.ready(wanted, live, common.wait_for_jobs, common.timeout).await {
         context.storage.record(&current).await;
         return Err(failure);
     }

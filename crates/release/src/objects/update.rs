@@ -39,6 +39,8 @@ pub struct Applied {
     pub created: Vec<Target>,
     /// Those that were there.
     pub updated: Vec<Target>,
+    /// As the API server has them now, where its answer told.
+    pub live: Vec<Object>,
 }
 
 /// Objects of one kind that stand together don't depend on each other.
@@ -46,24 +48,27 @@ fn runs(targets: &[Target]) -> impl Iterator<Item = &[Target]> {
     targets.chunk_by(|a, b| a.object.kind() == b.object.kind())
 }
 
-/// Creates objects. A failure does not stop the others; all are told.
+/// Creates objects, and gives them as the API server has them. A failure does not stop the others; all are told.
 pub async fn create(
     requests: &Requests,
     targets: &[Target],
     options: CreateOptions,
     log: &Log,
-) -> Result<(), String> {
+) -> Result<Vec<Object>, String> {
     log.line("creating resource(s)", &json!({"resources": targets.len()}));
     tell_creation(options, log);
-    let mut errors = Vec::new();
+    let (mut live, mut errors) = (Vec::new(), Vec::new());
     for run in runs(targets) {
         let results = all(run, |target| create_one(requests, target, options)).await;
         for (target, result) in run.iter().zip(results) {
             tell_created(target, options, result.is_err(), log);
-            errors.extend(result.err());
+            match result {
+                Ok(object) => live.push(object),
+                Err(error) => errors.push(error),
+            }
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
+    if errors.is_empty() { Ok(live) } else { Err(errors.join("\n")) }
 }
 
 /// Runs something for each object, some at once; results stand in the order of the objects.
@@ -96,15 +101,11 @@ fn tell_created(target: &Target, options: CreateOptions, failed: bool, log: &Log
     }
 }
 
-async fn create_one(requests: &Requests, target: &Target, options: CreateOptions) -> Result<(), String> {
+async fn create_one(requests: &Requests, target: &Target, options: CreateOptions) -> Result<Object, String> {
     if options.server_side {
-        return requests
-            .apply(target, options.force)
-            .await
-            .map(drop)
-            .map_err(|error| applying(target, &error));
+        return requests.apply(target, options.force).await.map_err(|error| applying(target, &error));
     }
-    requests.create(target).await.map(drop).map_err(|error| error.to_string())
+    requests.create(target).await.map_err(|error| error.to_string())
 }
 
 /// How the failure of an apply reads.
@@ -149,7 +150,10 @@ pub async fn update(
                     applied.created.push(target.clone());
                     tell_created(target, creation, result.is_err(), log);
                     match result {
-                        Ok(()) => log.line("created a new resource", &kind_fields(target)),
+                        Ok(object) => {
+                            log.line("created a new resource", &kind_fields(target));
+                            applied.live.push(object);
+                        }
                         Err(error) => {
                             let _ = fatal.get_or_insert(format!("failed to create resource: {error}"));
                         }
@@ -166,7 +170,10 @@ pub async fn update(
                             if result.is_err() { "Error patching resource" } else { "Patched resource" };
                         log.line(text, &fields);
                     }
-                    errors.extend(result.err());
+                    match result {
+                        Ok(object) => applied.live.extend(object),
+                        Err(error) => errors.push(error),
+                    }
                 }
                 Outcome::Unknown(error) => {
                     let _ =
@@ -214,10 +221,10 @@ fn kind_fields(target: &Target) -> serde_json::Value {
     })
 }
 
-/// What became of one object.
+/// What became of one object: as the API server has it now, where its answer told.
 enum Outcome {
-    Created(Result<(), String>),
-    Updated(Result<(), String>),
+    Created(Result<Object, String>),
+    Updated(Result<Option<Object>, String>),
     Unknown(ClusterError),
 }
 
@@ -229,13 +236,14 @@ async fn update_one(
 ) -> Outcome {
     // An apply by the server creates or changes: who knows the object need not ask for it first.
     if options.server_side && !options.migrate {
-        let result = requests.apply(target, true).await.map(drop).map_err(|error| applying(target, &error));
-        if result.is_ok() {
-            return if original.is_some() { Outcome::Updated(result) } else { Outcome::Created(result) };
-        }
+        let error = match requests.apply(target, true).await {
+            Ok(live) if original.is_some() => return Outcome::Updated(Ok(Some(live))),
+            Ok(live) => return Outcome::Created(Ok(live)),
+            Err(error) => applying(target, &error),
+        };
         return match requests.get(target).await {
-            Ok(None) => Outcome::Created(result),
-            Ok(Some(_)) | Err(_) => Outcome::Updated(result),
+            Ok(None) => Outcome::Created(Err(error)),
+            Ok(Some(_)) | Err(_) => Outcome::Updated(Err(error)),
         };
     }
     let live = match requests.get(target).await {
@@ -250,9 +258,9 @@ async fn update_one(
         let mut wanted = target.object.clone();
         wanted.as_value_mut()["metadata"]["resourceVersion"] = live.resource_version().into();
         let replaced = requests.replace(target, &wanted).await;
-        replaced.map(drop).map_err(|error| format!("failed to replace object: {error}"))
+        replaced.map(Some).map_err(|error| format!("failed to replace object: {error}"))
     } else if options.server_side {
-        migrate(requests, target, &live).await
+        migrate(requests, target, &live).await.map(Some)
     } else {
         patch(requests, target, original, &live, options).await
     };
@@ -260,7 +268,7 @@ async fn update_one(
 }
 
 /// Applies by the server what was patched before.
-async fn migrate(requests: &Requests, target: &Target, live: &Object) -> Result<(), String> {
+async fn migrate(requests: &Requests, target: &Target, live: &Object) -> Result<Object, String> {
     let entries = sluice_apply::managed_fields::entries(live.as_value());
     let patterns = [sluice_apply::managed_fields::ManagerPattern {
         prefix: super::FIELD_MANAGER.to_owned(),
@@ -277,7 +285,7 @@ async fn migrate(requests: &Requests, target: &Target, live: &Object) -> Result<
         };
         requests.json_patch(target, patch).await.map_err(failed)?;
     }
-    requests.apply(target, true).await.map(drop).map_err(|error| applying(target, &error))
+    requests.apply(target, true).await.map_err(|error| applying(target, &error))
 }
 
 /// Changes an object by what changed between two manifests, and, where the kind is known, by what it lacks.
@@ -287,16 +295,16 @@ async fn patch(
     original: Option<&Target>,
     live: &Object,
     options: UpdateOptions,
-) -> Result<(), String> {
+) -> Result<Option<Object>, String> {
     let original = original.map_or(live, |original| &original.object);
     let baseline = if options.merge_live { Baseline::Live } else { Baseline::BySchema };
     let failed = |error: ClusterError| {
         format!("cannot patch {:?} with kind {}: {error}", target.object.name(), target.object.kind())
     };
     match threeway::change(original, &target.object, live, baseline) {
-        threeway::Change::None => Ok(()),
-        threeway::Change::Merge(patch) => requests.merge(target, &patch).await.map(drop).map_err(failed),
-        threeway::Change::Put(merged) => requests.replace(target, &merged).await.map(drop).map_err(failed),
+        threeway::Change::None => Ok(None),
+        threeway::Change::Merge(patch) => requests.merge(target, &patch).await.map(Some).map_err(failed),
+        threeway::Change::Put(merged) => requests.replace(target, &merged).await.map(Some).map_err(failed),
     }
 }
 

@@ -36,6 +36,7 @@ impl Storage {
                 Err(error) => return Err(StorageError::api("create: failed to create", error)),
             }
         }
+        *super::lock(&self.listed) = None;
         Ok(releases.len())
     }
 }

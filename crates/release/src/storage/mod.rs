@@ -3,7 +3,8 @@
 mod config_maps;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::api::{DeleteParams, ListParams, PostParams};
@@ -21,6 +22,9 @@ const KEY: &str = "release";
 const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
 /// How many Secrets are listed at once: each may have a megabyte.
 const PAGE: u32 = 20;
+/// How long a list of revisions, kept up to date with what is written here, stands for what there is. An action asks for
+/// it several times in a row, and the API server goes through all Secrets of the namespace each time.
+const HEADS_LAST: Duration = Duration::from_secs(2);
 
 /// Why the storage can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -74,22 +78,50 @@ pub struct Storage {
     api: Api<Secret>,
     max_history: usize,
     observed: Mutex<Vec<Release>>,
+    /// The revisions of the release that was asked for last.
+    listed: Mutex<Option<Listed>>,
+}
+
+/// The revisions of a release.
+struct Listed {
+    name: String,
+    at: Instant,
+    heads: Vec<Head>,
+}
+
+impl Listed {
+    fn note(&mut self, release: &Release) {
+        self.forget(release.version);
+        let is_deployed = release.info.status == status::DEPLOYED;
+        self.heads.push(Head { version: release.version, is_deployed });
+    }
+
+    fn forget(&mut self, version: i64) {
+        self.heads.retain(|head| head.version != version);
+    }
 }
 
 impl Storage {
     /// The storage in a namespace. `max_history` revisions are kept, 0 for all.
     pub fn new(client: Client, namespace: &str, max_history: usize) -> Self {
-        Self { api: Api::namespaced(client, namespace), max_history, observed: Mutex::default() }
+        let api = Api::namespaced(client, namespace);
+        Self { api, max_history, observed: Mutex::default(), listed: Mutex::default() }
     }
 
     /// The revisions that were written or deleted since this was asked last, in order.
     pub fn take_observed(&self) -> Vec<Release> {
-        std::mem::take(&mut *self.observed.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.observed))
     }
 
     fn observe(&self, release: &Release) {
-        // A push is all that is done under the lock: a panic can't leave it half done.
-        self.observed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(release.clone());
+        lock(&self.observed).push(release.clone());
+    }
+
+    /// Keeps the list of revisions up to date.
+    fn relist(&self, name: &str, change: impl FnOnce(&mut Listed)) {
+        if let Some(listed) = lock(&self.listed).as_mut().filter(|listed| listed.name == name) {
+            change(listed);
+        }
     }
 
     /// All revisions, the newest first. Those that can't be read are left out, as Helm does.
@@ -157,9 +189,13 @@ impl Storage {
         journal::before_write("create release");
         match self.api.create(&written_by(), &secret).await {
             Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.is_already_exists() => return Err(StorageError::Exists),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                *lock(&self.listed) = None;
+                return Err(StorageError::Exists);
+            }
             Err(error) => return Err(StorageError::api("create: failed to create", error)),
         }
+        self.relist(&release.name, |listed| listed.note(release));
         self.observe(release);
         Ok(())
     }
@@ -174,6 +210,7 @@ impl Storage {
             .replace(&name, &params, &secret)
             .await
             .map_err(|error| StorageError::api("update: failed to update", error))?;
+        self.relist(&release.name, |listed| listed.note(release));
         self.observe(release);
         Ok(())
     }
@@ -194,6 +231,7 @@ impl Storage {
             Err(kube::Error::Api(status)) if status.is_not_found() => return Err(StorageError::NotFound),
             Err(error) => return Err(StorageError::api("delete: failed to delete", error)),
         }
+        self.relist(&release.name, |listed| listed.forget(release.version));
         self.observe(release);
         Ok(())
     }
@@ -227,6 +265,7 @@ impl Storage {
                 Err(kube::Error::Api(status)) if status.is_not_found() => {}
                 Err(error) => return Err(StorageError::api("delete: failed to delete", error)),
             }
+            self.relist(name, |listed| listed.forget(head.version));
             if let Some(gone) = &gone {
                 self.observe(gone);
             }
@@ -236,6 +275,25 @@ impl Storage {
 
     /// Numbers and states of the revisions, by the labels of their Secrets.
     async fn heads(&self, name: &str) -> Result<Vec<Head>, StorageError> {
+        let known = {
+            let listed = lock(&self.listed);
+            let fresh =
+                listed.as_ref().filter(|listed| listed.name == name && listed.at.elapsed() < HEADS_LAST);
+            fresh.map(|listed| listed.heads.clone())
+        };
+        let heads = match known {
+            Some(heads) => heads,
+            None => {
+                let at = Instant::now();
+                let heads = self.list_heads(name).await?;
+                *lock(&self.listed) = Some(Listed { name: name.to_owned(), at, heads: heads.clone() });
+                heads
+            }
+        };
+        if heads.is_empty() { Err(StorageError::NotFound) } else { Ok(heads) }
+    }
+
+    async fn list_heads(&self, name: &str) -> Result<Vec<Head>, StorageError> {
         let params = ListParams::default().labels(&format!("name={name},owner=helm"));
         let list = self
             .api
@@ -247,8 +305,7 @@ impl Storage {
             let version = labels.get("version")?.parse().ok()?;
             Some(Head { version, is_deployed: labels.get("status").is_some_and(|s| s == status::DEPLOYED) })
         };
-        let heads: Vec<Head> = list.items.iter().filter_map(|object| head(&object.metadata)).collect();
-        if heads.is_empty() { Err(StorageError::NotFound) } else { Ok(heads) }
+        Ok(list.items.iter().filter_map(|object| head(&object.metadata)).collect())
     }
 
     async fn query(&self, selector: &str) -> Result<Vec<Release>, StorageError> {
@@ -312,9 +369,15 @@ impl Storage {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Head {
     version: i64,
     is_deployed: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is done under these locks can't be left half done by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The name of the Secret of a revision.
