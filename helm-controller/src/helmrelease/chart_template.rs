@@ -20,16 +20,17 @@ const FIELD_MANAGER: &str = "helm-controller";
 /// Fields of a chart's spec that are there only when the template asks for them.
 const OPTIONAL: [&str; 3] = ["valuesFiles", "ignoreMissingValuesFiles", "verify"];
 
-/// Brings the chart to what the template says; deletes one that the spec no longer wants.
-pub async fn reconcile(pass: &mut HelmReleasePass, client: &Client) -> Result<(), String> {
+/// Brings the chart to what the template says; deletes one that the spec no longer wants. Gives the generation that the
+/// chart has then, if there is to be one.
+pub async fn reconcile(pass: &mut HelmReleasePass, client: &Client) -> Result<Option<i64>, String> {
     let wanted = spec::helm_chart(&pass.object);
     let recorded = pass.object.status.as_ref().and_then(|status| status.helm_chart.clone());
     let name = wanted.as_ref().map(|(namespace, name)| format!("{namespace}/{name}"));
     if recorded.is_some() && recorded != name {
         delete(pass, client).await?;
     }
-    let Some((namespace, name)) = wanted else { return Ok(()) };
-    let Some(chart) = build(&pass.object, &namespace, &name) else { return Ok(()) };
+    let Some((namespace, name)) = wanted else { return Ok(None) };
+    let Some(chart) = build(&pass.object, &namespace, &name) else { return Ok(None) };
     let subject = format!("HelmChart/{namespace}/{name}");
     let failed = |error: kube::Error| format!("failed to run server-side apply: {}", message(&error));
     let charts: Api<HelmChart> = Api::namespaced(client.clone(), &namespace);
@@ -37,6 +38,7 @@ pub async fn reconcile(pass: &mut HelmReleasePass, client: &Client) -> Result<()
         Ok(live) => live,
         Err(error) => return Err(tell_failure(pass, failed(error))),
     };
+    let mut generation = live.as_ref().and_then(|live| live.metadata.generation);
     let live_value = live.as_ref().and_then(|live| serde_json::to_value(live).ok());
     if !live_value.as_ref().is_some_and(|live| is_in_place(live, &chart)) {
         let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -44,6 +46,7 @@ pub async fn reconcile(pass: &mut HelmReleasePass, client: &Client) -> Result<()
             Ok(applied) => applied,
             Err(error) => return Err(tell_failure(pass, failed(error))),
         };
+        generation = applied.metadata.generation;
         let before = live.and_then(|live| live.metadata.resource_version);
         if before != applied.metadata.resource_version {
             let (action, reason) = match before {
@@ -58,7 +61,7 @@ pub async fn reconcile(pass: &mut HelmReleasePass, client: &Client) -> Result<()
         }
     }
     status_mut(&mut pass.object).helm_chart = Some(format!("{namespace}/{name}"));
-    Ok(())
+    Ok(generation)
 }
 
 /// Deletes the chart that was made before.

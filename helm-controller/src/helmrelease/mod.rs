@@ -164,9 +164,10 @@ impl Releaser {
         {
             return deny(pass, &denied);
         }
-        if let Err(error) = chart_template::reconcile(pass, &self.client).await {
-            return failed(error);
-        }
+        let generation = match chart_template::reconcile(pass, &self.client).await {
+            Ok(generation) => generation,
+            Err(error) => return failed(error),
+        };
         conditions::mark_reconciling(&mut pass.object, reasons::PROGRESSING, "Fulfilling prerequisites");
         if let Err(error) = pass.progress().await {
             return (Err(error.into()), false);
@@ -188,8 +189,8 @@ impl Releaser {
         status::clear_stale_ready(&mut pass.object, &[reasons::DEPENDENCY_NOT_READY]);
 
         let Some(source) = source else { return failed("invalid Chart reference") };
-        let lookup = self.sources.get(source.kind.as_str());
-        let Some(found) = lookup.and_then(|lookup| lookup(&source.key)) else {
+        let found = self.sources.get(source.kind.as_str()).and_then(|lookup| lookup(&source.key));
+        let Some(found) = source::not_before(found, generation) else {
             let name = &source.key.name;
             let error = format!("{}.{} \"{name}\" not found", source.kind, sluice_apis::source::GROUP);
             let message = format!("could not get Source object: {error}");

@@ -101,6 +101,15 @@ pub fn check_access(object: &HelmRelease, source: &SourceKey, access: Access) ->
     Ok(())
 }
 
+/// What was found, unless it is older than the generation that is known: the watch tells of that one later.
+pub fn not_before(found: Option<Found>, generation: Option<i64>) -> Option<Found> {
+    match (found, generation) {
+        (Some(found), Some(newer)) if found.generation < newer => Some(Found { generation: newer, ..found }),
+        (None, Some(generation)) => Some(Found { generation, status: SourceStatus::default() }),
+        (found, _) => found,
+    }
+}
+
 /// The artifact of a source, if it is that of its spec; else why it is not.
 pub fn artifact(source: &SourceKey, found: &Found) -> Result<Artifact, String> {
     let not_ready = |why: &str| format!("{} '{}' is not ready: {why}", source.kind, source.key);
@@ -154,6 +163,20 @@ mod tests {
             check_access(&external, &key, Access::default()).unwrap_err(),
             "can't access 'ExternalArtifact/ns/x', ExternalArtifact feature gate is disabled"
         );
+    }
+
+    #[test]
+    fn a_source_is_not_older_than_what_is_known_of_it() {
+        let key = SourceKey { kind: "HelmChart".to_owned(), key: ObjectKey::new("ns", "c") };
+        let told = || found(2, json!({"observedGeneration": 2}));
+        let generation = |found: Option<Found>| found.map(|found| found.generation);
+        assert_eq!(generation(not_before(None, None)), None);
+        assert_eq!(generation(not_before(Some(told()), None)), Some(2));
+        assert_eq!(generation(not_before(Some(told()), Some(2))), Some(2));
+        for known in [not_before(Some(told()), Some(3)), not_before(None, Some(1))] {
+            let error = artifact(&key, &known.unwrap()).unwrap_err();
+            assert!(error.ends_with("latest generation of object has not been reconciled"), "{error}");
+        }
     }
 
     #[test]

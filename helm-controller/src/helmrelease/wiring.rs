@@ -115,6 +115,10 @@ fn dependents_of_source<K: Resource<DynamicType = ()>>(
     let Some(new) = change.new() else { return Vec::new() };
     let Some(artifact) = &new.status.artifact else { return Vec::new() };
     let observed = |source: &Source<K>| source.metadata.generation == Some(source.status.observed_generation);
+    // What is not that of its spec is not used: its status goes on.
+    if kind != "ExternalArtifact" && !observed(new) {
+        return Vec::new();
+    }
     let is_news = match change.old() {
         None => true,
         Some(old) => {
