@@ -63,7 +63,12 @@ pub(crate) async fn check_storage<K: SourceKind>(
     let suffix = if missing { ": disappeared from storage" } else { "" };
     mark_progress(&mut pass.object, Drift::Yes, &format!("building artifact{suffix}"));
     delete(&mut pass.object, ARTIFACT_IN_STORAGE);
-    pass.patch().await?;
+    if missing {
+        // Who uses it must know at once.
+        pass.patch().await?;
+    } else {
+        pass.progress().await?;
+    }
     Ok(())
 }
 
