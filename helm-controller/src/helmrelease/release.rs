@@ -313,7 +313,6 @@ fn adds_nothing(values: &Map<String, Json>, config: &Map<String, Json>) -> bool 
     digest(&merged) == digest(config)
 }
 
-/// The step that is about to be taken.
 /// Writes the status between steps. Failures that are counted and requests that are answered are never left out: they
 /// must outlive this process. Everything else is found again in storage.
 async fn tell(pass: &mut HelmReleasePass) -> Result<(), PatchError> {
@@ -328,6 +327,7 @@ async fn tell(pass: &mut HelmReleasePass) -> Result<(), PatchError> {
     if must { pass.patch().await } else { pass.progress().await }
 }
 
+/// Says which step is about to be taken.
 fn announce(object: &mut HelmRelease, step: Step) {
     let timeout = format_duration(spec::timeout(object, step.timed()));
     let message = format!("Running '{}' action with timeout of {timeout}", step.name());
