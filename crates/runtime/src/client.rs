@@ -33,6 +33,10 @@ const FAIRNESS_HEADER: &str = "x-kubernetes-pf-flowschema-uid";
 /// client-go.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
 
+/// How many bytes of one answer, and of all together, may wait to be read: a burst of events of a watch must not take the
+/// memory, and answers that nobody reads at the moment must not hold up the others.
+const WINDOWS: (u32, u32) = (256 << 10, 8 << 20);
+
 /// Connects by the kubeconfig (`KUBECONFIG`, then `~/.kube/config`) or by the pod's service account.
 pub(crate) async fn connect(args: &CommonArgs, metrics: &Metrics) -> Result<Client, RuntimeError> {
     let mut config = Config::infer().await.map_err(|error| RuntimeError::Config(Box::new(error)))?;
@@ -75,9 +79,12 @@ fn transport(config: &Config) -> Result<ClientBuilder<Transport>, kube::Error> {
         let name = ServerName::try_from(name.clone()).map_err(|error| kube::Error::Service(error.into()))?;
         tls = tls.with_server_name_resolver(FixedServerNameResolver::new(name));
     }
+    let (one, all) = WINDOWS;
     let client = legacy::Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
+        .http2_initial_stream_window_size(one)
+        .http2_initial_connection_window_size(all)
         .http2_keep_alive_interval(idle)
         .http2_keep_alive_timeout(answer)
         .build(tls.enable_all_versions().wrap_connector(tcp));
