@@ -41,7 +41,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<()> {
         Command::Build(arguments) => Box::pin(build::run(arguments, context)).await,
         Command::Diff(arguments) => Box::pin(diff::run(arguments, context)).await,
         Command::Trace(arguments) => context.within(trace::run(arguments, context)).await,
-        Command::Kustomize(arguments) => kustomize::run(arguments, context).await,
+        Command::Kustomize(arguments) => kustomize::run(arguments, context),
         Command::Helm(arguments) => helm::run(&arguments, context).await,
         Command::Install(arguments) => Box::pin(install::run(arguments, context)).await,
         Command::Uninstall(arguments) => uninstall::run(arguments, context).await,

@@ -42,8 +42,8 @@ struct Done {
     files: Vec<(String, String)>,
 }
 
-/// Runs the command.
-pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+/// Runs the command, on a thread of the runtime.
+pub(crate) fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let Command::Build { arguments } = arguments.command;
     let arguments = cli::Arguments::parse(arguments)?;
     if arguments.help {

@@ -74,7 +74,7 @@ pub struct Pass<K: Object> {
 
 impl<K: Object> Pass<K> {
     pub(crate) fn new(
-        object: Arc<K>,
+        baseline: Arc<K>,
         key: ObjectKey,
         trigger: Trigger,
         shared: Arc<Shared<K>>,
@@ -82,7 +82,7 @@ impl<K: Object> Pass<K> {
         preempted: watch::Receiver<Option<Trigger>>,
     ) -> Self {
         let untold = AtomicBool::new(false);
-        let (baseline, object) = (Arc::clone(&object), (*object).clone());
+        let object = (*baseline).clone();
         Self { object, trigger, key, baseline, untold, told: Mutex::default(), shared, slot, preempted }
     }
 

@@ -157,7 +157,7 @@ mod tests {
         assert!(!starts.is_rush(begin + Duration::from_millis(100)));
         starts.record(begin + Duration::from_millis(900));
         assert!(starts.is_rush(begin + Duration::from_millis(900)));
-        assert!(!starts.is_rush(begin + Duration::from_millis(1000)));
+        assert!(!starts.is_rush(begin + Duration::from_secs(1)));
         starts.record(begin + Duration::from_millis(1050));
         assert!(starts.is_rush(begin + Duration::from_millis(1099)));
     }

@@ -84,7 +84,7 @@ pub enum Error {
 
 /// Each on a line of its own.
 fn lines(texts: &[&str]) -> String {
-    texts.iter().map(|text| format!("\n{text}")).collect()
+    texts.iter().flat_map(|text| ["\n", text]).collect()
 }
 
 impl Error {

@@ -41,7 +41,7 @@ impl Read for Gunzip<'_> {
                         return Ok(count);
                     }
                     let (sum, size) = (hasher.clone().finalize(), *size);
-                    let rest = behind_trailer(*decoder.get_ref(), sum, size)?;
+                    let rest = behind_trailer(decoder.get_ref(), sum, size)?;
                     self.0 = if rest.is_empty() { State::End } else { State::Start(rest) };
                 }
                 State::End => return Ok(0),
@@ -62,11 +62,10 @@ fn behind_header(bytes: &[u8]) -> io::Result<&[u8]> {
 
 /// What follows the checksum and the size of a member, which must be right.
 fn behind_trailer(bytes: &[u8], sum: u32, size: u32) -> io::Result<&[u8]> {
-    let Some((trailer, rest)) = bytes.split_first_chunk::<8>() else {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    };
-    let [a, b, c, d, e, f, g, h] = *trailer;
-    if sum == u32::from_le_bytes([a, b, c, d]) && size == u32::from_le_bytes([e, f, g, h]) {
+    let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    let (told_sum, rest) = bytes.split_first_chunk().ok_or_else(cut)?;
+    let (told_size, rest) = rest.split_first_chunk().ok_or_else(cut)?;
+    if sum == u32::from_le_bytes(*told_sum) && size == u32::from_le_bytes(*told_size) {
         return Ok(rest);
     }
     let message = "corrupt gzip stream does not have a matching checksum";

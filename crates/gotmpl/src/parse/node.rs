@@ -181,13 +181,11 @@ impl Template {
 
     /// What a string literal means.
     pub(crate) fn string(&self, literal: Span, value: Option<u32>) -> Str {
-        match value {
-            Some(index) => Str::shared(self.arena.text(index)),
-            None => {
-                let Span { start, end } = literal.within_quotes();
-                Str::part(&self.source, start..end)
-            }
+        if let Some(index) = value {
+            return Str::shared(self.arena.text(index));
         }
+        let Span { start, end } = literal.within_quotes();
+        Str::part(&self.source, start..end)
     }
 
     /// The name of the text that the template was parsed from.

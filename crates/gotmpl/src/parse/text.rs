@@ -19,7 +19,7 @@ struct Writer<'a> {
     out: Vec<u8>,
 }
 
-impl<'a> Writer<'a> {
+impl Writer<'_> {
     fn write(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }

@@ -146,7 +146,7 @@ mod tests {
             let (mut entries, mut known) = (Entries::new(), BTreeMap::new());
             for round in 0..20 * size {
                 let key = format!("k{}", random(state) % size);
-                if random(state) % 4 == 0 {
+                if random(state).is_multiple_of(4) {
                     let removed = entries.remove(key.as_bytes()).is_some();
                     assert_eq!(removed, known.remove(&key).is_some());
                 } else {

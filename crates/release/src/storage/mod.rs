@@ -281,14 +281,13 @@ impl Storage {
                 listed.as_ref().filter(|listed| listed.name == name && listed.at.elapsed() < HEADS_LAST);
             fresh.map(|listed| listed.heads.clone())
         };
-        let heads = match known {
-            Some(heads) => heads,
-            None => {
-                let at = Instant::now();
-                let heads = self.list_heads(name).await?;
-                *lock(&self.listed) = Some(Listed { name: name.to_owned(), at, heads: heads.clone() });
-                heads
-            }
+        let heads = if let Some(heads) = known {
+            heads
+        } else {
+            let at = Instant::now();
+            let heads = self.list_heads(name).await?;
+            *lock(&self.listed) = Some(Listed { name: name.to_owned(), at, heads: heads.clone() });
+            heads
         };
         if heads.is_empty() { Err(StorageError::NotFound) } else { Ok(heads) }
     }

@@ -43,22 +43,22 @@ impl Relay {
     }
 }
 
+/// Where a `CONNECT` request wants to go.
+async fn asked_for(client: &mut BufReader<TcpStream>) -> String {
+    let mut head = Vec::new();
+    let mut line = String::new();
+    while client.read_line(&mut line).await.unwrap() > 2 {
+        head.push(std::mem::take(&mut line));
+    }
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    let mut words = head.first().unwrap().split(' ');
+    assert_eq!(words.next(), Some("CONNECT"));
+    words.next().unwrap().to_owned()
+}
+
 async fn pass_on(client: TcpStream, target: Option<String>) {
     let mut client = BufReader::new(client);
-    let target = match target {
-        Some(target) => target,
-        None => {
-            let mut head = Vec::new();
-            let mut line = String::new();
-            while client.read_line(&mut line).await.unwrap() > 2 {
-                head.push(std::mem::take(&mut line));
-            }
-            let mut words = head.first().unwrap().split(' ');
-            assert_eq!(words.next(), Some("CONNECT"));
-            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-            words.next().unwrap().to_owned()
-        }
-    };
+    let target = if let Some(target) = target { target } else { asked_for(&mut client).await };
     let mut server = TcpStream::connect(target).await.unwrap();
     // Either side may just go away.
     let _ = copy_bidirectional(&mut client, &mut server).await;
