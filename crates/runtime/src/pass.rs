@@ -175,8 +175,8 @@ impl<K: Object> Pass<K> {
     /// Writes a state that others may want to follow while this turn goes on.
     ///
     /// Left out in a crowd: while another round of turns waits behind those that go on, or turns begin by the dozen.
-    /// Each is over in a moment, nobody could follow them, and such writes are most of what they would wait for. Then the next [`patch`](Self::patch) writes
-    /// it, or the next [`park`](Self::park) that takes longer than a second.
+    /// Each is over in a moment, nobody could follow them, and such writes are most of what they would wait for. Then
+    /// the next [`patch`](Self::patch) writes it, or the next [`park`](Self::park) that takes longer than a second.
     pub async fn progress(&mut self) -> Result<(), PatchError> {
         if self.is_crowded() {
             self.untold.store(true, Ordering::Relaxed);

@@ -39,7 +39,8 @@ impl Reconciler for Signs {
 async fn run(args: Args) -> Result<(), RuntimeError> {
     args.common.gates(&[("Known", false)])?;
     let manager = Manager::new("test-controller", &args.common).await?;
-    let task = manager.controller::<GitRepository>().owned_conditions(&["Ready"]).reconcile_with(Signs);
+    let controller = manager.controller::<GitRepository>().concurrency(16);
+    let task = controller.owned_conditions(&["Ready"]).reconcile_with(Signs);
     manager.run(vec![task]).await
 }
 

@@ -79,11 +79,11 @@ fn kubeconfig(name: &str, change: impl FnOnce(&mut Cluster)) -> PathBuf {
 
 /// Has a controller work with many objects at once.
 async fn work(env: &Env, kubeconfig: &Path) {
-    let controller = Controller::start_by(kubeconfig, env, &[]);
     let names: Vec<String> = (0..30).map(|number| format!("app-{number}")).collect();
     for name in &names {
         env.create(name).await;
     }
+    let controller = Controller::start_by(kubeconfig, env, &[]);
     let pid = controller.pid().to_string();
     for name in &names {
         env.until(name, "Ready", |o| sluice_apis::conditions::message(o, "Ready") == Some(pid.as_str()))
@@ -104,8 +104,8 @@ async fn requests_share_a_connection() {
     let path = kubeconfig("relay", |cluster| cluster.server = Some(format!("https://{address}")));
     work(&env, &path).await;
     let connections = relay.connections.load(Ordering::SeqCst);
-    // A few requests begin before the first connection is known to be one that can be shared.
-    assert!((1..=8).contains(&connections), "{connections} connections");
+    // Sixteen workers write at once. A request that begins before the first connection is there may make another.
+    assert!((1..=4).contains(&connections), "{connections} connections");
 }
 
 #[tokio::test]
