@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
@@ -37,10 +37,18 @@ const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::fro
 /// memory, and answers that nobody reads at the moment must not hold up the others.
 const WINDOWS: (u32, u32) = (256 << 10, 8 << 20);
 
-/// Connects by the kubeconfig (`KUBECONFIG`, then `~/.kube/config`) or by the pod's service account.
-pub(crate) async fn connect(args: &CommonArgs, metrics: &Metrics) -> Result<Client, RuntimeError> {
+/// Connects by the kubeconfig (`KUBECONFIG`, then `~/.kube/config`) or by the pod's service account. `name` is the
+/// controller's, by which the API server's audit log and metrics know who asks.
+pub(crate) async fn connect(
+    name: &str,
+    args: &CommonArgs,
+    metrics: &Metrics,
+) -> Result<Client, RuntimeError> {
     let mut config = Config::infer().await.map_err(|error| RuntimeError::Config(Box::new(error)))?;
     no_proxy::apply(&mut config);
+    if let Ok(agent) = HeaderValue::from_str(&user_agent(name)) {
+        config.headers.push((header::USER_AGENT, agent));
+    }
     let host = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
     let build = |layer: &Instrument| {
         client(config.clone(), layer).map_err(|error| RuntimeError::Client(Box::new(error)))
@@ -52,6 +60,12 @@ pub(crate) async fn connect(args: &CommonArgs, metrics: &Metrics) -> Result<Clie
     }
     layer.limiter = Some(Arc::new(Limiter::new(args.kube_api_qps, args.kube_api_burst)));
     build(&layer)
+}
+
+/// Who asks, in the form of client-go: program, version and platform.
+fn user_agent(name: &str) -> String {
+    use std::env::consts::{ARCH, OS};
+    format!("{name}/v{} ({OS}/{ARCH}) sluice", env!("CARGO_PKG_VERSION"))
 }
 
 fn client(config: Config, layer: &Instrument) -> Result<Client, kube::Error> {

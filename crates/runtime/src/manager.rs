@@ -70,7 +70,7 @@ impl Manager {
         logging::init(args.log_encoding, args.log_level);
         let settings = Settings::check(args)?;
         let metrics = Metrics::new();
-        let client = client::connect(args, &metrics).await?;
+        let client = client::connect(name, args, &metrics).await?;
         Self::assemble(name, args, settings, client, metrics)
     }
 
