@@ -31,7 +31,7 @@ pub(crate) struct Slots {
 /// How many turns that begin within [`RUSH_TIME`] make a rush, however few workers there are.
 const RUSH: usize = 20;
 /// See [`RUSH`].
-const RUSH_TIME: Duration = Duration::from_secs(1);
+const RUSH_TIME: Duration = Duration::from_secs(2);
 
 /// When the last turns began: as many as make a rush.
 struct Starts {
@@ -117,7 +117,7 @@ impl Drop for Held {
 
 impl Slot {
     /// Whether many turns go on or wait: another round behind those that go on (`due` that have not begun, and those in
-    /// line), or as many as there are workers, and no fewer than twenty, that began within a second.
+    /// line), or as many as there are workers, and no fewer than twenty, that began within two seconds.
     pub fn is_crowded(&self, due: usize) -> bool {
         due + self.slots.line.0.load(Ordering::Relaxed) >= self.slots.count
             || lock(&self.slots.starts).is_rush(Instant::now())
@@ -156,9 +156,9 @@ mod tests {
         }
         assert!(!starts.is_rush(begin + Duration::from_millis(100)));
         starts.record(begin + Duration::from_millis(900));
-        assert!(starts.is_rush(begin + Duration::from_millis(900)));
-        assert!(!starts.is_rush(begin + Duration::from_secs(1)));
-        starts.record(begin + Duration::from_millis(1050));
-        assert!(starts.is_rush(begin + Duration::from_millis(1099)));
+        assert!(starts.is_rush(begin + Duration::from_millis(1900)));
+        assert!(!starts.is_rush(begin + Duration::from_secs(2)));
+        starts.record(begin + Duration::from_millis(2050));
+        assert!(starts.is_rush(begin + Duration::from_millis(2099)));
     }
 }
