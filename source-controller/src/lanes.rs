@@ -19,7 +19,7 @@ impl Lanes {
         &self,
         pass: &Pass<K>,
         url: &Url,
-        work: impl Future<Output = T>,
+        work: impl AsyncFnOnce() -> T,
     ) -> Result<T, Failure> {
         self.0.ask(pass, url, work).await.map_err(|_| Failure::superseded())
     }

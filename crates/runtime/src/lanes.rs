@@ -44,11 +44,12 @@ impl Lanes {
         &self,
         pass: &Pass<K>,
         url: &Url,
-        work: impl Future<Output = T>,
+        work: impl AsyncFnOnce() -> T,
     ) -> Result<T, Superseded> {
         let work = async {
             let _lane = pass.stand_in_line(self.enter(&pass.key().namespace, url)).await;
-            work.await
+            // Made and boxed only now: those that stand in line hold no room for what they will do.
+            Box::pin(work()).await
         };
         pass.park(unless_superseded(pass, work)).await
     }

@@ -198,7 +198,7 @@ impl AutomationReconciler {
             return Ok(false);
         }
         let options = Options::timeout(source.timeout);
-        let work = Box::pin(resolve(&source.remote, &source.reference, &options));
+        let work = async || resolve(&source.remote, &source.reference, &options).await;
         let head = self.lanes.ask(pass, &source.remote.url, work).await?;
         let head =
             head.inspect_err(|error| self.access.heed(&source.remote, error)).map_err(checkout_failed)?;
@@ -209,7 +209,7 @@ impl AutomationReconciler {
     async fn checkout(&self, pass: &Pass<ImageUpdateAutomation>, source: &Source) -> Result<Commit, Failure> {
         let options = Options::timeout(source.timeout);
         let store = self.stores.open(pass.key(), source.remote.url.as_str());
-        let work = Box::pin(fetch(&source.remote, &source.reference, &store, &options));
+        let work = async || fetch(&source.remote, &source.reference, &store, &options).await;
         let commit = self.lanes.ask(pass, &source.remote.url, work).await?;
         commit.inspect_err(|error| self.access.heed(&source.remote, error)).map_err(checkout_failed)
     }

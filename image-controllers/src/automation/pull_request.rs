@@ -171,7 +171,7 @@ impl AutomationReconciler {
             labels: &spec.labels,
             proposal: &proposal,
         };
-        let work = Box::pin(proposals.forge.ensure(&wanted));
+        let work = async || proposals.forge.ensure(&wanted).await;
         let found = self.lanes.ask(pass, &source.remote.url, work).await?.map_err(|error| failed(&error))?;
         pushed.is_told |= matches!(found.outcome, Outcome::Opened | Outcome::Updated);
         pushed.summary = format!("{}\n{}", pushed.summary, told(&found));

@@ -83,7 +83,7 @@ impl AutomationReconciler {
         updates: &[Update],
         options: &Options,
     ) -> Result<(), Failure> {
-        let work = Box::pin(push(&source.remote, base, updates, &source.push.options, options));
+        let work = async || push(&source.remote, base, updates, &source.push.options, options).await;
         let moved = self.lanes.ask(pass, &source.remote.url, work).await?;
         moved.inspect_err(|error| self.access.heed(&source.remote, error)).map(drop).map_err(failed)
     }
@@ -119,7 +119,7 @@ impl AutomationReconciler {
         let options = Options::timeout(source.timeout);
         let reference = Reference::Branch(source.push.branch.clone());
         let store = self.stores.open(pass.key(), source.remote.url.as_str());
-        let work = Box::pin(fetch(&source.remote, &reference, &store, &options));
+        let work = async || fetch(&source.remote, &reference, &store, &options).await;
         match self.lanes.ask(pass, &source.remote.url, work).await.map_err(|error| Err(error.into()))? {
             Ok(head) => Ok(Some(head)),
             Err(error) if matches!(error.cause(), Some(Cause::RefNotFound(_))) => Ok(None),

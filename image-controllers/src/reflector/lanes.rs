@@ -19,7 +19,7 @@ impl RegistryLanes {
         &self,
         pass: &Pass<K>,
         repository: &Repository,
-        work: impl Future<Output = T>,
+        work: impl AsyncFnOnce() -> T,
     ) -> Result<T, Failure> {
         let url = format!("https://{}/", repository.registry());
         let url = Url::parse(&url).map_err(|error| Failure::stall(reasons::IMAGE_URL_INVALID, error))?;

@@ -46,8 +46,8 @@ impl BucketReconciler {
             Failure::retry(reasons::DIRECTORY_CREATION_FAILED, message)
                 .with_condition(STORAGE_OPERATION_FAILED)
         })?;
-        let work = look(&pass.object, bucket, dir.path());
-        let found = self.lanes.ask(pass, url, Box::pin(work)).await?;
+        let work = async || look(&pass.object, bucket, dir.path()).await;
+        let found = self.lanes.ask(pass, url, work).await?;
         let (index, fetched) = found.map_err(|message| {
             Failure::retry(reasons::BUCKET_OPERATION_FAILED, message).with_condition(FETCH_FAILED)
         })?;

@@ -78,11 +78,11 @@ impl GitReconciler {
         };
         let options = Options::timeout(pass.object.spec.timeout.0);
         let folder = store.large();
-        let work = async {
+        let work = async || {
             content.fetch_lfs(remote, &folder, self.max_lfs, wanted, &options).await?;
             Ok::<_, Error>(content)
         };
-        let fetched = self.lanes.ask(pass, &remote.url, Box::pin(work)).await?;
+        let fetched = self.lanes.ask(pass, &remote.url, work).await?;
         fetched.map_err(|error| failed(&error))
     }
 }

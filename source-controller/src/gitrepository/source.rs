@@ -83,7 +83,8 @@ impl GitReconciler {
             return Ok(None);
         }
         let options = Options::timeout(pass.object.spec.timeout.0);
-        let head = self.lanes.ask(pass, &remote.url, Box::pin(resolve(remote, reference, &options))).await?;
+        let work = async || resolve(remote, reference, &options).await;
+        let head = self.lanes.ask(pass, &remote.url, work).await?;
         let head =
             head.inspect_err(|error| self.access.heed(remote, error)).map_err(|error| failed(&error))?;
         Ok(head.map(|head| head.revision).filter(|revision| pass.object.has_revision(revision)))
@@ -99,7 +100,7 @@ impl GitReconciler {
     ) -> Result<Content, Failure> {
         let spec = &pass.object.spec;
         let options = Options::timeout(spec.timeout.0);
-        let work = async {
+        let work = async || {
             let commit = fetch(remote, reference, store.path(), &options).await?;
             let mut content = Content::new(commit).with_directories(&spec.sparse_checkout);
             if spec.recurse_submodules {
@@ -108,7 +109,7 @@ impl GitReconciler {
             }
             Ok(content)
         };
-        let content = self.lanes.ask(pass, &remote.url, Box::pin(work)).await?;
+        let content = self.lanes.ask(pass, &remote.url, work).await?;
         let content =
             content.inspect_err(|error| self.access.heed(remote, error)).map_err(|error| failed(&error))?;
         self.check_directories(pass, content).await

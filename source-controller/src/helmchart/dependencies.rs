@@ -97,7 +97,7 @@ impl HelmChartReconciler {
             }
         };
         let host = Url::parse(&url.replacen(address::OCI, "https://", 1)).unwrap_or_else(|_| fallback());
-        let work = async {
+        let work = async || {
             let (name, version) = (&dependency.name, &dependency.version);
             let found = repository.find(name, version).await.map_err(|error| {
                 format!(
@@ -112,7 +112,7 @@ impl HelmChartReconciler {
                 .map_err(|error| format!("chart download of version '{}' failed: {error}", found.version))?;
             Ok((found.version, downloaded))
         };
-        let (version, archive) = match self.lanes.ask(pass, &host, Box::pin(work)).await? {
+        let (version, archive) = match self.lanes.ask(pass, &host, work).await? {
             Ok(downloaded) => downloaded,
             Err(error) => return Ok(Err(error)),
         };

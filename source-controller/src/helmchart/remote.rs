@@ -55,17 +55,18 @@ impl HelmChartReconciler {
             return Ok(Err(error));
         }
         let host = host(object);
-        let find = async {
+        let find = async || {
             repository
                 .find(chart, version)
                 .await
                 .map_err(|error| error.within("failed to get chart version for remote reference"))
         };
-        let found = match self.lanes.ask(pass, &host, Box::pin(find)).await? {
+        let found = match self.lanes.ask(pass, &host, find).await? {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
-        let verified = match self.lanes.ask(pass, &host, Box::pin(verify(pass, repository, &found))).await? {
+        let check = async || verify(pass, repository, &found).await;
+        let verified = match self.lanes.ask(pass, &host, check).await? {
             Ok(verified) => verified,
             Err(NotVerified::Signature(error)) => {
                 return Ok(Err(BuildError::new(Step::Verification, error)));
@@ -79,7 +80,8 @@ impl HelmChartReconciler {
         if let Some(build) = options.stored(&found.name, &version, options.needs_packaging()) {
             return Ok(Ok(Build { verified, ..build }));
         }
-        let archive = match self.lanes.ask(pass, &host, Box::pin(repository.download(&found))).await? {
+        let download = async || repository.download(&found).await;
+        let archive = match self.lanes.ask(pass, &host, download).await? {
             Ok(archive) => archive,
             Err(error) => {
                 let message = format!("failed to download chart for remote reference: {error}");
@@ -123,7 +125,7 @@ impl HelmChartReconciler {
         let index = if let Some(path) = index {
             IndexFile::Stored(path)
         } else {
-            let fetch = Box::pin(self.fetch_index(&repository));
+            let fetch = async || self.fetch_index(&repository).await;
             let fetched = self.lanes.ask(pass, &repository.url, fetch).await?;
             let failed = |error: String| {
                 Failure::retry(sluice_apis::meta::reasons::FAILED, format!("failed to cache index: {error}"))

@@ -90,8 +90,8 @@ impl HelmRepositoryReconciler {
         let repository = repository(pass).await?;
         let known = pass.object.artifact().map(|artifact| artifact.revision.clone());
         let known = self.seen.validators(pass.key(), &pass.object.spec.url, known.as_deref());
-        let work = self.download(&repository, &known);
-        let found = self.lanes.ask(pass, &repository.url, Box::pin(work)).await?;
+        let work = async || self.download(&repository, &known).await;
+        let found = self.lanes.ask(pass, &repository.url, work).await?;
         let index = found.map_err(|error| failed(&error))?;
         delete_failure(pass, index)
     }

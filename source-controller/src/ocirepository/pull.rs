@@ -39,7 +39,7 @@ impl OciReconciler {
     ) -> Result<Pulled, Failure> {
         let dir = TempDir::new_in(self.workspace.path()).map_err(|error| no_directory(&error))?;
         let spec = &pass.object.spec;
-        let work = async {
+        let work = async || {
             let image = found.client.image(&found.digest).await.map_err(|error| {
                 let message = format!("failed to pull artifact from '{}': {error}", spec.url);
                 Failure::retry(OCI_PULL_FAILED, message).with_condition(FETCH_FAILED)
@@ -48,7 +48,7 @@ impl OciReconciler {
             download(&found.client, layer, &dir, is_copy(spec.layer_selector.as_ref())).await?;
             Ok::<_, Failure>(image.manifest.annotations)
         };
-        let annotations = self.lanes.ask(pass, &found.url, Box::pin(work)).await??;
+        let annotations = self.lanes.ask(pass, &found.url, work).await??;
         delete(&mut pass.object, STORAGE_OPERATION_FAILED);
         Ok(Pulled { dir, annotations })
     }

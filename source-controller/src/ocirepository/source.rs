@@ -41,7 +41,7 @@ impl OciReconciler {
         }
         let client = self.client(pass).await?;
         let url = url_of(&client)?;
-        let (reference, digest) = self.lanes.ask(pass, &url, Box::pin(resolve(pass, &client))).await??;
+        let (reference, digest) = self.lanes.ask(pass, &url, async || resolve(pass, &client).await).await??;
         let revision = match &reference.version {
             Version::Tag(tag) => format!("{tag}@{digest}"),
             Version::Digest(digest) => digest.clone(),

@@ -37,7 +37,7 @@ impl OciReconciler {
             Failure::retry(VERIFICATION_ERROR, message)
         };
         let reference = reference.to_string();
-        let work = async {
+        let work = async || {
             let trusted = verifier(pass.client(), pass.object.namespace(), &wanted, &reference).await?;
             let verify = trusted.verify(&found.client, &found.digest, &reference);
             match tokio::time::timeout(pass.object.spec.timeout.0, verify).await {
@@ -45,7 +45,7 @@ impl OciReconciler {
                 Err(_) => Err("context deadline exceeded".to_owned()),
             }
         };
-        match self.lanes.ask(pass, &found.url, Box::pin(work)).await?.map_err(failed) {
+        match self.lanes.ask(pass, &found.url, work).await?.map_err(failed) {
             Ok(Verdict::Good) => {
                 let message = format!("verified signature of revision {}", found.revision);
                 mark_true(&mut pass.object, SOURCE_VERIFIED, SUCCEEDED, message);

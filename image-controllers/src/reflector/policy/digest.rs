@@ -37,7 +37,7 @@ impl PolicyReconciler {
         let shown = format!("{}:{}", latest.name, latest.tag);
         let failed = |error: String| Failure::unnamed(format!("failed fetching digest of {shown}: {error}"));
         let bound = access::timeout(repository);
-        let work = async {
+        let work = async || {
             let client = self.shared.client(pass.client(), repository, name.clone()).await;
             let client = client.map_err(|failure| failed(failure.message))?;
             client.resolve(&Version::Tag(latest.tag.clone())).await.map_err(|error| {
@@ -47,8 +47,7 @@ impl PolicyReconciler {
                 ))
             })
         };
-        let work = timeout(bound, work);
-        let found = Box::pin(self.shared.lanes.ask(pass, &name, work)).await?;
+        let found = self.shared.lanes.ask(pass, &name, async || timeout(bound, work()).await).await?;
         found.unwrap_or_else(|_| {
             Err(failed(format!("context deadline exceeded: not done within {}s", bound.as_secs_f64())))
         })
