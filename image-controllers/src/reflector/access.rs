@@ -8,7 +8,7 @@ use sluice_apis::meta::LocalObjectReference;
 use sluice_apis::source::v1::OciProvider;
 use sluice_auth::cloud::gate_message;
 use sluice_auth::registry;
-use sluice_oci::{Access, Client, Repository};
+use sluice_oci::{Access, Client, Credentials, Repository};
 
 use super::Shared;
 use crate::failure::{Failure, reasons};
@@ -67,11 +67,14 @@ impl Shared {
             .await
             .map_err(failed)?;
         let account = spec.service_account_name.as_deref();
-        let keychain =
-            registry::keychain(cluster, namespace, secret.as_deref(), account).await.map_err(failed)?;
-        let credentials = if let Some(keychain) = keychain {
-            keychain.try_resolve(&repository).map_err(failed)?
+        let credentials = if spec.provider == OciProvider::Generic {
+            let keychain = registry::keychain(cluster, namespace, secret.as_deref(), account).await;
+            match keychain.map_err(failed)? {
+                Some(keychain) => keychain.try_resolve(&repository).map_err(failed)?,
+                None => Credentials::Anonymous,
+            }
         } else {
+            // As in Flux, a provider counts more than Secrets, and the account is who asks its cloud.
             let asker = sluice_auth::cloud::Asker {
                 kind: "ImageRepository",
                 namespace,

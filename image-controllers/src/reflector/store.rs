@@ -41,6 +41,15 @@ pub(super) struct Identity<'a> {
     pub(super) image: &'a str,
 }
 
+/// What a write has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    /// Of the tags that are there now.
+    pub(super) revision: String,
+    /// Whether there were tags before.
+    pub(super) had_tags: bool,
+}
+
 /// The store. All methods block.
 #[derive(Clone, Debug)]
 pub(super) struct TagStore {
@@ -75,52 +84,64 @@ impl TagStore {
 
     /// The tags, greatest first; none if they are unknown or can't be read any more.
     pub(super) fn read(&self, of: Identity<'_>) -> io::Result<Vec<String>> {
-        Ok(read_list(&self.path(of))?.lines().map(str::to_owned).collect())
+        let list = read_list(&self.path(of))?.unwrap_or_default();
+        Ok(list.lines().map(str::to_owned).collect())
     }
 
     /// When the tags were first seen. What is unknown counts as seen at `now`.
     pub(super) fn seen(&self, of: Identity<'_>, now: Timestamp) -> io::Result<Seen> {
-        let text = match read(&self.path(of).with_extension(seen::EXTENSION)) {
+        let path = self.path(of);
+        let noted = match read(&path.with_extension(seen::EXTENSION)) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
-            text => text?,
+            text => text?.and_then(|text| Seen::parse(&text)),
         };
-        Ok(text.and_then(|text| Seen::parse(&text)).unwrap_or_else(|| Seen::all_at(now)))
+        Ok(noted.unwrap_or_else(|| Seen::all_at(written(&path).unwrap_or(now))))
     }
 
-    /// Replaces the tags at once, and gives their revision. Those that were not there before are seen first at `now`.
-    pub(super) fn write(&self, of: Identity<'_>, list: &[String], now: Timestamp) -> io::Result<String> {
+    /// Replaces the tags at once. Those that were not there before are seen first at `now`. A list that did not change
+    /// is not touched: making files is most of what a scan would cost.
+    pub(super) fn write(&self, of: Identity<'_>, list: &[String], now: Timestamp) -> io::Result<Written> {
         let path = self.path(of);
-        Self::note(&path, list, now)?;
+        let known = read_list(&path)?;
+        if !known.as_deref().is_some_and(|known| known.lines().eq(list.iter().map(String::as_str))) {
+            Self::note(&path, known.as_deref(), list, now)?;
+            self.replace_list(&path, list, now)?;
+        }
+        let revision = match self.layout {
+            Layout::ByImage => tags::revision(list),
+            Layout::ByObject { .. } => tags::file_revision(list),
+        };
+        Ok(Written { revision, had_tags: known.is_some_and(|known| !known.is_empty()) })
+    }
+
+    fn replace_list(&self, path: &Path, list: &[String], now: Timestamp) -> io::Result<()> {
         let compressed = path.with_extension("txt.gz");
         let bytes: usize = list.iter().map(|tag| tag.len() + 1).sum();
         if matches!(self.layout, Layout::ByObject { compress_from } if bytes > compress_from) {
-            replace(&compressed, |file| {
+            replace(&compressed, now, |file| {
                 let mut encoder = GzEncoder::new(file, Compression::default());
                 write_lines(&mut encoder, list)?;
                 encoder.finish().map(drop)
             })?;
-            remove(&path)?;
-        } else {
-            replace(&path, |file| write_lines(file, list))?;
-            remove(&compressed)?;
+            return remove(path);
         }
-        Ok(match self.layout {
-            Layout::ByImage => tags::revision(list),
-            Layout::ByObject { .. } => tags::file_revision(list),
-        })
+        replace(path, now, |file| write_lines(file, list))?;
+        remove(&compressed)
     }
 
-    /// Notes when tags are first seen, before they are kept: a tag that is kept has its time.
-    fn note(path: &Path, list: &[String], now: Timestamp) -> io::Result<()> {
+    /// Notes when tags are first seen, before they are kept: a tag that is kept has its time. The tags of a first list
+    /// have the time of its file.
+    fn note(path: &Path, known: Option<&str>, list: &[String], now: Timestamp) -> io::Result<()> {
         let file = path.with_extension(seen::EXTENSION);
-        // A file that can't be read tells nothing: all tags are new then.
-        let old = read(&file).ok().flatten().and_then(|text| Seen::parse(&text));
-        let known = if old.is_some() { read_list(path)? } else { String::new() };
-        let new = Seen::after(old.as_ref(), known.lines(), list, now);
-        if old.as_ref() == Some(&new) {
+        // One that can't be read tells nothing.
+        let noted = read(&file).ok().flatten().and_then(|text| Seen::parse(&text));
+        let first = || known.and_then(|_| written(path)).map(Seen::all_at);
+        let Some(old) = noted.clone().or_else(first) else { return Ok(()) };
+        let new = old.after(known.unwrap_or_default().lines(), list, now);
+        if noted.as_ref() == Some(&new) {
             return Ok(());
         }
-        replace(&file, |writer| new.write(writer))
+        replace(&file, now, |writer| new.write(writer))
     }
 
     /// Forgets the tags.
@@ -156,14 +177,14 @@ impl TagStore {
     }
 }
 
-/// The lines of a list, whichever way it was written; none if it can't be read any more.
-fn read_list(path: &Path) -> io::Result<String> {
+/// The lines of a list, whichever way it was written; None if there is none or it can't be read any more.
+fn read_list(path: &Path) -> io::Result<Option<String>> {
     match read(path) {
-        Ok(Some(text)) => Ok(text),
-        Ok(None) => Ok(read_compressed(&path.with_extension("txt.gz"))?.unwrap_or_default()),
+        Ok(Some(text)) => Ok(Some(text)),
+        Ok(None) => read_compressed(&path.with_extension("txt.gz")),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             tracing::warn!(path = %path.display(), %error, "stored tags are damaged; they will be scanned anew");
-            Ok(String::new())
+            Ok(None)
         }
         Err(error) => Err(error),
     }
@@ -196,8 +217,18 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Writes a file beside, then puts it in its place: readers see the old or the new content.
-fn replace(path: &Path, write: impl FnOnce(&mut io::BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+/// When a list was written, by the time of its file.
+fn written(path: &Path) -> Option<Timestamp> {
+    let metadata = fs::metadata(path).or_else(|_| fs::metadata(path.with_extension("txt.gz"))).ok()?;
+    Timestamp::try_from(metadata.modified().ok()?).ok()
+}
+
+/// Writes a file beside, then puts it in its place: readers see the old or the new content, as of `now`.
+fn replace(
+    path: &Path,
+    now: Timestamp,
+    write: impl FnOnce(&mut io::BufWriter<&File>) -> io::Result<()>,
+) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory)?;
     let file = tempfile::NamedTempFile::new_in(directory)?;
@@ -205,6 +236,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut io::BufWriter<&File>) -> io::Res
     write(&mut writer)?;
     writer.flush()?;
     drop(writer);
+    file.as_file().set_modified(now.into())?;
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
@@ -265,8 +297,8 @@ mod tests {
         let a = key("a");
         let of = Identity { object: &a, image: "ghcr.io/org/app" };
         let small = list(2);
-        let revision = store.write(of, &small, Timestamp::now()).unwrap();
-        assert!(revision.starts_with("sha256:"), "{revision}");
+        let written = store.write(of, &small, Timestamp::now()).unwrap();
+        assert!(written.revision.starts_with("sha256:") && !written.had_tags, "{written:?}");
         let file = directory.path().join("ImageRepository/ns/a/tags.txt");
         assert_eq!(fs::read_to_string(&file).unwrap(), "v1.0.0-build.1\nv1.0.0-build.0\n");
         assert_eq!(fs::read_to_string(directory.path().join(VERSION)).unwrap(), "2\n");
@@ -301,6 +333,29 @@ mod tests {
             assert_eq!(store.seen(of, at(600)).unwrap().of("v1.0.0-build.2"), at(500));
             store.remove(of).unwrap();
             assert_eq!(store.seen(of, at(700)).unwrap().of("v1.0.0-build.1"), at(700));
+        }
+    }
+
+    #[test]
+    fn a_list_that_did_not_change_is_not_touched() {
+        use std::os::unix::fs::MetadataExt;
+        let directory = tempfile::tempdir().unwrap();
+        let a = key("a");
+        let of = Identity { object: &a, image: "x/y" };
+        for layout in [Layout::ByImage, Layout::ByObject { compress_from: 0 }] {
+            let store = TagStore::open(directory.path(), layout).unwrap();
+            let first = store.write(of, &list(3), Timestamp::now()).unwrap();
+            let path = store.path(of);
+            let file = if path.exists() { path.clone() } else { path.with_extension("txt.gz") };
+            let inode = || fs::metadata(&file).unwrap().ino();
+            let before = inode();
+            let second = store.write(of, &list(3), Timestamp::now()).unwrap();
+            assert_eq!(second, Written { had_tags: true, ..first });
+            assert_eq!(inode(), before);
+            // Nor is a time noted that the file itself tells.
+            assert!(!path.with_extension(seen::EXTENSION).exists());
+            store.write(of, &list(4), Timestamp::now()).unwrap();
+            assert_ne!(inode(), before);
         }
     }
 

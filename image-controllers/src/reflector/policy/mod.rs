@@ -25,6 +25,9 @@ use crate::finalize::{add_finalizer, release};
 use crate::finish::{Before, OWNED, Success, finish};
 use crate::progress::announce;
 
+/// So many tags are compared in less time than it takes to hand them to another thread and wait for it.
+const FEW: usize = 200;
+
 /// The interval of policies that name none but need one.
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -154,6 +157,7 @@ async fn select(
     tags: Vec<String>,
     min_age: Option<MinAge>,
 ) -> Result<Chosen, Failure> {
+    let few = tags.len() <= FEW;
     let select = move || {
         let choice = Choice::of(&spec).map_err(invalid)?;
         let failed = |error| Failure::retry(reasons::FAILURE, error);
@@ -175,6 +179,9 @@ async fn select(
             }
         }
     };
+    if few {
+        return select();
+    }
     let selected = tokio::task::spawn_blocking(select).await;
     selected.unwrap_or_else(|error| Err(Failure::retry(reasons::FAILURE, error)))
 }

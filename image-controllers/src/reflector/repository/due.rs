@@ -21,27 +21,28 @@ pub(super) enum Due {
     In(Duration),
 }
 
-/// When to scan. `known` says whether there are tags of the image.
-pub(super) fn due(object: &ImageRepository, canonical: &str, known: bool, now: Timestamp) -> Due {
+/// Why to scan whatever the time.
+pub(super) fn demand(object: &ImageRepository, canonical: &str) -> Option<&'static str> {
     let status = object.status.as_ref();
-    let Some(last) = status.and_then(|status| status.last_scan_result.as_ref()) else {
-        return Due::Now("first scan");
-    };
+    if status.is_none_or(|status| status.last_scan_result.is_none()) {
+        return Some("first scan");
+    }
     if new_request(object).is_some() {
-        return Due::Now("reconcile requested");
+        return Some("reconcile requested");
     }
     if status.and_then(|status| status.canonical_image_name.as_deref()) != Some(canonical) {
-        return Due::Now("new image name");
+        return Some("new image name");
     }
     let observed = status.map(|status| status.observed_exclusion_list.as_slice()).unwrap_or_default();
     let wanted = object.spec.exclusions();
-    if observed.len() != wanted.len() || !wanted.iter().all(|pattern| observed.contains(pattern)) {
-        return Due::Now("updated exclusion list");
-    }
-    if !known {
-        return Due::Now(NO_TAGS);
-    }
-    let scanned = last.scan_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+    let same = observed.len() == wanted.len() && wanted.iter().all(|pattern| observed.contains(pattern));
+    (!same).then_some("updated exclusion list")
+}
+
+/// When to scan if nothing demands it.
+pub(super) fn by_interval(object: &ImageRepository, now: Timestamp) -> Due {
+    let last = object.status.as_ref().and_then(|status| status.last_scan_result.as_ref());
+    let scanned = last.and_then(|last| last.scan_time.as_ref()).map_or(Timestamp::UNIX_EPOCH, |time| time.0);
     let elapsed = now.duration_since(scanned);
     // A clock that was set back does not put off a scan by more than the interval.
     let elapsed = Duration::try_from(elapsed).unwrap_or_default();
@@ -82,7 +83,7 @@ mod tests {
     fn at(ago: i64, change: impl FnOnce(&mut ImageRepository)) -> Due {
         let (mut object, now) = scanned(ago);
         change(&mut object);
-        due(&object, "ghcr.io/org/app", true, now)
+        demand(&object, "ghcr.io/org/app").map_or_else(|| by_interval(&object, now), Due::Now)
     }
 
     #[test]
@@ -102,9 +103,7 @@ mod tests {
             object.status.as_mut().unwrap().last_handled_reconcile_at = Some("now".to_owned());
         };
         assert_eq!(at(60, handled), Due::In(Duration::from_mins(9)));
-        let (object, now) = scanned(60);
-        assert_eq!(due(&object, "ghcr.io/org/other", false, now), Due::Now("new image name"));
-        assert_eq!(due(&object, "ghcr.io/org/app", false, now), Due::Now(NO_TAGS));
+        assert_eq!(demand(&scanned(60).0, "ghcr.io/org/other"), Some("new image name"));
         assert_eq!(
             at(60, |object| object.spec.exclusion_list.push("c".to_owned())),
             Due::Now("updated exclusion list")

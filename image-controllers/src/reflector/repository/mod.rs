@@ -12,7 +12,7 @@ use sluice_runtime::{
     Trigger,
 };
 
-use self::due::{Due, due};
+use self::due::{Due, NO_TAGS, by_interval, demand};
 use super::Shared;
 use super::access::image;
 use super::policy::Policies;
@@ -84,22 +84,21 @@ impl RepositoryReconciler {
         announce(pass).await?;
         let repository = repository.map_err(|error| Failure::stall(reasons::IMAGE_URL_INVALID, error))?;
         let canonical = repository.to_string();
-        let known = self.has_tags(pass, &canonical).await?;
         // 6. Scan if it is time.
         let quiet;
         let next;
-        match due(&pass.object, &canonical, known, jiff::Timestamp::now()) {
+        match self.due(pass, &canonical).await? {
             Due::Now(reason) => {
                 next = pass.object.spec.interval.0;
-                let drift = if reason == due::NO_TAGS { Drift::Yes } else { Drift::No };
+                let drift = if reason == NO_TAGS { Drift::Yes } else { Drift::No };
                 mark_progress(&mut pass.object, drift, &format!("scanning: {reason}"));
                 pass.progress().await?;
                 let old = revision(&pass.object);
-                self.scan(pass, repository).await?;
+                let had_tags = self.scan(pass, repository).await?;
                 let what =
                     if old == revision(&pass.object) { "tags did not change" } else { "successful scan" };
                 quiet = format!("{what}, next scan in {}", format_duration(next));
-                if !known {
+                if !had_tags {
                     self.wake_policies(pass.key());
                 }
             }
@@ -121,6 +120,17 @@ impl RepositoryReconciler {
             found.revision.unwrap_or_default()
         );
         Ok(Success { ready, news: None, quiet, next })
+    }
+
+    /// When to scan. Whether there are tags is looked up only where it counts.
+    async fn due(&self, pass: &Pass<ImageRepository>, canonical: &str) -> Result<Due, Failure> {
+        if let Some(reason) = demand(&pass.object, canonical) {
+            return Ok(Due::Now(reason));
+        }
+        if !self.has_tags(pass, canonical).await? {
+            return Ok(Due::Now(NO_TAGS));
+        }
+        Ok(by_interval(&pass.object, jiff::Timestamp::now()))
     }
 
     /// Whether there are tags of the image.

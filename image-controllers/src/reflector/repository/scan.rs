@@ -8,7 +8,7 @@ use sluice_runtime::Pass;
 use tokio::time::timeout;
 
 use super::super::access;
-use super::super::store::Identity;
+use super::super::store::{Identity, Written};
 use super::{RepositoryReconciler, blocking};
 use crate::failure::{Failure, reasons};
 
@@ -18,20 +18,19 @@ const MAX_TAGS: usize = 1_000_000;
 const MAX_TAG: usize = 128;
 
 impl RepositoryReconciler {
-    /// Lists the tags, keeps them, and records the result.
+    /// Lists the tags, keeps them, and records the result. Whether there were any before.
     pub(super) async fn scan(
         &self,
         pass: &mut Pass<ImageRepository>,
         repository: Repository,
-    ) -> Result<(), Failure> {
-        // The time counts for credentials and tags together.
+    ) -> Result<bool, Failure> {
+        // The time counts for credentials and tags together, from when it is this one's turn.
         let (bound, image) = (access::timeout(&pass.object), repository.to_string());
-        let work = async {
+        let work = async || {
             let client = self.shared.client(pass.client(), &pass.object, repository.clone()).await?;
             list(client).await.map_err(failed)
         };
-        let work = timeout(bound, work);
-        let found = Box::pin(self.shared.lanes.ask(pass, &repository, work)).await?;
+        let found = self.shared.lanes.ask(pass, &repository, async || timeout(bound, work()).await).await?;
         let found = found.unwrap_or_else(|_| {
             Err(failed(format!("context deadline exceeded: not done within {}s", bound.as_secs_f64())))
         })?;
@@ -45,22 +44,23 @@ impl RepositoryReconciler {
                 Ok(kept) => kept,
                 Err(error) => return Ok(Err(error.to_string())),
             };
-            let revision =
-                store.write(Identity { object: &object, image: &image }, &kept, jiff::Timestamp::now())?;
-            Ok(Ok(ScanResult {
+            let of = Identity { object: &object, image: &image };
+            let Written { revision, had_tags } = store.write(of, &kept, jiff::Timestamp::now())?;
+            let result = ScanResult {
                 revision: Some(revision),
                 tag_count: kept.len() as i64,
                 scan_time: Some(now()),
                 latest_tags: tags::latest(&kept),
-            }))
+            };
+            Ok(Ok((result, had_tags)))
         };
         let result = blocking(keep).await;
         let result = result.map_err(|error| {
             failed(format!("failed to set tags for {:?}: {error}", repository.to_string()))
         })?;
-        let result = result.map_err(failed)?;
+        let (result, had_tags) = result.map_err(failed)?;
         pass.object.status.get_or_insert_default().last_scan_result = Some(result);
-        Ok(())
+        Ok(had_tags)
     }
 }
 

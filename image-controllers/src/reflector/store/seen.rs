@@ -11,7 +11,8 @@ pub(super) const EXTENSION: &str = "seen";
 /// When tags were first seen.
 ///
 /// As text: the time of the first scan in milliseconds since 1970, then a line `<time> <tag>` for each tag that came
-/// later. Most tags of an image are there when it is first scanned, so this stays short.
+/// later. Most tags of an image are there when it is first scanned, so this stays short; before any comes later, the
+/// time of the list's own file tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Seen {
     first: Timestamp,
@@ -21,7 +22,7 @@ pub(in super::super) struct Seen {
 impl Seen {
     /// All tags were first seen at one time.
     pub(super) fn all_at(first: Timestamp) -> Self {
-        Self { first, later: HashMap::new() }
+        Self { first: rounded(first), later: HashMap::new() }
     }
 
     /// When a tag was first seen.
@@ -50,21 +51,19 @@ impl Seen {
 
     /// What is known after a scan that found `list`. Both lists are sorted, greatest first.
     pub(super) fn after<'k>(
-        old: Option<&Self>,
+        &self,
         known: impl Iterator<Item = &'k str>,
         list: &[String],
         now: Timestamp,
     ) -> Self {
-        // What is written has milliseconds.
-        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-        let Some(old) = old else { return Self::all_at(now) };
-        let mut seen = Self::all_at(old.first);
+        let now = rounded(now);
+        let mut seen = Self::all_at(self.first);
         let mut known = known.peekable();
         for tag in list {
             while known.peek().is_some_and(|other| *other > tag.as_str()) {
                 known.next();
             }
-            let at = match (old.later.get(tag), known.peek() == Some(&tag.as_str())) {
+            let at = match (self.later.get(tag), known.peek() == Some(&tag.as_str())) {
                 // Of a time that was noted last, the list may not have been kept any more.
                 (Some(at), _) => *at,
                 (None, true) => continue,
@@ -74,6 +73,11 @@ impl Seen {
         }
         seen
     }
+}
+
+/// What is written has milliseconds.
+fn rounded(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 #[cfg(test)]
@@ -87,8 +91,8 @@ mod tests {
     #[test]
     fn times_stay_and_new_tags_get_theirs() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let first = Seen::after(None, std::iter::empty(), &owned(&["b", "a"]), at(1));
-        let second = Seen::after(Some(&first), ["b", "a"].into_iter(), &owned(&["c", "b", "a"]), at(2));
+        let first = Seen::all_at(at(1));
+        let second = first.after(["b", "a"].into_iter(), &owned(&["c", "b", "a"]), at(2));
         assert_eq!((second.of("a"), second.of("b"), second.of("c")), (at(1), at(1), at(2)));
         let mut text = Vec::new();
         second.write(&mut text).unwrap();
@@ -96,7 +100,7 @@ mod tests {
         assert_eq!(text, "1000\n2000 c\n");
         assert_eq!(Seen::parse(&text), Some(second.clone()));
         // The list of the second scan was lost: its times are not.
-        let third = Seen::after(Some(&second), ["b", "a"].into_iter(), &owned(&["d", "c", "a"]), at(3));
+        let third = second.after(["b", "a"].into_iter(), &owned(&["d", "c", "a"]), at(3));
         assert_eq!((third.of("c"), third.of("d")), (at(2), at(3)));
     }
 
