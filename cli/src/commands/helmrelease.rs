@@ -16,6 +16,7 @@ use sluice_apply::{Cluster, ClusterCache};
 use sluice_chart::load::load;
 use sluice_chart::{LoadOptions, ReleaseInfo};
 use sluice_release::action::{CapabilityCache, ChartRequest, RenderedChart, render};
+use sluice_release::objects::Answers;
 use sluice_release::record::Release;
 use sluice_release::storage::{Storage, StorageError};
 use sluice_release::values::{self, Found, NoFiles};
@@ -66,7 +67,12 @@ pub(crate) async fn diff(source: &Source, context: &Context) -> Result<bool> {
         ..Release::default()
     };
     let ignore = IgnoreRules::new(Vec::<(Vec<String>, Option<sluice_apply::ignore::Selector>)>::new())?;
-    let rules = DriftRules { ignore: &ignore, disabled: DRIFT_DETECTION_KEY, override_managers: &[] };
+    let rules = DriftRules {
+        ignore: &ignore,
+        disabled: DRIFT_DETECTION_KEY,
+        override_managers: &[],
+        answers: &Answers::default(),
+    };
     let drift =
         sluice_release::detect(&built.cluster, &release, &rules, |_| false).await.map_err(|e| anyhow!(e))?;
     let mut text = String::new();

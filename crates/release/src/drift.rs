@@ -6,7 +6,7 @@ use sluice_apply::ignore::IgnoreRules;
 use sluice_apply::managed_fields::{self, ManagerPattern, Operation};
 use sluice_apply::{Cluster, ClusterError, Object, normalize, order};
 
-use crate::objects::{self, FIELD_MANAGER, Requests, Target};
+use crate::objects::{self, Answers, FIELD_MANAGER, Requests, Target};
 use crate::record::Release;
 
 /// How many objects are compared at once.
@@ -67,6 +67,8 @@ pub struct Rules<'a> {
     pub disabled: &'a str,
     /// Field managers whose fields are taken over first, so that what they added counts as drift.
     pub override_managers: &'a [String],
+    /// What was answered to applies a moment ago: an object that is still so has not drifted, and the API server is not asked.
+    pub answers: &'a Answers,
 }
 
 /// Compares the objects of a release with those in the cluster, but those that are exempt as a whole.
@@ -113,7 +115,7 @@ async fn compare(
     target: &Target,
     rules: &Rules<'_>,
 ) -> Result<Difference, ClusterError> {
-    let Rules { ignore, disabled, override_managers } = *rules;
+    let Rules { ignore, disabled, override_managers, answers } = *rules;
     let is_exempt =
         |object: &Object| object.label(disabled) == "disabled" || object.annotation(disabled) == "disabled";
     if is_exempt(&target.object) {
@@ -123,10 +125,12 @@ async fn compare(
     if live.as_ref().is_some_and(is_exempt) {
         return Ok(Difference::Excluded);
     }
-    if let Some(object) = &live
-        && let Some(patch) = take_over(object, override_managers)
-    {
-        live = Some(requests.json_patch(target, patch).await?);
+    if let Some(object) = &live {
+        match take_over(object, override_managers) {
+            Some(patch) => live = Some(requests.json_patch(target, patch).await?),
+            None if answers.is_still(object) => return Ok(Difference::None),
+            None => {}
+        }
     }
     let dry_run = requests.cluster().apply(&target.resource, &target.object, FIELD_MANAGER, true).await?;
     let (Some(live), Some(_)) = (live, dry_run.resource_version()) else { return Ok(Difference::Removed) };

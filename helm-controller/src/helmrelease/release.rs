@@ -14,6 +14,7 @@ use sluice_apply::ignore::IgnoreRules;
 use sluice_apply::status::StatusReader;
 use sluice_archive::Algorithm;
 use sluice_chart::Chart;
+use sluice_release::objects::Answers;
 use sluice_release::record::{Release, status as release_status};
 use sluice_release::storage::{Storage, StorageError};
 use sluice_release::{Drift, digest, journal};
@@ -65,8 +66,10 @@ impl Releaser {
     ) -> End {
         let rules = self.rules();
         let mut taken: Vec<Kind> = Vec::new();
+        let mut answers = Answers::default();
         loop {
-            let (state, drift) = match self.state(&mut pass.object, subject, storage).await {
+            let state = self.state(&mut pass.object, subject, storage, &answers).await;
+            let (state, drift) = match state {
                 Ok(found) => found,
                 Err(error) => {
                     let message = format!("Could not determine release state: {error}");
@@ -115,7 +118,7 @@ impl Releaser {
             if let Err(error) = tell(pass).await {
                 return End::Error(error.to_string());
             }
-            if let Err(error) = self.step(pass, subject, storage, step, drift).await {
+            if let Err(error) = self.step(pass, subject, storage, step, drift, &mut answers).await {
                 if remediation::active_retry(&pass.object, rules.retry_by_default).is_some() {
                     tracing::error!(%error, "failed to run '{}' action", step.name());
                     return self.pause(&mut pass.object, Pause::Retry);
@@ -165,6 +168,7 @@ impl Releaser {
         object: &mut HelmRelease,
         subject: &Subject,
         storage: &Storage,
+        answers: &Answers,
     ) -> Result<(State, Option<Drift>), String> {
         let name = spec::short_release_name(object);
         let mut found = storage.last_and_writer(&name).await;
@@ -184,7 +188,7 @@ impl Releaser {
         if state != State::InSync || !spec::detects_drift(object) {
             return Ok((state, None));
         }
-        let drift = self.drift(object, subject, &last).await?;
+        let drift = self.drift(object, subject, &last, answers).await?;
         if !drift.has_changes() {
             if !drift.errors.is_empty() {
                 return Err(format!("unable to determine cluster state: {}", drift.errors.join(", ")));
@@ -261,7 +265,13 @@ impl Releaser {
             || metadata != status.observed_common_metadata_digest
     }
 
-    async fn drift(&self, object: &HelmRelease, subject: &Subject, last: &Release) -> Result<Drift, String> {
+    async fn drift(
+        &self,
+        object: &HelmRelease,
+        subject: &Subject,
+        last: &Release,
+        answers: &Answers,
+    ) -> Result<Drift, String> {
         let rules =
             object.spec.drift_detection.as_ref().map(|drift| drift.ignore.as_slice()).unwrap_or_default();
         let failed = |error: &dyn std::fmt::Display| format!("unable to determine cluster state: {error}");
@@ -277,6 +287,7 @@ impl Releaser {
             ignore: &ignore,
             disabled: sluice_apis::helm::DRIFT_DETECTION_KEY,
             override_managers: &self.options.override_managers,
+            answers,
         };
         sluice_release::detect(&subject.cluster, last, &rules, excluded).await.map_err(|error| failed(&error))
     }

@@ -1,5 +1,6 @@
 //! The objects of a release in a cluster, handled as Helm's client handles them.
 
+mod answers;
 mod build;
 mod ignored;
 mod request;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use sluice_apply::cluster::Resource;
 use sluice_apply::{ClusterError, Object, ObjectId};
 
+pub use self::answers::Answers;
 pub use self::build::{BuildError, build, build_served, documents, first_document};
 pub use self::request::Propagation;
 pub use self::update::{Applied, CreateOptions, UpdateOptions, create, delete_all, update};

@@ -1,5 +1,6 @@
 //! Single requests about single objects.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Request as HttpRequest;
@@ -12,7 +13,7 @@ use serde_json::Value as Json;
 use sluice_apply::cluster::Resource;
 use sluice_apply::{Cluster, ClusterError, Object};
 
-use super::{FIELD_MANAGER, Target};
+use super::{Answers, FIELD_MANAGER, Target};
 use crate::journal;
 
 /// How many requests of one release run at once.
@@ -39,17 +40,23 @@ pub enum Propagation {
 #[derive(Clone)]
 pub struct Requests {
     cluster: Cluster,
+    answers: Arc<Mutex<Answers>>,
 }
 
 impl Requests {
     /// Requests to this cluster.
     pub fn new(cluster: Cluster) -> Self {
-        Self { cluster }
+        Self { cluster, answers: Arc::default() }
     }
 
     /// The cluster.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// What was answered to the applies so far.
+    pub fn answers(&self) -> Answers {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads the object as it is; nothing if it isn't there.
@@ -83,7 +90,11 @@ impl Requests {
                     pause *= 2;
                     attempt += 1;
                 }
-                result => return object(result?),
+                result => {
+                    let answer = object(result?)?;
+                    self.answers.lock().unwrap_or_else(PoisonError::into_inner).note(&answer);
+                    return Ok(answer);
+                }
             }
         }
     }

@@ -80,6 +80,8 @@ pub struct Storage {
     observed: Mutex<Vec<Release>>,
     /// The revisions of the release that was asked for last.
     listed: Mutex<Option<Listed>>,
+    /// The revision that was read or written last, as it is stored: packed, it is small.
+    newest: Mutex<Option<Secret>>,
 }
 
 /// The revisions of a release.
@@ -90,10 +92,11 @@ struct Listed {
 }
 
 impl Listed {
-    fn note(&mut self, release: &Release) {
+    fn note(&mut self, release: &Release, stored: &Secret) {
         self.forget(release.version);
         let is_deployed = release.info.status == status::DEPLOYED;
-        self.heads.push(Head { version: release.version, is_deployed });
+        let resource_version = stored.metadata.resource_version.clone();
+        self.heads.push(Head { version: release.version, is_deployed, resource_version });
     }
 
     fn forget(&mut self, version: i64) {
@@ -105,7 +108,8 @@ impl Storage {
     /// The storage in a namespace. `max_history` revisions are kept, 0 for all.
     pub fn new(client: Client, namespace: &str, max_history: usize) -> Self {
         let api = Api::namespaced(client, namespace);
-        Self { api, max_history, observed: Mutex::default(), listed: Mutex::default() }
+        let (observed, listed, newest) = Default::default();
+        Self { api, max_history, observed, listed, newest }
     }
 
     /// The revisions that were written or deleted since this was asked last, in order.
@@ -150,11 +154,13 @@ impl Storage {
         let mut heads = self.heads(name).await?;
         heads.sort_unstable_by_key(|head| head.version);
         while let Some(head) = heads.pop() {
-            match self.api.get(&key(name, head.version)).await {
+            match self.stored(name, &head).await {
                 Ok(secret) => match decode(&secret) {
                     Ok(release) => {
                         let is_own = is_own(&secret);
-                        return Ok((Release { labels: labels(&secret), ..release }, is_own));
+                        let release = Release { labels: labels(&secret), ..release };
+                        *lock(&self.newest) = Some(secret);
+                        return Ok((release, is_own));
                     }
                     Err(error) => {
                         tracing::debug!(secret = secret.metadata.name, %error, "a stored release can't be read");
@@ -165,6 +171,22 @@ impl Storage {
             }
         }
         Err(StorageError::NotFound)
+    }
+
+    /// A revision as it is stored: read, unless what was read or written last is that very version of it.
+    async fn stored(&self, name: &str, head: &Head) -> Result<Secret, kube::Error> {
+        let key = key(name, head.version);
+        let is_it = |secret: &Secret| {
+            let meta = &secret.metadata;
+            meta.name.as_ref() == Some(&key)
+                && meta.resource_version.is_some()
+                && meta.resource_version == head.resource_version
+        };
+        let kept = lock(&self.newest).take().filter(is_it);
+        match kept {
+            Some(secret) => Ok(secret),
+            None => self.api.get(&key).await,
+        }
     }
 
     /// One revision.
@@ -187,15 +209,17 @@ impl Storage {
         self.make_room(&release.name).await?;
         let secret = self.secret(release, "createdAt", "create")?;
         journal::before_write("create release");
-        match self.api.create(&written_by(), &secret).await {
-            Ok(_) => {}
+        // The one before is no longer the newest.
+        *lock(&self.newest) = None;
+        let stored = match self.api.create(&written_by(), &secret).await {
+            Ok(stored) => stored,
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 *lock(&self.listed) = None;
                 return Err(StorageError::Exists);
             }
             Err(error) => return Err(StorageError::api("create: failed to create", error)),
-        }
-        self.relist(&release.name, |listed| listed.note(release));
+        };
+        self.relist(&release.name, |listed| listed.note(release, &stored));
         self.observe(release);
         Ok(())
     }
@@ -206,11 +230,13 @@ impl Storage {
         let name = key(&release.name, release.version);
         let params = written_by();
         journal::before_write("update release");
-        self.api
+        let stored = self
+            .api
             .replace(&name, &params, &secret)
             .await
             .map_err(|error| StorageError::api("update: failed to update", error))?;
-        self.relist(&release.name, |listed| listed.note(release));
+        self.relist(&release.name, |listed| listed.note(release, &stored));
+        *lock(&self.newest) = Some(stored);
         self.observe(release);
         Ok(())
     }
@@ -302,7 +328,8 @@ impl Storage {
         let head = |meta: &ObjectMeta| {
             let labels = meta.labels.as_ref()?;
             let version = labels.get("version")?.parse().ok()?;
-            Some(Head { version, is_deployed: labels.get("status").is_some_and(|s| s == status::DEPLOYED) })
+            let is_deployed = labels.get("status").is_some_and(|found| found == status::DEPLOYED);
+            Some(Head { version, is_deployed, resource_version: meta.resource_version.clone() })
         };
         Ok(list.items.iter().filter_map(|object| head(&object.metadata)).collect())
     }
@@ -368,10 +395,11 @@ impl Storage {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Head {
     version: i64,
     is_deployed: bool,
+    resource_version: Option<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

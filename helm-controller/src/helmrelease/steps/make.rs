@@ -10,6 +10,7 @@ use sluice_apis::helm::{NAME_LABEL, NAMESPACE_LABEL};
 use sluice_apis::meta::Duration;
 use sluice_chart::Chart;
 use sluice_release::action::{ChartRequest, Common, Context, CrdPolicy, Install, Upgrade};
+use sluice_release::objects::Answers;
 use sluice_release::storage::Storage;
 use sluice_release::{action, settings};
 use sluice_runtime::EventType;
@@ -27,6 +28,7 @@ impl Releaser {
         subject: &Subject,
         storage: &Storage,
         step: Step,
+        answers: &mut Answers,
     ) -> Result<(), String> {
         let began = Instant::now();
         let is_install = step == Step::Install;
@@ -57,6 +59,7 @@ impl Releaser {
         } else {
             Box::pin(action::upgrade(&context, self.upgrade_options(&object, subject))).await
         };
+        *answers = context.requests.answers();
         let log = context.log;
 
         status::status_mut(&mut pass.object).last_attempted_release_action_duration =

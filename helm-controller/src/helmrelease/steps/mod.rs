@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use sluice_apis::helm::v2::{HelmRelease, ReleaseSnapshot, ServerSideApplyMode};
 use sluice_release::Drift;
 use sluice_release::action::ServerSide;
+use sluice_release::objects::Answers;
 use sluice_release::storage::Storage;
 use sluice_release::wait::{Park, Strategy, Waiting};
 
@@ -39,7 +40,8 @@ impl Park for PassPark<'_> {
 }
 
 impl Releaser {
-    /// Takes a step. An error means that nothing was done that the next state would show.
+    /// Takes a step. An error means that nothing was done that the next state would show. `answers` becomes what a
+    /// release was answered.
     pub(super) async fn step(
         &self,
         pass: &mut HelmReleasePass,
@@ -47,11 +49,12 @@ impl Releaser {
         storage: &Storage,
         step: Step,
         drift: Option<Drift>,
+        answers: &mut Answers,
     ) -> Result<(), String> {
         // What an earlier step wrote is told already.
         storage.take_observed();
         match step {
-            Step::Install | Step::Upgrade => self.make_release(pass, subject, storage, step).await,
+            Step::Install | Step::Upgrade => self.make_release(pass, subject, storage, step, answers).await,
             Step::Test => self.run_tests(pass, subject, storage).await,
             Step::Rollback => self.roll_back(pass, subject, storage).await,
             Step::UninstallRemediation => self.remedy_by_uninstall(pass, subject, storage).await,
