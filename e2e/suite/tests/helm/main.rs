@@ -14,6 +14,7 @@ mod memory;
 #[allow(dead_code, reason = "the tests of the command line use all of it")]
 #[path = "../cli/program.rs"]
 mod program;
+mod requests;
 mod scenarios;
 mod sources;
 mod storage;

@@ -114,3 +114,23 @@ async fn a_failed_rollout_is_told_with_the_pods_reason() -> Result<()> {
     ensure!(text == format!("{}_app_apps_Deployment", world.name()), "{text}");
     Ok(())
 }
+
+#[tokio::test]
+async fn what_the_apply_has_shown_is_not_read_again() -> Result<()> {
+    let world = World::start("shown").await?;
+    let repository = world.git.repository("app")?;
+    let maps = ["map-0", "map-1", "map-2"].map(|name| (format!("{name}.yaml"), config_map(name, "1")));
+    let mut files: Vec<_> = maps.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+    let app = deployment("app", 1, "ready");
+    files.push(("app.yaml", Some(&app)));
+    let commit = repository.commit("Install", &files)?;
+    world.create_source("app").await?;
+    let mark = world.mark().await?;
+    world.create(world.kustomization("app", "app", "./", &json!({"wait": true}))).await?;
+    world.applied("app", &format!("main@sha1:{commit}")).await?;
+    // The Deployment had no pods when it was applied: it is asked until it has. A ConfigMap is ready by being there.
+    let (maps, deployments) =
+        (world.reads_since(mark, "configmaps").await?, world.reads_since(mark, "deployments").await?);
+    ensure!(maps == 0 && deployments > 0, "{maps} reads of ConfigMaps, {deployments} of Deployments");
+    Ok(())
+}

@@ -116,6 +116,24 @@ pub fn writes(cluster: &ControlPlane, namespace: &str, from: Mark, to: Mark) -> 
     Ok(writes)
 }
 
+/// How often kustomize-controller read objects of a resource in a namespace between two marks, one by one or all.
+pub fn reads(cluster: &ControlPlane, namespace: &str, resource: &str, from: Mark, to: Mark) -> Result<usize> {
+    let log = cluster.audit_log().context("the control plane keeps no audit log")?;
+    let text = read(log, from.0, Some(to.0))?;
+    let mut count = 0;
+    for line in text.lines() {
+        let event: Value = serde_json::from_str(line).with_context(|| format!("audit event {line}"))?;
+        let agent = event["userAgent"].as_str().unwrap_or_default();
+        let object = &event["objectRef"];
+        let is_read = matches!(event["verb"].as_str(), Some("get" | "list"))
+            && agent.starts_with("kustomize-controller/v")
+            && object["namespace"] == namespace
+            && object["resource"] == resource;
+        count += usize::from(is_read);
+    }
+    Ok(count)
+}
+
 #[derive(Deserialize)]
 struct Verb<'a> {
     verb: &'a str,

@@ -284,6 +284,12 @@ impl World {
         audit::writes(self.cluster, self.name(), mark, now)
     }
 
+    /// How often kustomize-controller has read objects of a resource in the namespace since.
+    pub async fn reads_since(&self, mark: Mark, resource: &str) -> Result<usize> {
+        let now = self.mark().await?;
+        audit::reads(self.cluster, self.name(), resource, mark, now)
+    }
+
     /// The sum of a counter of kustomize-controller; 0 before it counts.
     pub async fn counter(&self, name: &str) -> Result<u64> {
         Ok(self.kustomize.metrics().await?.sum(name, &[]).unwrap_or_default() as u64)
