@@ -143,6 +143,12 @@ async fn credentials_come_from_secrets_and_service_accounts() {
         .unwrap();
     world.repository("account", &image, json!({"serviceAccountName": "puller"})).await;
     world.ready::<ImageRepository>("account").await;
+    // A provider counts more than Secrets, though they would do.
+    let both = json!({"provider": "aws", "secretRef": {"name": "auth"}});
+    world.repository("cloud", &image, both).await;
+    let message = world.failed::<ImageRepository>("cloud", "AuthenticationFailed").await;
+    assert!(message.starts_with("failed to configure authentication options: "), "{message}");
+    assert!(message.contains("ECR") || message.contains("aws"), "{message}");
 }
 
 #[tokio::test]
