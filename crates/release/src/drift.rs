@@ -67,7 +67,8 @@ pub struct Rules<'a> {
     pub disabled: &'a str,
     /// Field managers whose fields are taken over first, so that what they added counts as drift.
     pub override_managers: &'a [String],
-    /// What was answered to applies a moment ago: an object that is still so has not drifted, and the API server is not asked.
+    /// What was answered to applies a moment ago: an object that is still so has not drifted, and the API server is not
+    /// asked.
     pub answers: &'a Answers,
 }
 

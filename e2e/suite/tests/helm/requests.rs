@@ -8,7 +8,8 @@ use sluice_testkit::{ControlPlane, Controller, Options};
 use crate::charts::tiny;
 use crate::support::{PATIENCE, World};
 
-/// Requests of helm-controller for a resource in a namespace, oldest first: `VERB NAME`, `dry-run NAME` if they only try.
+/// Requests of helm-controller for a resource in a namespace, oldest first: `VERB NAME`, `dry-run NAME` if they only
+/// try.
 fn asked(events: &[Value], namespace: &str, resource: &str) -> Vec<String> {
     let is_asked = |event: &&Value| {
         let object = &event["objectRef"];
