@@ -3,13 +3,15 @@
 A list in known-failures/ has one case a line: its name, then the reason. A case that fails outside the
 list is an error, and so is one that is listed and passes: lists only shrink.
 """
-import json, os, pathlib, re, subprocess, sys
+import contextlib, json, os, pathlib, re, signal, subprocess, sys, tempfile
 
 import servers
 
 HERE = pathlib.Path(__file__).resolve().parent
 SUITES = servers.ROOT.parent / "shared" / "conformance"
 TRACES = "^(git-|ks-|oci-|hr-)"
+STARTS = 3
+"""How often the runner of the notification corpus may start anew when it has lost a port."""
 
 
 def available():
@@ -107,14 +109,14 @@ def traces(binaries, work):
     ran = {path.stem for path in (SUITES / "traces" / "scenarios").glob("*.json") if re.search(TRACES, path.name)}
     with servers.control_plane(work / "traces", nodes=0) as cluster, servers.server("registry", "--addr", "127.0.0.1:0") as registry:
         servers.install_crds(cluster["kubeconfig"])
-        failed, report = run_traces(binaries, cluster, registry, TRACES, jobs=8)
+        failed, report = run_traces(binaries, work, cluster, registry, TRACES, jobs=8)
         # A scenario has time limits, which a machine with other work may miss: what failed by surprise is
         # run again on its own. A real failure fails again.
         again = failed - known("traces").keys()
         if again and failed != ran:
             print(f"traces: again, with less at once: {' '.join(sorted(again))}", flush=True)
             pattern = "^(" + "|".join(re.escape(name) for name in sorted(again)) + r")\.json$"
-            failed_again, report = run_traces(binaries, cluster, registry, pattern, jobs=2)
+            failed_again, report = run_traces(binaries, work, cluster, registry, pattern, jobs=2)
             failed = (failed - again) | (failed_again & again)
     (work / "traces.log").write_text(report)
     if failed - known("traces").keys():
@@ -122,59 +124,92 @@ def traces(binaries, work):
     return verdict("traces", ran, failed)
 
 
-def run_traces(binaries, cluster, registry, pattern, jobs):
+def run_traces(binaries, work, cluster, registry, pattern, jobs):
     runner = SUITES / "traces"
     command = [sys.executable, runner / "trace.py", "check", "--bin-dir", binaries, "--kubeconfig", cluster["kubeconfig"],
                "--scenarios", runner / "scenarios", "--golden", runner / "golden", "--registry", registry["registry"],
-               "--filter", pattern, "--jobs", str(jobs), "--port", str(servers.free_ports(7))]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    report = done.stdout
+               "--filter", pattern, "--jobs", str(jobs), "--port", str(servers.free_ports(7)), "--keep-logs"]
+    logs = pathlib.Path(tempfile.mkdtemp(prefix="traces-", dir=work))
+    report = run_group(command, os.environ | {"TMPDIR": str(logs)})
     failed = set(re.findall(r"^FAIL ([^\s:]+)", report, re.MULTILINE))
     if not re.search(r"^\d+ passed, \d+ failed", report, re.MULTILINE):
-        raise servers.StartFailed("traces: the runner itself failed:\n" + report)
+        ends = "".join(f"\n{log.name} ends with:\n{tail(log)}\n" for log in sorted(logs.glob("*/*.log")))
+        raise servers.StartFailed(f"traces: the runner itself failed:\n{report}{ends}")
     return failed, report
+
+
+def run_group(command, environment):
+    """What a program prints; stops what it leaves behind: a runner that fails to start one controller leaves the others."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True) as process:
+        try:
+            said = process.stdout.read()
+            process.wait()
+            return said
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def notify(binaries, work):
     """Replays the notification corpus: requests that were sent, answers, events and statuses."""
     cases = SUITES / "notify" / "cases"
     ran = {json.loads(line)["name"] for path in cases.glob("*.jsonl") for line in path.read_text().split("\n") if line.strip()}
-    with servers.control_plane(work / "notify", nodes=0) as cluster:
-        servers.install_crds(cluster["kubeconfig"])
-        failed, report = run_notify(binaries, cluster, work, cases)
-        # Cases have time limits, which a machine with other work may miss: what failed by surprise is run again on
-        # its own. A real failure fails again.
-        again = failed - known("notify").keys()
-        if again and len(again) <= 20:
-            print(f"notify: again: {' '.join(sorted(again))}", flush=True)
-            chosen = work / "notify-again"
-            chosen.mkdir()
-            for path in cases.glob("*.jsonl"):
-                lines = [line for line in path.read_text().splitlines() if line.strip() and json.loads(line)["name"] in again]
-                (chosen / path.name).write_text("".join(line + "\n" for line in lines))
-            with servers.control_plane(work / "notify-again-cluster", nodes=0) as fresh:
-                servers.install_crds(fresh["kubeconfig"])
-                failed_again, report = run_notify(binaries, fresh, work, chosen)
-            failed = (failed - again) | (failed_again & again)
+    failed, report = run_notify(binaries, work, cases)
+    # Cases have time limits, which a machine with other work may miss: what failed by surprise is run again on
+    # its own. A real failure fails again.
+    again = failed - known("notify").keys()
+    if again and len(again) <= 20:
+        print(f"notify: again: {' '.join(sorted(again))}", flush=True)
+        chosen = work / "notify-again"
+        chosen.mkdir()
+        for path in cases.glob("*.jsonl"):
+            lines = [line for line in path.read_text().splitlines() if line.strip() and json.loads(line)["name"] in again]
+            (chosen / path.name).write_text("".join(line + "\n" for line in lines))
+        failed_again, report = run_notify(binaries, work, chosen)
+        failed = (failed - again) | (failed_again & again)
     (work / "notify.log").write_text(report)
     if failed - known("notify").keys():
         print(report)
     return verdict("notify", ran, failed)
 
 
-def run_notify(binaries, cluster, work, cases):
-    """The names of the cases that failed, and what the runner said."""
-    # The runner calls kubectl by its name.
-    tools = work / "tools"
-    tools.mkdir(exist_ok=True)
-    kubectl = tools / "kubectl"
-    if not kubectl.exists():
-        kubectl.write_text(f'#!/bin/sh\nexec {servers.e2e_binary()} kubectl "$@"\n')
-        kubectl.chmod(0o755)
+def run_notify(binaries, work, cases):
+    """The names of the cases that failed, and what the runner said.
+
+    The runner gives the ports it has found for the controller free again, and opens some 450 others before it starts
+    the controller: about once in ten runs one of them is among those. That is no failure of the controller.
+    """
+    for _ in range(STARTS):
+        done, log = start_notify(binaries, pathlib.Path(tempfile.mkdtemp(prefix="notify-", dir=work)), cases)
+        if re.search(r"^\d+ passed, \d+ failed", done.stdout, re.MULTILINE):
+            return set(re.findall(r"^FAIL (\S+)", done.stdout, re.MULTILINE)), done.stdout
+        if "Address already in use" not in log:
+            break
+        print("notify: the runner has taken a port that it had chosen for the controller; once more", flush=True)
+    raise servers.StartFailed(f"notify: the runner itself failed:\n{done.stdout}\nthe controller's log ends with:\n{log}")
+
+
+def start_notify(binaries, work, cases):
+    """Runs the runner on a control plane of its own; the end of the controller's log tells why it could not start."""
+    tools, log = work / "tools", work / "controller.log"
+    tools.mkdir()
+    # The runner calls kubectl by its name, and throws the controller's log away.
+    script(tools / "kubectl", f'exec {servers.e2e_binary()} kubectl "$@"')
+    script(tools / "controller", f'exec {binaries / "notification-controller"} "$@" 2>>{log}')
     environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
-    command = [sys.executable, SUITES / "notify" / "run_notify.py", "--bin", binaries / "notification-controller",
-               "--kubeconfig", cluster["kubeconfig"], "--cases", cases]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
-    if not re.search(r"^\d+ passed, \d+ failed", done.stdout, re.MULTILINE):
-        raise servers.StartFailed("notify: the runner itself failed:\n" + done.stdout)
-    return set(re.findall(r"^FAIL (\S+)", done.stdout, re.MULTILINE)), done.stdout
+    with servers.control_plane(work / "cluster", nodes=0) as cluster:
+        servers.install_crds(cluster["kubeconfig"])
+        command = [sys.executable, SUITES / "notify" / "run_notify.py", "--bin", tools / "controller",
+                   "--kubeconfig", cluster["kubeconfig"], "--cases", cases]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+    return done, tail(log)
+
+
+def script(path, line):
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+def tail(log, lines=20):
+    """The last lines of a log, if there is one."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
