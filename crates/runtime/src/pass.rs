@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use kube::{Api, Client, Resource, core::NamespaceResourceScope};
+use kube::{
+    Api, Client, Resource,
+    core::{NamespaceResourceScope, ObjectMeta},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -66,7 +69,7 @@ pub struct Pass<K: Object> {
     /// Whether `object` holds progress that was left out.
     untold: AtomicBool,
     /// The state that was written since.
-    told: Mutex<Option<K>>,
+    told: Mutex<Option<Arc<K>>>,
     shared: Arc<Shared<K>>,
     slot: Slot,
     preempted: watch::Receiver<Option<Trigger>>,
@@ -192,11 +195,11 @@ impl<K: Object> Pass<K> {
     /// Writes what was left out.
     async fn tell(&self) {
         self.untold.store(false, Ordering::Relaxed);
-        match self.write(&self.baseline).await {
+        match Box::pin(self.write(&self.baseline)).await {
             Ok(Some(written)) => {
                 // What somebody else wrote meanwhile is not in `object`: a write of an older version finds that out.
                 let is_ours = same(&written, &self.object);
-                *lock(&self.told) = Some(if is_ours { written } else { self.object.clone() });
+                *lock(&self.told) = Some(Arc::new(if is_ours { written } else { self.object.clone() }));
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "progress could not be written"),
@@ -206,9 +209,10 @@ impl<K: Object> Pass<K> {
     async fn try_patch(&mut self) -> Result<(), PatchError> {
         self.untold.store(false, Ordering::Relaxed);
         if let Some(told) = lock(&self.told).take() {
-            self.baseline = Arc::new(told);
+            self.baseline = told;
         }
-        if let Some(written) = self.write(&self.baseline).await? {
+        // In a box: a turn that waits for something has no room for what it has written.
+        if let Some(written) = Box::pin(self.write(&self.baseline)).await? {
             self.object = written.clone();
             self.baseline = Arc::new(written);
         }
@@ -228,20 +232,29 @@ impl<K: Object> Pass<K> {
             && let Some(body) = status_at_once(&steps)
             && let Some(latest) = patcher.send_at_once(&api, name, body, &before).await?
         {
-            return Ok(Some(serde_json::from_value(self.take_in(latest, &before)?)?));
+            return self.take_in(latest, baseline).map(Some);
         }
+        let mut written = None;
         for step in steps {
+            if let Some(written) = &written {
+                before = serde_json::to_value(written)?;
+            }
             let sent = patcher.send(&api, name, &step, &before, &after).await?;
             let (Sent::Written(latest) | Sent::Unchanged(latest)) = sent;
-            before = self.take_in(latest, &before)?;
+            written = Some(self.take_in(latest, baseline)?);
         }
-        Ok(Some(serde_json::from_value(before)?))
+        Ok(written)
     }
 
-    /// Keeps the newest state for all; gives it with what this turn decides by.
-    fn take_in(&self, mut latest: K, current: &Value) -> Result<Value, PatchError> {
+    /// Keeps the newest state for all; gives it with what this turn decides by, which `baseline` has.
+    fn take_in(&self, mut latest: K, baseline: &K) -> Result<K, PatchError> {
         reflector::strip(&mut latest);
-        let pinned = pin(serde_json::to_value(&latest)?, current);
+        let pinned = if asks_the_same(latest.meta(), baseline.meta()) {
+            latest.clone()
+        } else {
+            let pinned = pin(serde_json::to_value(&latest)?, &serde_json::to_value(baseline)?);
+            serde_json::from_value(pinned)?
+        };
         self.shared.store.apply(latest, Origin::Event);
         Ok(pinned)
     }
@@ -278,6 +291,11 @@ impl<K: Object> Pass<K> {
 fn same<K: Object>(one: &K, other: &K) -> bool {
     let values = (serde_json::to_value(one), serde_json::to_value(other));
     matches!(values, (Ok(one), Ok(other)) if plan(&one, &other).is_empty())
+}
+
+/// Whether two states of an object have the same spec, labels and annotations.
+fn asks_the_same(one: &ObjectMeta, other: &ObjectMeta) -> bool {
+    one.generation == other.generation && one.labels == other.labels && one.annotations == other.annotations
 }
 
 /// The newest state, with what this turn decides by kept from `current`.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use kube::{
     Api, Client,
     api::{Patch, PatchParams, PostParams},
-    core::ObjectMeta,
+    core::{ObjectMeta, Request},
 };
+use serde::de::IgnoredAny;
 use serde_json::json;
 use sluice_apis::k8s::{Event, EventSource};
 
@@ -103,8 +104,8 @@ async fn create(
         count: Some(1),
         ..Event::default()
     };
-    match api.create(&PostParams::default(), &body).await {
-        Ok(_) => {
+    match post(api, &body).await {
+        Ok(()) => {
             correlator.created(id, name);
             Ok(())
         }
@@ -116,6 +117,14 @@ async fn create(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Creates an event; what the API server makes of it is not looked at.
+async fn post(api: &Api<Event>, event: &Event) -> Result<(), kube::Error> {
+    let body = serde_json::to_vec(event).map_err(kube::Error::SerdeError)?;
+    let request = Request::new(api.resource_url()).create(&PostParams::default(), body);
+    let request = request.map_err(kube::Error::BuildRequest)?;
+    api.clone().into_client().request::<IgnoredAny>(request).await.map(drop)
 }
 
 /// The first bytes of a message, up to the bound.
