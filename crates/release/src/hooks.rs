@@ -68,7 +68,8 @@ pub async fn run_with(
             end(&mut release.hooks[index], phase::FAILED);
             let hook = &release.hooks[index];
             let named = format!("{event} hook {}/{} of {path}", hook.kind, hook.name);
-            let logs = crate::logs::of_hook(context, hook, &release.namespace, FAILED).await;
+            // In a box: every action waits in a future that would have room for this.
+            let logs = Box::pin(crate::logs::of_hook(context, hook, &release.namespace, FAILED)).await;
             if let Err(error) = delete_by_policy(context, release, index, FAILED, options).await {
                 tracing::warn!(hook = path, %error, "a failed hook could not be deleted");
             }

@@ -20,7 +20,7 @@ pub(crate) async fn run<W, F>(
     cancel: CancellationToken,
     grace: Duration,
 ) where
-    W: Fn(Turn, Slot) -> F,
+    W: Fn(Turn, Slot) -> F + Clone + Send + 'static,
     F: Future<Output = Next> + Send + 'static,
 {
     let mut turns = JoinSet::new();
@@ -41,10 +41,11 @@ pub(crate) async fn run<W, F>(
         next_slot.set(free_slot());
         if let Some(turn) = queue.pop() {
             let key = turn.key.clone();
-            let work = work(turn, slot);
             let queue = Arc::clone(&queue);
+            let work = work.clone();
             turns.spawn(async move {
-                let next = work.await;
+                // Made in here: moved in, it would have its place in this future twice.
+                let next = work(turn, slot).await;
                 queue.finish(&key, next);
             });
         }

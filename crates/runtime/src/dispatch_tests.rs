@@ -40,7 +40,7 @@ impl Rig {
 
     fn start<W, F>(&self, work: W) -> tokio::task::JoinHandle<()>
     where
-        W: Fn(Turn, Slot) -> F + Send + Sync + 'static,
+        W: Fn(Turn, Slot) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Next> + Send + 'static,
     {
         tokio::spawn(run(self.queue.clone(), self.slots.clone(), work, self.cancel.clone(), GRACE))

@@ -215,12 +215,14 @@ impl Kustomizer {
             let event = format!("failed to build kube client: {error}");
             Failure::apply(error.to_string()).with_detail(error.detail()).with_event(event)
         })?;
-        let built = self.build(&pass.object, unpacked, directory).await?;
+        // Large phases have boxes, which are gone when hundreds of passes wait for health.
+        let built = Box::pin(self.build(&pass.object, unpacked, directory)).await?;
 
         status::progress(&mut pass.object, "Detecting drift", revision);
         let before = status::inventory(&pass.object);
         let digest = built.digest.clone();
-        let applied = match self.apply(pass, &cluster, &readers, built.objects, &before, metadata).await {
+        let apply = self.apply(pass, &cluster, &readers, built.objects, &before, metadata);
+        let applied = match Box::pin(apply).await {
             Ok(applied) => applied,
             Err(Stop::Failed(failure)) => {
                 let failure = failure.hiding(&built.secrets);

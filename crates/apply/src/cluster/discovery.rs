@@ -95,7 +95,8 @@ impl Discovery {
         if let Some(resource) = self.lookup(group, kind, version) {
             return Ok(resource);
         }
-        self.refresh(missed).await?;
+        // In a box: this is rare, and every future that resolves a kind would have room for it.
+        Box::pin(self.refresh(missed)).await?;
         self.lookup(group, kind, version).ok_or_else(|| ClusterError::NoMatch {
             group: group.to_owned(),
             version: version.unwrap_or_default().to_owned(),

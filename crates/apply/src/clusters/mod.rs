@@ -198,21 +198,28 @@ impl Clusters {
         let tenant = tenant.into();
         let (client, cache) = match tenant.kube_config {
             None => (self.client.clone(), Arc::clone(&self.own)),
-            Some(reference) => {
-                let remote = match (&reference.secret_ref, &reference.config_map_ref) {
-                    (Some(secret), _) => self.by_secret(tenant, secret).await?,
-                    (None, Some(map)) => self.by_config_map(tenant, &map.name).await?,
-                    (None, None) => return Err(Error::Nothing),
-                };
-                probe(&remote).await?;
-                (remote.client, remote.cache)
-            }
+            // In a box: the own cluster, which is most passes', needs no room for this.
+            Some(reference) => Box::pin(self.remote(tenant, reference)).await?,
         };
         let client = match self.user(tenant) {
             Some(user) => impersonate(client, &user)?,
             None => client,
         };
         Ok(Cluster::new(client, cache))
+    }
+
+    async fn remote(
+        &self,
+        tenant: Tenant<'_>,
+        reference: &KubeConfigReference,
+    ) -> Result<(Client, Arc<ClusterCache>), Error> {
+        let remote = match (&reference.secret_ref, &reference.config_map_ref) {
+            (Some(secret), _) => self.by_secret(tenant, secret).await?,
+            (None, Some(map)) => self.by_config_map(tenant, &map.name).await?,
+            (None, None) => return Err(Error::Nothing),
+        };
+        probe(&remote).await?;
+        Ok((remote.client, remote.cache))
     }
 
     /// The service account that an object is applied with, if it isn't the controller's own.
