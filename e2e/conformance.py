@@ -11,7 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SUITES = servers.ROOT.parent / "shared" / "conformance"
 TRACES = "^(git-|ks-|oci-|hr-)"
 STARTS = 3
-"""How often the runner of the notification corpus may start anew when it has lost a port."""
+"""How often the runner of the notification corpus may start, the next time only because it has lost a port."""
 
 
 def available():
