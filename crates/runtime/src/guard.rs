@@ -12,6 +12,8 @@ use kube::{
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 
+use crate::slim::Slim;
+
 /// An object, or what could be read of it.
 #[derive(Clone, Debug)]
 pub(crate) enum Guarded<K> {
@@ -21,11 +23,7 @@ pub(crate) enum Guarded<K> {
 
 impl<'de, K: for<'a> Deserialize<'a>> Deserialize<'de> for Guarded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut object = Value::deserialize(deserializer)?;
-        if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            // Often half of an object; it is dropped later anyway.
-            meta.remove("managedFields");
-        }
+        let Slim(object) = Slim::deserialize(deserializer)?;
         K::deserialize(&object).map(Self::Readable).or_else(|error| {
             let meta = object.get("metadata").unwrap_or(&Value::Null);
             let meta = ObjectMeta::deserialize(meta).map_err(D::Error::custom)?;

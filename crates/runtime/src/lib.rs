@@ -40,6 +40,7 @@ mod queue;
 mod reflector;
 mod related;
 mod servers;
+mod slim;
 mod slot;
 mod store;
 mod sync;

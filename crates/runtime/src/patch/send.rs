@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::{
     Api, Resource,
     api::{Patch, PatchParams},
+    core::Request,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -13,11 +14,14 @@ use super::{
     PatchError, Step, conditions,
     diff::{conditions_body, conditions_of, merge_patch},
 };
+use crate::slim::Slim;
 
 /// How often a step is tried when others change the object meanwhile.
 const ATTEMPTS: u32 = 6;
 /// The pause after the first conflict; doubles with each.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Where a status is written.
+const STATUS: Option<&str> = Some("status");
 
 /// How a controller writes its objects.
 #[derive(Clone, Debug)]
@@ -47,7 +51,7 @@ impl Patcher {
         K: Resource + DeserializeOwned + Clone + std::fmt::Debug,
     {
         guard(&mut body, before.pointer("/metadata/resourceVersion"));
-        match api.patch_status(name, &self.params(), &Patch::Merge(&body)).await {
+        match patch(api, STATUS, name, &self.params(), &body).await {
             Ok(object) => Ok(Some(object)),
             Err(kube::Error::Api(status)) if status.code == 404 => Err(PatchError::Gone),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
@@ -79,13 +83,13 @@ impl Patcher {
             let answer = match step {
                 Step::Metadata(_) => {
                     guard(&mut body, version.as_ref());
-                    api.patch(name, &params, &Patch::Merge(&body)).await
+                    patch(api, None, name, &params, &body).await
                 }
                 Step::Conditions(_) => {
                     guard(&mut body, version.as_ref());
-                    api.patch_status(name, &params, &Patch::Merge(&body)).await
+                    patch(api, STATUS, name, &params, &body).await
                 }
-                Step::Status(_) => api.patch_status(name, &params, &Patch::Merge(&body)).await,
+                Step::Status(_) => patch(api, STATUS, name, &params, &body).await,
             };
             match answer {
                 Ok(object) => return Ok(Sent::Written(object)),
@@ -107,6 +111,24 @@ impl Patcher {
         }
         Err(PatchError::Conflict { step: step.name() })
     }
+}
+
+/// Sends a merge patch; the object as it is then.
+async fn patch<K: Resource + DeserializeOwned + Clone>(
+    api: &Api<K>,
+    subresource: Option<&str>,
+    name: &str,
+    params: &PatchParams,
+    body: &Value,
+) -> Result<K, kube::Error> {
+    let (request, body) = (Request::new(api.resource_url()), Patch::Merge(body));
+    let request = match subresource {
+        Some(subresource) => request.patch_subresource(subresource, name, params, &body),
+        None => request.patch(name, params, &body),
+    };
+    let request = request.map_err(kube::Error::BuildRequest)?;
+    let Slim(object) = api.clone().into_client().request(request).await?;
+    K::deserialize(object).map_err(kube::Error::SerdeError)
 }
 
 /// Makes the API server refuse the patch if the object is not at this version.
