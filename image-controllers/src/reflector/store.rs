@@ -1,15 +1,16 @@
-//! The tags of images on disk: small plain files, one for each image or object, and when they were first seen.
+//! The tags of images on disk: small files, one for each image or object, and when they were first seen.
 
+mod files;
+mod journal;
+mod plain;
 mod seen;
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use self::seen::Seen;
-use flate2::Compression;
-use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sluice_image::tags;
@@ -21,8 +22,6 @@ const VERSION: &str = ".storage-version";
 const BY_IMAGE: &str = "images";
 /// Where files by object are.
 const BY_OBJECT: &str = "ImageRepository";
-/// The longest list in bytes that is read back: more than what a scan takes.
-const MAX_BYTES: u64 = 256 << 20;
 
 /// How the tags are laid out. Another layout starts empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,13 +54,15 @@ pub(super) struct Written {
 pub(super) struct TagStore {
     root: PathBuf,
     layout: Layout,
+    /// Held while a list is written: objects may scan the same image.
+    writing: Arc<Mutex<()>>,
 }
 
 impl TagStore {
     /// Opens the store in a directory, which is created if absent. What another layout left there is removed.
     pub(super) fn open(root: &Path, layout: Layout) -> io::Result<Self> {
         fs::create_dir_all(root)?;
-        let store = Self { root: root.to_owned(), layout };
+        let store = Self { root: root.to_owned(), layout, writing: Arc::default() };
         let version = root.join(VERSION);
         if fs::read_to_string(&version).unwrap_or_default().trim() != store.version() {
             for name in [BY_IMAGE, BY_OBJECT] {
@@ -77,84 +78,50 @@ impl TagStore {
 
     fn version(&self) -> &'static str {
         match self.layout {
-            Layout::ByImage => "sluice-1",
+            Layout::ByImage => "sluice-2",
             Layout::ByObject { .. } => "2",
         }
     }
 
     /// The tags, greatest first; none if they are unknown or can't be read any more.
     pub(super) fn read(&self, of: Identity<'_>) -> io::Result<Vec<String>> {
-        let list = read_list(&self.path(of))?.unwrap_or_default();
-        Ok(list.lines().map(str::to_owned).collect())
+        let path = self.path(of);
+        match self.layout {
+            Layout::ByImage => journal::read(&path),
+            Layout::ByObject { .. } => plain::read(&path),
+        }
     }
 
     /// When the tags were first seen. What is unknown counts as seen at `now`.
     pub(super) fn seen(&self, of: Identity<'_>, now: Timestamp) -> io::Result<Seen> {
         let path = self.path(of);
-        let noted = match read(&path.with_extension(seen::EXTENSION)) {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
-            text => text?.and_then(|text| Seen::parse(&text)),
-        };
-        Ok(noted.unwrap_or_else(|| Seen::all_at(written(&path).unwrap_or(now))))
+        match self.layout {
+            Layout::ByImage => journal::seen(&path, now),
+            Layout::ByObject { .. } => plain::seen(&path, now),
+        }
     }
 
-    /// Replaces the tags at once. Those that were not there before are seen first at `now`. A list that did not change
-    /// is not touched: making files is most of what a scan would cost.
+    /// Keeps a list that is sorted greatest first. Those that were not there before are seen first at `now`. A list that
+    /// did not change is not touched.
     pub(super) fn write(&self, of: Identity<'_>, list: &[String], now: Timestamp) -> io::Result<Written> {
         let path = self.path(of);
-        let known = read_list(&path)?;
-        if !known.as_deref().is_some_and(|known| known.lines().eq(list.iter().map(String::as_str))) {
-            Self::note(&path, known.as_deref(), list, now)?;
-            self.replace_list(&path, list, now)?;
-        }
-        let revision = match self.layout {
-            Layout::ByImage => tags::revision(list),
-            Layout::ByObject { .. } => tags::file_revision(list),
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (had_tags, revision) = match self.layout {
+            Layout::ByImage => (journal::write(&path, list, now)?, tags::revision(list)),
+            Layout::ByObject { compress_from } => {
+                (plain::write(&path, list, now, compress_from)?, tags::file_revision(list))
+            }
         };
-        Ok(Written { revision, had_tags: known.is_some_and(|known| !known.is_empty()) })
-    }
-
-    fn replace_list(&self, path: &Path, list: &[String], now: Timestamp) -> io::Result<()> {
-        let compressed = path.with_extension("txt.gz");
-        let bytes: usize = list.iter().map(|tag| tag.len() + 1).sum();
-        if matches!(self.layout, Layout::ByObject { compress_from } if bytes > compress_from) {
-            replace(&compressed, now, |file| {
-                let mut encoder = GzEncoder::new(file, Compression::default());
-                write_lines(&mut encoder, list)?;
-                encoder.finish().map(drop)
-            })?;
-            return remove(path);
-        }
-        replace(path, now, |file| write_lines(file, list))?;
-        remove(&compressed)
-    }
-
-    /// Notes when tags are first seen, before they are kept: a tag that is kept has its time. The tags of a first list
-    /// have the time of its file.
-    fn note(path: &Path, known: Option<&str>, list: &[String], now: Timestamp) -> io::Result<()> {
-        let file = path.with_extension(seen::EXTENSION);
-        // One that can't be read tells nothing.
-        let noted = read(&file).ok().flatten().and_then(|text| Seen::parse(&text));
-        let first = || known.and_then(|_| written(path)).map(Seen::all_at);
-        let Some(old) = noted.clone().or_else(first) else { return Ok(()) };
-        let new = old.after(known.unwrap_or_default().lines(), list, now);
-        if noted.as_ref() == Some(&new) {
-            return Ok(());
-        }
-        replace(&file, now, |writer| new.write(writer))
+        Ok(Written { revision, had_tags })
     }
 
     /// Forgets the tags.
     pub(super) fn remove(&self, of: Identity<'_>) -> io::Result<()> {
         let path = self.path(of);
-        remove(&path)?;
-        remove(&path.with_extension(seen::EXTENSION))?;
-        remove(&path.with_extension("txt.gz"))?;
-        if let (Layout::ByObject { .. }, Some(directory)) = (self.layout, path.parent()) {
-            // Fails if others have files there.
-            let _ = fs::remove_dir(directory);
+        match self.layout {
+            Layout::ByImage => journal::remove(&path),
+            Layout::ByObject { .. } => plain::remove_all(&path),
         }
-        Ok(())
     }
 
     /// Whether all objects that scan an image share its tags.
@@ -174,84 +141,6 @@ impl TagStore {
                 object.join(&*of.object.name).join("tags.txt")
             }
         }
-    }
-}
-
-/// The lines of a list, whichever way it was written; None if there is none or it can't be read any more.
-fn read_list(path: &Path) -> io::Result<Option<String>> {
-    match read(path) {
-        Ok(Some(text)) => Ok(Some(text)),
-        Ok(None) => read_compressed(&path.with_extension("txt.gz")),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            tracing::warn!(path = %path.display(), %error, "stored tags are damaged; they will be scanned anew");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-fn read(path: &Path) -> io::Result<Option<String>> {
-    let Some(file) = open(path)? else { return Ok(None) };
-    let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text)?;
-    Ok(Some(text))
-}
-
-fn read_compressed(path: &Path) -> io::Result<Option<String>> {
-    let Some(file) = open(path)? else { return Ok(None) };
-    let mut text = String::new();
-    match MultiGzDecoder::new(file).take(MAX_BYTES).read_to_string(&mut text) {
-        Ok(_) => Ok(Some(text)),
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "stored tags are damaged; they will be scanned anew");
-            Ok(None)
-        }
-    }
-}
-
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// When a list was written, by the time of its file.
-fn written(path: &Path) -> Option<Timestamp> {
-    let metadata = fs::metadata(path).or_else(|_| fs::metadata(path.with_extension("txt.gz"))).ok()?;
-    Timestamp::try_from(metadata.modified().ok()?).ok()
-}
-
-/// Writes a file beside, then puts it in its place: readers see the old or the new content, as of `now`.
-fn replace(
-    path: &Path,
-    now: Timestamp,
-    write: impl FnOnce(&mut io::BufWriter<&File>) -> io::Result<()>,
-) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
-    let file = tempfile::NamedTempFile::new_in(directory)?;
-    let mut writer = io::BufWriter::new(file.as_file());
-    write(&mut writer)?;
-    writer.flush()?;
-    drop(writer);
-    file.as_file().set_modified(now.into())?;
-    file.persist(path).map(drop).map_err(|error| error.error)
-}
-
-fn write_lines(writer: &mut impl Write, list: &[String]) -> io::Result<()> {
-    for tag in list {
-        writer.write_all(tag.as_bytes())?;
-        writer.write_all(b"\n")?;
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 
@@ -347,15 +236,18 @@ mod tests {
             let first = store.write(of, &list(3), Timestamp::now()).unwrap();
             let path = store.path(of);
             let file = if path.exists() { path.clone() } else { path.with_extension("txt.gz") };
-            let inode = || fs::metadata(&file).unwrap().ino();
-            let before = inode();
+            let state = || {
+                let file = fs::metadata(&file).unwrap();
+                (file.ino(), file.mtime_nsec(), file.len())
+            };
+            let before = state();
             let second = store.write(of, &list(3), Timestamp::now()).unwrap();
             assert_eq!(second, Written { had_tags: true, ..first });
-            assert_eq!(inode(), before);
+            assert_eq!(state(), before);
             // Nor is a time noted that the file itself tells.
             assert!(!path.with_extension(seen::EXTENSION).exists());
             store.write(of, &list(4), Timestamp::now()).unwrap();
-            assert_ne!(inode(), before);
+            assert_ne!(state(), before);
         }
     }
 

@@ -25,6 +25,11 @@ impl Seen {
         Self { first: rounded(first), later: HashMap::new() }
     }
 
+    /// Some tags were first seen later than the others.
+    pub(super) fn new(first: Timestamp, later: impl Iterator<Item = (String, Timestamp)>) -> Self {
+        Self { first, later: later.collect() }
+    }
+
     /// When a tag was first seen.
     pub(in super::super) fn of(&self, tag: &str) -> Timestamp {
         self.later.get(tag).copied().unwrap_or(self.first)
