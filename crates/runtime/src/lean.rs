@@ -3,15 +3,19 @@
 use std::{borrow::Cow, marker::PhantomData};
 
 use kube::Resource;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use sluice_apis::k8s::ObjectMeta;
 
-/// An object of the kind `K`. All but its metadata and what `S` takes of its status is left out when it is read.
+/// An object of the kind `K`. All but its metadata, and what `S` takes of its status and `P` of its spec, is left out when
+/// it is read.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(bound = "S: Default + Deserialize<'de>")]
-pub struct Lean<K, S> {
+#[serde(bound = "S: Default + Deserialize<'de>, P: Default + Deserialize<'de>")]
+pub struct Lean<K, S, P = IgnoredAny> {
     /// Name, namespace, generation.
     pub metadata: ObjectMeta,
+    /// What is asked of its controller.
+    #[serde(default)]
+    pub spec: P,
     /// What its controller says of it.
     #[serde(default)]
     pub status: S,
@@ -19,7 +23,7 @@ pub struct Lean<K, S> {
     kind: PhantomData<K>,
 }
 
-impl<K: Resource<DynamicType = ()>, S> Resource for Lean<K, S> {
+impl<K: Resource<DynamicType = ()>, S, P> Resource for Lean<K, S, P> {
     type DynamicType = ();
     type Scope = K::Scope;
 

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use sluice_apis::helm::v2::HelmRelease;
 use sluice_apis::helm::{NAME_LABEL, NAMESPACE_LABEL};
+use sluice_apis::k8s::ObjectMeta;
 use sluice_apis::source::v1::{
     HelmChart, HelmChartSpec, HelmChartVerification, LocalHelmChartSourceReference,
 };
-use sluice_runtime::EventType;
+use sluice_runtime::{EventType, ObjectKey, Store};
 
+use super::source::Chart;
 use super::status::status_mut;
 use super::{HelmReleasePass, spec};
 
@@ -21,8 +23,12 @@ const FIELD_MANAGER: &str = "helm-controller";
 const OPTIONAL: [&str; 3] = ["valuesFiles", "ignoreMissingValuesFiles", "verify"];
 
 /// Brings the chart to what the template says; deletes one that the spec no longer wants. Gives the generation that the
-/// chart has then, if there is to be one.
-pub async fn reconcile(pass: &mut HelmReleasePass, client: &Client) -> Result<Option<i64>, String> {
+/// chart has then, if there is to be one. One that is in place by what the watch told last (`seen`) is not asked for.
+pub async fn reconcile(
+    pass: &mut HelmReleasePass,
+    client: &Client,
+    seen: &Store<Chart>,
+) -> Result<Option<i64>, String> {
     let wanted = spec::helm_chart(&pass.object);
     let recorded = pass.object.status.as_ref().and_then(|status| status.helm_chart.clone());
     let name = wanted.as_ref().map(|(namespace, name)| format!("{namespace}/{name}"));
@@ -31,6 +37,12 @@ pub async fn reconcile(pass: &mut HelmReleasePass, client: &Client) -> Result<Op
     }
     let Some((namespace, name)) = wanted else { return Ok(None) };
     let Some(chart) = build(&pass.object, &namespace, &name) else { return Ok(None) };
+    if let Some(seen) = seen.get(&ObjectKey::new(&*namespace, &*name))
+        && is_in_place(&seen.metadata, &seen.spec, &chart)
+    {
+        status_mut(&mut pass.object).helm_chart = Some(format!("{namespace}/{name}"));
+        return Ok(seen.metadata.generation);
+    }
     let subject = format!("HelmChart/{namespace}/{name}");
     let failed = |error: kube::Error| format!("failed to run server-side apply: {}", message(&error));
     let charts: Api<HelmChart> = Api::namespaced(client.clone(), &namespace);
@@ -39,8 +51,10 @@ pub async fn reconcile(pass: &mut HelmReleasePass, client: &Client) -> Result<Op
         Err(error) => return Err(tell_failure(pass, failed(error))),
     };
     let mut generation = live.as_ref().and_then(|live| live.metadata.generation);
-    let live_value = live.as_ref().and_then(|live| serde_json::to_value(live).ok());
-    if !live_value.as_ref().is_some_and(|live| is_in_place(live, &chart)) {
+    let is_live = live.as_ref().is_some_and(|live| {
+        serde_json::to_value(&live.spec).is_ok_and(|spec| is_in_place(&live.metadata, &spec, &chart))
+    });
+    if !is_live {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let applied = match charts.patch(&name, &params, &Patch::Apply(&chart)).await {
             Ok(applied) => applied,
@@ -130,16 +144,16 @@ fn build(object: &HelmRelease, namespace: &str, name: &str) -> Option<Json> {
 }
 
 /// Whether a chart is what the template wants: what others have put into it does not count.
-fn is_in_place(live: &Json, wanted: &Json) -> bool {
-    let covers = |live: &Json, wanted: &Json| {
-        let none = Map::new();
-        let (live, wanted) = (live.as_object().unwrap_or(&none), wanted.as_object().unwrap_or(&none));
-        wanted.iter().all(|(key, value)| live.get(key) == Some(value))
+fn is_in_place(live: &ObjectMeta, live_spec: &Json, wanted: &Json) -> bool {
+    let covers = |live: Option<&BTreeMap<String, String>>, wanted: &Json| {
+        let mut wanted = wanted.as_object().into_iter().flatten();
+        wanted.all(|(key, value)| live.and_then(|live| live.get(key)).map(String::as_str) == value.as_str())
     };
-    let is_extra = |field: &str| !live["spec"][field].is_null() && wanted["spec"][field].is_null();
-    covers(&live["metadata"]["labels"], &wanted["metadata"]["labels"])
-        && covers(&live["metadata"]["annotations"], &wanted["metadata"]["annotations"])
-        && covers(&live["spec"], &wanted["spec"])
+    let mut spec = wanted["spec"].as_object().into_iter().flatten();
+    let is_extra = |field: &str| !live_spec[field].is_null() && wanted["spec"][field].is_null();
+    covers(live.labels.as_ref(), &wanted["metadata"]["labels"])
+        && covers(live.annotations.as_ref(), &wanted["metadata"]["annotations"])
+        && spec.all(|(key, value)| live_spec.get(key) == Some(value))
         && !OPTIONAL.iter().any(|field| is_extra(field))
 }
 
@@ -176,12 +190,14 @@ mod tests {
                 "spec": {"chart": "c", "version": "1.x", "interval": "1m0s", "reconcileStrategy": "ChartVersion", "valuesFiles": ["a.yaml"], "sourceRef": {"kind": "HelmRepository", "name": "r"}},
             })
         );
-        let mut live = wanted.clone();
-        live["spec"]["suspend"] = true.into();
-        live["metadata"]["labels"]["other"] = "x".into();
-        assert!(is_in_place(&live, &wanted));
-        live["spec"]["ignoreMissingValuesFiles"] = true.into();
-        assert!(!is_in_place(&live, &wanted));
-        assert!(!is_in_place(&json!({}), &wanted));
+        let mut live: ObjectMeta = serde_json::from_value(wanted["metadata"].clone()).unwrap();
+        let mut spec = wanted["spec"].clone();
+        spec["suspend"] = true.into();
+        live.labels.get_or_insert_default().insert("other".to_owned(), "x".to_owned());
+        assert!(is_in_place(&live, &spec, &wanted));
+        assert!(!is_in_place(&ObjectMeta::default(), &spec, &wanted));
+        assert!(!is_in_place(&live, &Json::Null, &wanted));
+        spec["ignoreMissingValuesFiles"] = true.into();
+        assert!(!is_in_place(&live, &spec, &wanted));
     }
 }

@@ -83,7 +83,9 @@ pub struct Releaser {
     fetcher: sluice_artifact::Fetcher,
     capabilities: CapabilityCache,
     releases: Store<HelmRelease>,
-    sources: BTreeMap<&'static str, source::Lookup>,
+    sources: BTreeMap<String, source::Lookup>,
+    /// Charts as the watch has them.
+    charts_seen: Store<source::Chart>,
     options: Options,
 }
 
@@ -164,7 +166,7 @@ impl Releaser {
         {
             return deny(pass, &denied);
         }
-        let generation = match chart_template::reconcile(pass, &self.client).await {
+        let generation = match chart_template::reconcile(pass, &self.client, &self.charts_seen).await {
             Ok(generation) => generation,
             Err(error) => return failed(error),
         };

@@ -1,15 +1,20 @@
 //! The sources of charts, as far as they matter here: their artifact, and whether it is that of their spec.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value as Json;
 use sluice_apis::helm::v2::{ChartReferenceKind, HelmRelease};
 use sluice_apis::k8s::Condition;
-use sluice_apis::source::v1::Artifact;
+use sluice_apis::source::v1::{Artifact, HelmChart};
 use sluice_runtime::{Lean, ObjectKey};
 
 use super::spec;
 
 /// A source of the kind `K`. Everything but generation, conditions and artifact is left out when it is read.
-pub type Source<K> = Lean<K, SourceStatus>;
+pub type Source<K, P = IgnoredAny> = Lean<K, SourceStatus, P>;
+
+/// A chart, with the spec that those made of a template are compared by.
+pub type Chart = Source<HelmChart, Json>;
 
 /// The part of a source's status that matters here.
 #[derive(Clone, Debug, Default, Deserialize)]

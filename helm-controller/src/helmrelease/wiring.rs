@@ -1,6 +1,5 @@
 //! What makes `HelmReleases` due besides themselves: their charts, dependencies and values.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,6 +7,8 @@ use std::sync::Arc;
 use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::watcher;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value as Json;
 use sluice_apis::conditions;
 use sluice_apis::helm::condition_types::READY;
 use sluice_apis::helm::reasons;
@@ -53,12 +54,12 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
         SourceKey::of(object).into_iter().chain(files::sources(object)).collect()
     });
     let mut sources = BTreeMap::new();
-    watch_source::<HelmChart>(manager, &mut controller, &by_source, &mut sources);
-    watch_source::<OciRepository>(manager, &mut controller, &by_source, &mut sources);
-    watch_source::<ExternalArtifact>(manager, &mut controller, &by_source, &mut sources);
+    let charts_seen = watch_source::<HelmChart, Json>(manager, &mut controller, &by_source, &mut sources);
+    watch_source::<OciRepository, IgnoredAny>(manager, &mut controller, &by_source, &mut sources);
+    watch_source::<ExternalArtifact, IgnoredAny>(manager, &mut controller, &by_source, &mut sources);
     if setup.options.artifact_values {
-        watch_source::<GitRepository>(manager, &mut controller, &by_source, &mut sources);
-        watch_source::<Bucket>(manager, &mut controller, &by_source, &mut sources);
+        watch_source::<GitRepository, IgnoredAny>(manager, &mut controller, &by_source, &mut sources);
+        watch_source::<Bucket, IgnoredAny>(manager, &mut controller, &by_source, &mut sources);
     }
 
     // Dependencies: whatever happens to one is looked at by those who wait for it.
@@ -79,42 +80,48 @@ pub fn start(manager: &Manager, setup: Setup) -> Task {
         capabilities: CapabilityCache::default(),
         releases,
         sources,
+        charts_seen,
         options: setup.options,
     })
 }
 
 /// Watches a kind of source. Those who use one are due when it has a new artifact, or becomes ready.
-fn watch_source<K>(
+fn watch_source<K, P>(
     manager: &Manager,
     controller: &mut Controller<HelmRelease>,
     index: &Arc<Index<SourceKey>>,
-    sources: &mut BTreeMap<&'static str, source::Lookup>,
-) where
+    sources: &mut BTreeMap<String, source::Lookup>,
+) -> Store<Source<K, P>>
+where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Send + Sync + 'static,
+    P: Default + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
 {
-    let Cow::Borrowed(kind) = K::kind(&()) else { return };
     let (index, known) = (Arc::clone(index), controller.store());
-    let store = controller.watch(manager.api::<Source<K>>(), watcher::Config::default(), move |change| {
-        dependents_of_source(kind, change, &index, &known)
+    let api = manager.api::<Source<K, P>>();
+    let store = controller.watch(api, watcher::Config::default(), move |change| {
+        dependents_of_source(&K::kind(&()), change, &index, &known)
     });
+    let found = store.clone();
     let find = move |key: &ObjectKey| {
-        store.get(key).map(|source| Found {
+        found.get(key).map(|source| Found {
             generation: source.metadata.generation.unwrap_or_default(),
             status: source.status.clone(),
         })
     };
-    sources.insert(kind, Box::new(find));
+    sources.insert(K::kind(&()).into_owned(), Box::new(find));
+    store
 }
 
-fn dependents_of_source<K: Resource<DynamicType = ()>>(
-    kind: &'static str,
-    change: &Change<Source<K>>,
+fn dependents_of_source<K: Resource<DynamicType = ()>, P>(
+    kind: &str,
+    change: &Change<Source<K, P>>,
     index: &Index<SourceKey>,
     known: &Store<HelmRelease>,
 ) -> Vec<(ObjectKey, Trigger)> {
     let Some(new) = change.new() else { return Vec::new() };
     let Some(artifact) = &new.status.artifact else { return Vec::new() };
-    let observed = |source: &Source<K>| source.metadata.generation == Some(source.status.observed_generation);
+    let observed =
+        |source: &Source<K, P>| source.metadata.generation == Some(source.status.observed_generation);
     // What is not that of its spec is not used: its status goes on.
     if kind != "ExternalArtifact" && !observed(new) {
         return Vec::new();
@@ -132,7 +139,7 @@ fn dependents_of_source<K: Resource<DynamicType = ()>>(
         return Vec::new();
     }
     let key = ObjectKey::of(&**new);
-    let trigger = Trigger::new(Cause::Related, kind, key.clone());
+    let trigger = Trigger::new(Cause::Related, kind.to_owned(), key.clone());
     let dependents = index.dependents(&SourceKey { kind: kind.to_owned(), key });
     let due = dependents.into_iter().filter(|dependent| {
         known.get(dependent).is_none_or(|object| !is_being_attempted(&object, kind, &artifact.revision))
