@@ -27,14 +27,12 @@ pub enum InvalidRule {
         source: sluice_goregex::RegexError,
     },
     /// A label or annotation selector doesn't parse.
-    #[error("failed to create ignore rule selector: invalid {field} selector {text:?}: {message}")]
+    #[error("failed to create ignore rule selector: invalid {field} selector: {source}")]
     Selector {
         /// `label` or `annotation`.
         field: &'static str,
-        /// The selector.
-        text: String,
-        /// What is wrong with it.
-        message: String,
+        /// What is wrong with it, in the words of the API.
+        source: sluice_kustomize::labels::InvalidSelector,
     },
     /// A path isn't a JSON pointer.
     #[error("ignore path {0:?} is not a JSON pointer (RFC 6901): it must start with / and name a field")]

@@ -39,6 +39,9 @@ pub enum Error {
     /// The directory to build is none.
     #[error("must build at directory: {}", not_a_directory(.0))]
     NotDirectory(FsError),
+    /// The repository has no such directory.
+    #[error("{}", no_directory(.0))]
+    NotInRepository(FsError),
     /// The directory of a component can't be used.
     #[error("loader.New \"{0}\"")]
     Component(Box<Self>),
@@ -199,7 +202,7 @@ pub enum Error {
         source: RemoteError,
     },
     /// The URL of a repository gives no file.
-    #[error("URL is a git repository ({source}: {url})")]
+    #[error("URL is a git repository")]
     UrlOfRepository {
         /// The URL, without credentials.
         url: String,
@@ -318,13 +321,8 @@ pub enum Error {
     #[error(transparent)]
     Regex(#[from] sluice_goregex::RegexError),
     /// A label selector that is none.
-    #[error("unable to parse requirement: {reason} in selector {selector:?}")]
-    LabelSelector {
-        /// The selector.
-        selector: String,
-        /// What is wrong.
-        reason: String,
-    },
+    #[error(transparent)]
+    LabelSelector(#[from] crate::labels::InvalidSelector),
     /// A generator, transformer or option used wrongly.
     #[error("{0}")]
     Usage(String),
@@ -409,11 +407,13 @@ impl Error {
             | Self::Unmarshal(source)
             | Self::EscapingDirectory(source) => source.detail(),
             Self::Escape { .. } => Some("files can only be read from the source itself".to_owned()),
+            Self::LabelSelector(error) => Some(format!("in the selector {:?}", error.selector)),
             Self::Helm { .. } => Some("charts are not inflated by a build; use a HelmRelease".to_owned()),
             Self::PatchText { strategic, operations, .. } => {
                 Some(format!("as an object: {strategic}; as operations: {operations}"))
             }
-            Self::Accumulation { directory, .. } => directory.detail(),
+            Self::Accumulation { file, directory } => directory.detail().or_else(|| file.detail()),
+            Self::UrlOfRepository { url, source } => Some(format!("{source}: {url}")),
             Self::Patching { id, source } => Some(match source.detail() {
                 Some(detail) => format!("in the patch of {id}: {detail}"),
                 None => format!("in the patch of {id}"),
@@ -487,11 +487,16 @@ fn at_reference(reference: &str) -> String {
 /// kustomize's words for a directory that can't be one.
 fn not_a_directory(error: &FsError) -> String {
     match error {
+        FsError::NotFound { .. } => format!("not a valid directory: {}", no_directory(error)),
+        other => other.to_string(),
+    }
+}
+
+fn no_directory(error: &FsError) -> String {
+    match error {
         FsError::NotFound { path } => {
             let path = path.display();
-            format!(
-                "not a valid directory: evalsymlink failure on '{path}' : lstat {path}: no such file or directory"
-            )
+            format!("evalsymlink failure on '{path}' : lstat {path}: no such file or directory")
         }
         other => other.to_string(),
     }

@@ -20,7 +20,7 @@ pub mod fs;
 mod generate;
 mod ids;
 pub mod kustomization;
-mod labels;
+pub mod labels;
 mod loader;
 mod nodes;
 mod order;

@@ -260,7 +260,7 @@ fn enter(context: &Context<'_>, repository: &Repository) -> Result<Place, Error>
             base: repository.directory.clone(),
             repository: files.shown().to_owned(),
         },
-        error => Error::NotDirectory(error),
+        error => Error::NotInRepository(error),
     })?;
     Ok(Place { tree: Some(Rc::new(Tree { repository: repository.clone(), files })), root })
 }

@@ -111,9 +111,10 @@ fn fetches_are_bounded() {
 #[test]
 fn what_a_server_refuses_is_told() {
     let error = built(&tree(""), "resources: ['https://me:pw@example.com/none.yaml']\n", Limits::default());
-    let error = error.unwrap_err().to_string();
+    let error = error.unwrap_err();
+    let told = format!("{error}: {}", error.detail().unwrap_or_default());
     assert!(
-        error.contains("404") && error.contains("example.com/none.yaml") && !error.contains("pw@"),
-        "{error}"
+        told.contains("404") && told.contains("example.com/none.yaml") && !told.contains("pw@"),
+        "{told}"
     );
 }
