@@ -157,11 +157,13 @@ impl Kustomizer {
         artifact: &Artifact,
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), Stop> {
-        let objects = awaited(&pass.object, &applied.changes);
+        let mut objects = awaited(&pass.object, &applied.changes)?;
         if objects.is_empty() {
             conditions::delete(&mut pass.object, HEALTHY);
             return Ok(());
         }
+        // Whoever waits for himself waits for ever.
+        objects.retain(|id| !is_self(&pass.object, id));
         let was_healthy = conditions::is_true(&pass.object, HEALTHY);
         let last_applied =
             pass.object.status.as_ref().and_then(|status| status.last_applied_revision.clone());
@@ -216,36 +218,62 @@ fn seen(changes: &ChangeSet) -> HashMap<ObjectId, bool> {
     changes.entries.iter().filter_map(seen).collect()
 }
 
-/// Whose health is awaited: all that was applied, or what the spec lists; never the Kustomization itself.
-fn awaited(object: &Kustomization, changes: &ChangeSet) -> Vec<ObjectId> {
-    let all: Vec<ObjectId> = if object.spec.wait {
+/// Whose health is awaited: all that was applied, or what the spec lists.
+fn awaited(object: &Kustomization, changes: &ChangeSet) -> Result<Vec<ObjectId>, Failure> {
+    if object.spec.wait {
         let applied = changes.entries.iter().filter(|change| change.action != Action::Skipped);
-        applied.map(|change| change.id.clone()).collect()
-    } else {
-        object.spec.health_checks.iter().map(listed).collect()
-    };
+        return Ok(applied.map(|change| change.id.clone()).collect());
+    }
+    object.spec.health_checks.iter().map(listed).collect()
+}
+
+fn is_self(object: &Kustomization, id: &ObjectId) -> bool {
     let owner = owner(object);
-    let is_self = |id: &ObjectId| {
-        (id.kind.as_str(), id.group.as_str(), &id.namespace, &id.name)
-            == ("Kustomization", GROUP, &owner.namespace, &owner.name)
-    };
-    all.into_iter().filter(|id| !is_self(id)).collect()
+    (id.kind.as_str(), &id.namespace, &id.name) == ("Kustomization", &owner.namespace, &owner.name)
 }
 
 /// A listed object. Without an API version it is one of `apps/v1`.
-fn listed(reference: &sluice_apis::meta::NamespacedObjectKindReference) -> ObjectId {
+fn listed(reference: &sluice_apis::meta::NamespacedObjectKindReference) -> Result<ObjectId, Failure> {
     let api_version =
         reference.api_version.as_deref().filter(|version| !version.is_empty()).unwrap_or("apps/v1");
-    ObjectId {
+    if api_version.matches('/').count() > 1 {
+        let message = format!("unexpected GroupVersion string: {api_version}");
+        return Err(Failure::retry(reasons::HEALTH_CHECK_FAILED, message));
+    }
+    Ok(ObjectId {
         namespace: reference.namespace.clone().unwrap_or_default(),
         name: reference.name.clone(),
         group: Gvk::new(api_version, &reference.kind).group,
         kind: reference.kind.clone(),
-    }
+    })
 }
 
 fn has_ttl(object: &Object) -> bool {
     object.kind() == "Job"
         && object.group() == "batch"
         && object.as_value()["spec"]["ttlSecondsAfterFinished"].is_number()
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_apis::meta::NamespacedObjectKindReference;
+
+    use super::*;
+
+    #[test]
+    fn listed_objects_have_a_group_if_their_api_version_can_be_read() {
+        let group = |api_version: Option<&str>| {
+            let reference = NamespacedObjectKindReference {
+                api_version: api_version.map(ToOwned::to_owned),
+                kind: "Widget".to_owned(),
+                ..NamespacedObjectKindReference::default()
+            };
+            listed(&reference).map(|id| id.group).map_err(|failure| failure.message)
+        };
+        assert_eq!(group(None).unwrap(), "apps");
+        assert_eq!(group(Some("")).unwrap(), "apps");
+        assert_eq!(group(Some("v1")).unwrap(), "");
+        assert_eq!(group(Some("example.com/v1")).unwrap(), "example.com");
+        assert_eq!(group(Some("a/b/c")).unwrap_err(), "unexpected GroupVersion string: a/b/c");
+    }
 }
