@@ -41,6 +41,13 @@ impl Log {
         self.push(format!("warning: {message}: {fields}"));
     }
 
+    /// A line about an error.
+    pub fn error(&self, message: &str, fields: &impl Serialize) {
+        let fields = gojson::to_string(fields);
+        tracing::error!(fields, "{message}");
+        self.push(format!("error: {message}: {fields}"));
+    }
+
     fn push(&self, text: String) {
         let now = Timestamp::now();
         // Nothing in here can panic half-way through a change.
@@ -96,10 +103,18 @@ mod tests {
         for _ in 0..3 {
             log.warn("again", &json!({}));
         }
+        log.error("bad", &json!({"error": {}}));
         let text = log.text().unwrap();
         let lines: Vec<_> = text.lines().map(|line| line.split_once(": ").unwrap().1).collect();
         assert_eq!(lines.len(), 11);
-        assert_eq!(lines[0], "line: {\"number\":3}");
-        assert_eq!(lines[9..], ["warning: again: {}", "warning: again: {} (1 duplicate line omitted)"]);
+        assert_eq!(lines[0], "line: {\"number\":4}");
+        assert_eq!(
+            lines[8..],
+            [
+                "warning: again: {}",
+                "warning: again: {} (1 duplicate line omitted)",
+                "error: bad: {\"error\":{}}"
+            ]
+        );
     }
 }

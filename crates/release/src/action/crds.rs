@@ -32,7 +32,12 @@ pub(super) async fn apply(
     labels: &[(String, String)],
     namespace: &str,
 ) -> Result<(), Failure> {
-    if crds.is_empty() || policy == CrdPolicy::Skip {
+    if crds.is_empty() {
+        return Ok(());
+    }
+    if policy == CrdPolicy::Skip {
+        let text = format!("skipping CustomResourceDefinition apply: policy is set to {policy:?}");
+        context.log.line(&text, &json!({}));
         return Ok(());
     }
     let targets = read(context, crds, labels, namespace).await?;
@@ -53,7 +58,8 @@ pub(super) async fn apply(
                     .await
                     .map_err(|error| {
                         let name = target.object.name();
-                        Failure::new(format!("failed to create CustomResourceDefinition {name}: {error}"))
+                        let text = format!("failed to create CustomResourceDefinition {name}: {error}");
+                        logged(context, Failure::new(text))
                     })?;
                 applied.push(target);
             }
@@ -76,11 +82,18 @@ pub(super) async fn apply(
         .waiting
         .ready(&applied, &[], false, TIMEOUT)
         .await
-        .map_err(super::within("failed to wait for CustomResourceDefinition(s)"))?;
+        .map_err(super::within("failed to wait for CustomResourceDefinition(s)"))
+        .map_err(|failure| logged(context, failure))?;
     let count = applied.len();
     context.log.line(&format!("successfully applied {count} CustomResourceDefinition(s)"), &json!({}));
     context.capabilities.forget(context.cluster());
     Ok(())
+}
+
+/// A failure that the log of the action tells of too.
+fn logged(context: &Context<'_>, failure: Failure) -> Failure {
+    context.log.error(&failure.message, &json!({}));
+    failure
 }
 
 /// The definitions among the objects of the files. What else is there does not belong there.
@@ -94,7 +107,9 @@ async fn read(
     for crd in crds {
         let text = String::from_utf8_lossy(&crd.file.data);
         let parsed = objects::build(context.cluster(), &text, namespace).await.map_err(|error| {
-            Failure::new(format!("failed to parse CustomResourceDefinitions from {}: {error}", crd.file.name))
+            let file = &crd.file.name;
+            let text = format!("failed to parse CustomResourceDefinitions from {file}: {error}");
+            logged(context, Failure::new(text))
         })?;
         for mut target in parsed {
             if !target.object.is_crd() {

@@ -1,5 +1,6 @@
 //! The first revision of a release.
 
+use serde_json::json;
 use sluice_apply::Object;
 use sluice_chart::ReleaseInfo;
 
@@ -40,9 +41,10 @@ pub struct Install {
 /// Installs a chart. What was stored meanwhile is known to the storage's observer.
 pub async fn install(context: &Context<'_>, install: Install) -> Result<Release, Failure> {
     let Install { name, namespace, chart: request, common, server_side, .. } = install;
-    let version = check_name(context, &name, install.replace)
-        .await
-        .map_err(super::within("release name check failed"))?;
+    let version = check_name(context, &name, install.replace).await.map_err(|failure| {
+        context.log.error("release name check failed", &json!({"error": {}}));
+        super::within("release name check failed")(failure)
+    })?;
     request.chart.check_installable().map_err(|error| Failure::new(error.to_string()))?;
     let config = request.values.clone();
     let info =

@@ -161,15 +161,7 @@ pub async fn update(
                 }
                 Outcome::Updated(result) => {
                     applied.updated.push(target.clone());
-                    if options.server_side {
-                        let mut fields = target.log_fields();
-                        if result.is_err() {
-                            fields["error"] = json!({});
-                        }
-                        let text =
-                            if result.is_err() { "Error patching resource" } else { "Patched resource" };
-                        log.line(text, &fields);
-                    }
+                    tell_updated(target, options, result.is_err(), log);
                     match result {
                         Ok(object) => applied.live.extend(object),
                         Err(error) => errors.push(error),
@@ -211,6 +203,25 @@ fn tell_update(options: UpdateOptions, log: &Log) {
             &json!({"threeWayMergeForUnstructured": options.merge_live}),
         );
     }
+}
+
+fn tell_updated(target: &Target, options: UpdateOptions, is_failed: bool, log: &Log) {
+    let text = match (options.replace, options.server_side, is_failed) {
+        (true, _, true) => "error replacing the resource",
+        (true, _, false) => {
+            let kind = target.object.kind();
+            let fields = json!({"name": target.object.name(), "initialKind": kind, "kind": kind});
+            return log.line("replace succeeded", &fields);
+        }
+        (false, true, true) => "Error patching resource",
+        (false, true, false) => "Patched resource",
+        (false, false, _) => return,
+    };
+    let mut fields = target.log_fields();
+    if is_failed {
+        fields["error"] = json!({});
+    }
+    log.line(text, &fields);
 }
 
 fn kind_fields(target: &Target) -> serde_json::Value {

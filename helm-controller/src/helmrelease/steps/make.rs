@@ -103,8 +103,8 @@ impl Releaser {
                 }
             }
         };
-        if outcome.is_err() {
-            // With the settings recorded, the next pass would take the change for done.
+        if outcome.is_err() && !is_install {
+            // With the settings recorded, the next pass would take the change for done. An install is tried again anyway.
             status::summarize_keeping_settings(&mut pass.object, algorithm);
         } else {
             status::summarize(&mut pass.object, algorithm);
