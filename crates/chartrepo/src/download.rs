@@ -135,7 +135,7 @@ impl Repository {
                 let reason = match classify(&error.without_url(), &route) {
                     Failure::Connect(reason) => reason,
                     Failure::Tls(reason) => format!("tls: {reason}"),
-                    Failure::Proxy(reason) => format!("proxyconnect: {reason}"),
+                    Failure::Proxy(reason) => format!("proxyconnect tcp: {reason}"),
                 };
                 format!("{}: {reason}", describe(&url))
             })?;

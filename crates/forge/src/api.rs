@@ -198,7 +198,7 @@ fn words(failure: Failure) -> String {
     match failure {
         Failure::Connect(reason) => reason,
         Failure::Tls(reason) => format!("tls: {reason}"),
-        Failure::Proxy(reason) => format!("proxyconnect: {reason}"),
+        Failure::Proxy(reason) => format!("proxyconnect tcp: {reason}"),
     }
 }
 

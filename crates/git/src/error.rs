@@ -145,7 +145,7 @@ pub enum Cause {
     #[error("couldn't find remote ref \"{0}\"")]
     RefNotFound(String),
     /// The remote has no such repository (HTTP 404, or the SSH server says so).
-    #[error("repository not found{}", suffix(.0))]
+    #[error("repository not found: {0}")]
     RepositoryNotFound(String),
     /// No or wrong credentials, or credentials that do not permit reading (HTTP 401 or 403, SSH user
     /// authentication failed).
@@ -214,7 +214,7 @@ pub enum Cause {
         reason: String,
     },
     /// The proxy refused or failed.
-    #[error("{request}: proxyconnect: {reason}")]
+    #[error("{request}: proxyconnect tcp: {reason}")]
     Proxy {
         /// What was being asked.
         request: String,

@@ -411,7 +411,7 @@ fn unanswered(request: String, error: reqwest::Error, route: &Route) -> Error {
         Failure::Connect(reason) => reason,
         Failure::Tls(reason) if reason.starts_with("http: ") => reason,
         Failure::Tls(reason) => format!("tls: {reason}"),
-        Failure::Proxy(reason) => format!("proxyconnect: {reason}"),
+        Failure::Proxy(reason) => format!("proxyconnect tcp: {reason}"),
     };
     Error::Connect { request, reason, established }
 }
