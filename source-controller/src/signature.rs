@@ -39,12 +39,14 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// Whether signers are known by what vouches for them, not by keys.
+    pub(crate) fn is_keyless(&self) -> bool {
+        *self.provider == VerificationProvider::Cosign && self.secret.is_none()
+    }
+
     /// The provider as messages name it.
     pub(crate) fn provider_name(&self) -> String {
-        match (self.provider, self.secret) {
-            (VerificationProvider::Cosign, None) => "cosign keyless".to_owned(),
-            (provider, _) => provider.to_string(),
-        }
+        if self.is_keyless() { "cosign keyless".to_owned() } else { self.provider.to_string() }
     }
 }
 
@@ -65,6 +67,42 @@ pub(crate) enum Verdict {
     Skipped,
 }
 
+/// Why there is no good signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unverified {
+    /// It could not be found out.
+    Unknown(String),
+    /// There is none that counts, for these reasons.
+    NoMatch(Vec<String>),
+}
+
+impl From<String> for Unverified {
+    fn from(error: String) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+impl Unverified {
+    /// In the words of Flux, and what there is to say beyond them. `reference` is the artifact.
+    pub(crate) fn told(&self, reference: &str) -> (String, Option<String>) {
+        match self {
+            Self::Unknown(error) => (error.clone(), None),
+            Self::NoMatch(reasons) => {
+                (format!("no matching signatures were found for '{reference}'"), Some(why(reasons)))
+            }
+        }
+    }
+
+    /// The same where Flux passes on the words of cosign.
+    pub(crate) fn told_by_cosign(&self) -> (String, Option<String>) {
+        match self {
+            Self::Unknown(error) => (error.clone(), None),
+            Self::NoMatch(reasons) if reasons.is_empty() => ("no signatures found".to_owned(), None),
+            Self::NoMatch(reasons) => ("no matching signatures".to_owned(), Some(why(reasons))),
+        }
+    }
+}
+
 /// Reads keys, roots and policies. `reference` is the artifact, for messages.
 pub(crate) async fn verifier(
     cluster: &Cluster,
@@ -78,16 +116,21 @@ pub(crate) async fn verifier(
     };
     match (wanted.provider, data) {
         (VerificationProvider::Cosign, Some(data)) => {
-            let keys = data.iter().filter(|(name, _)| has_extension(name, "pub"));
-            // As in Flux, a key that is none is no match.
-            let keys = keys.filter_map(|(name, pem)| match PublicKey::from_pem(pem) {
-                Ok(key) => Some(Trust::Key(key)),
-                Err(error) => {
-                    tracing::warn!(key = name, %error, "a public key in the Secret of spec.verify is passed over");
-                    None
+            let (mut keys, mut unreadable) = (Vec::new(), None);
+            for (name, pem) in data.iter().filter(|(name, _)| has_extension(name, "pub")) {
+                match PublicKey::from_pem(pem) {
+                    Ok(key) => keys.push(Trust::Key(key)),
+                    Err(error) => {
+                        tracing::warn!(key = name, %error, "a public key in the Secret of spec.verify is passed over");
+                        unreadable.get_or_insert_with(|| not_a_key(pem, &error));
+                    }
                 }
-            });
-            Ok(Verifier::Cosign(keys.collect()))
+            }
+            // One that can't be read does not hide the others.
+            match unreadable {
+                Some(error) if keys.is_empty() => Err(error),
+                _ => Ok(Verifier::Cosign(keys)),
+            }
         }
         (VerificationProvider::Cosign, None) => {
             let root = match wanted.trusted_root {
@@ -131,6 +174,13 @@ pub(crate) async fn verifier(
     }
 }
 
+/// Why a text is no public key, in Go's words where it is not even PEM.
+fn not_a_key(pem: &[u8], error: &sluice_signature::Error) -> String {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    let is_pem = pem.windows(BEGIN.len()).any(|window| window == BEGIN);
+    if is_pem { error.to_string() } else { "PEM decoding failed".to_owned() }
+}
+
 /// Whether a key of a Secret is called like a file of that kind.
 fn has_extension(name: &str, extension: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, found)| found == extension)
@@ -147,7 +197,7 @@ impl Verifier {
         client: &Client,
         digest: &str,
         reference: &str,
-    ) -> Result<Verdict, String> {
+    ) -> Result<Verdict, Unverified> {
         let reasons = match self {
             Self::Cosign(trusted) => match cosign(client, digest, trusted).await? {
                 Ok(()) => return Ok(Verdict::Good),
@@ -190,7 +240,7 @@ impl Verifier {
                 reasons
             }
         };
-        Err(format!("no matching signatures were found for '{reference}': {}", why(&reasons)))
+        Err(Unverified::NoMatch(reasons))
     }
 }
 
@@ -291,5 +341,28 @@ mod tests {
         assert_eq!(reasons(1), "reason 1");
         assert_eq!(reasons(3), "reason 1; reason 2; reason 3");
         assert_eq!(reasons(5), "reason 1; reason 2; reason 3; and 2 more");
+    }
+
+    #[test]
+    fn a_missing_signature_is_told_in_the_words_of_flux_first() {
+        let none = Unverified::NoMatch(Vec::new());
+        let (told, detail) = none.told("r.example.com/app@sha256:1");
+        assert_eq!(told, "no matching signatures were found for 'r.example.com/app@sha256:1'");
+        assert_eq!(detail.as_deref(), Some("there is no signature"));
+        assert_eq!(none.told_by_cosign(), ("no signatures found".to_owned(), None));
+        let bad = Unverified::NoMatch(vec!["it is bad".to_owned()]);
+        assert_eq!(bad.told_by_cosign().1.as_deref(), Some("it is bad"));
+        let unknown = Unverified::from("no route".to_owned());
+        assert_eq!(unknown.told("x"), unknown.told_by_cosign());
+    }
+
+    #[test]
+    fn what_is_no_key_is_told_in_the_words_of_go() {
+        let told = |pem: &[u8]| not_a_key(pem, &PublicKey::from_pem(pem).unwrap_err());
+        assert_eq!(told(b"nonsense"), "PEM decoding failed");
+        assert_ne!(
+            told(b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+            "PEM decoding failed"
+        );
     }
 }

@@ -127,7 +127,7 @@ impl GitReconciler {
         }
         let check = move || {
             for directory in directories {
-                if !content.contains(&directory)? {
+                if !content.contains(&clean(&directory))? {
                     return Ok(Err(directory));
                 }
             }

@@ -14,7 +14,7 @@ use url::Url;
 use super::HelmChartReconciler;
 use super::error::{BuildError, Step, Trouble};
 use super::local::{load_any, load_bytes};
-use super::remote::fallback;
+use super::remote::{NO_INDEX, fallback};
 use super::values::below;
 use crate::failure::Failure;
 use crate::helm::address::{self, is_oci};
@@ -92,6 +92,10 @@ impl HelmChartReconciler {
         let repository = match self.repository(pass, &object, index).await {
             Ok(repository) => repository,
             Err(failure) if failure.message.is_empty() => return Err(failure),
+            // Flux fetches the index only when it looks for the chart.
+            Err(failure) if failure.message.starts_with(NO_INDEX) => {
+                return Ok(Err(not_found(dependency, &failure.message)));
+            }
             Err(failure) => {
                 return Ok(Err(format!("failed to get chart repository for URL '{url}': {failure}")));
             }
@@ -99,13 +103,8 @@ impl HelmChartReconciler {
         let host = Url::parse(&url.replacen(address::OCI, "https://", 1)).unwrap_or_else(|_| fallback());
         let work = async || {
             let (name, version) = (&dependency.name, &dependency.version);
-            let found = repository.find(name, version).await.map_err(|error| {
-                format!(
-                    "failed to get chart '{name}' version '{version}' from '{}': {}",
-                    dependency.repository,
-                    error.message()
-                )
-            })?;
+            let found = repository.find(name, version).await;
+            let found = found.map_err(|error| not_found(dependency, error.message()))?;
             let downloaded = repository
                 .download(&found)
                 .await
@@ -145,6 +144,11 @@ impl HelmChartReconciler {
     }
 }
 
+fn not_found(dependency: &Dependency, error: &str) -> String {
+    let Dependency { name, version, repository, .. } = dependency;
+    format!("failed to get chart '{name}' version '{version}' from '{repository}': {error}")
+}
+
 /// What the chart needs, by its lock file if it has one, and does not have with it.
 fn missing(chart: &Chart) -> Vec<Dependency> {
     let wanted = chart.lock.as_ref().map_or(&chart.metadata.dependencies, |lock| &lock.dependencies);
@@ -181,7 +185,12 @@ fn repository_url(text: &str) -> Result<String, String> {
     if known {
         return address::normalize(text);
     }
-    if text.starts_with('@') || text.starts_with("alias:") {
+    if text.starts_with('@') {
+        // As a path, in the form in which two can be compared.
+        let text = text.trim_end_matches('/');
+        return Err(format!("aliased repository dependency is not supported: {text}/"));
+    }
+    if text.starts_with("alias:") {
         return Err(format!("aliased repository dependency is not supported: {text}"));
     }
     Err(format!("invalid dependency repository URL: {text}"))
@@ -219,7 +228,10 @@ mod tests {
     fn only_addresses_are_repositories() {
         assert_eq!(repository_url("https://x.example/a").unwrap(), "https://x.example/a/");
         assert_eq!(repository_url("oci://x.example/a/").unwrap(), "oci://x.example/a");
-        assert!(repository_url("@stable").unwrap_err().contains("aliased"));
+        assert_eq!(
+            repository_url("@stable").unwrap_err(),
+            "aliased repository dependency is not supported: @stable/"
+        );
         assert!(repository_url("s3://x").unwrap_err().contains("invalid"));
     }
 }

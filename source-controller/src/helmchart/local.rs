@@ -148,11 +148,9 @@ fn unpack(
         };
         BuildError::new(Step::Reference, format!("stat {}: {text}", values::below(shown, chart).display()))
     })?;
-    let metadata = if kind.is_dir() {
-        of_directory(&path, &values::below(shown, chart), load)?
-    } else {
-        of_archive(&path, load)?
-    };
+    let shown = values::below(shown, chart);
+    let metadata =
+        if kind.is_dir() { of_directory(&path, &shown, load)? } else { of_archive(&path, &shown, load)? };
     Ok(Local { dir: Arc::new(dir), is_dir: kind.is_dir(), path, metadata })
 }
 
@@ -187,9 +185,19 @@ fn of_directory(path: &Path, shown: &Path, load: &LoadOptions) -> Result<Metadat
     Ok(metadata)
 }
 
-fn of_archive(path: &Path, load: &LoadOptions) -> Result<Metadata, BuildError> {
-    let loaded = load_archive_file(path, load)
-        .map_err(|error| BuildError::new(Step::Reference, error.go_text()).with_detail(&error))?;
+fn of_archive(path: &Path, shown: &Path, load: &LoadOptions) -> Result<Metadata, BuildError> {
+    let loaded = load_archive_file(path, load).map_err(|error| match error {
+        // In Go's words, then in ours, which name the file.
+        LoadError::NoArchive { found, .. } => {
+            let detail = LoadError::NoArchive { path: shown.to_owned(), found };
+            BuildError::new(Step::Reference, "gzip: invalid header").with_detail(&detail)
+        }
+        LoadError::YamlForArchive(_) => {
+            let detail = LoadError::YamlForArchive(shown.to_owned());
+            BuildError::new(Step::Reference, "gzip: invalid header").with_detail(&detail)
+        }
+        error => BuildError::new(Step::Reference, error.go_text()).with_detail(&error),
+    })?;
     Ok(loaded.chart.metadata)
 }
 
@@ -251,6 +259,20 @@ mod tests {
         let unmarshaling = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
         assert_eq!(event, format!("{prefix} {unmarshaling} array into Go value of type v2.Metadata"));
         assert_eq!(condition, event);
+    }
+
+    #[test]
+    fn a_file_that_is_no_archive_is_told_in_the_words_of_go_and_named() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, content) in [("values.yaml", "a: 1\n"), ("app.tgz", "nonsense")] {
+            let path = dir.path().join(name);
+            fs::write(&path, content).unwrap();
+            let shown = Path::new("/shown").join(name);
+            let error = of_archive(&path, &shown, &LoadOptions::default()).unwrap_err();
+            let failure = Trouble::from(error).into_failure();
+            assert_eq!(failure.event_message(), "invalid chart reference: gzip: invalid header");
+            assert!(failure.message.contains(&format!("/shown/{name}")), "{}", failure.message);
+        }
     }
 
     #[test]

@@ -26,6 +26,9 @@ use crate::helm::index::convert;
 use crate::kind::SourceKind;
 use crate::signature::Wanted;
 
+/// Begins the message about an index that can't be had.
+pub(super) const NO_INDEX: &str = "failed to cache index";
+
 /// What names of charts look like.
 static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^([-a-z0-9]+/?\\.?)+$").ok());
 
@@ -68,8 +71,12 @@ impl HelmChartReconciler {
         let check = async || verify(pass, repository, &found).await;
         let verified = match self.lanes.ask(pass, &host, check).await? {
             Ok(verified) => verified,
-            Err(NotVerified::Signature(error)) => {
-                return Ok(Err(BuildError::new(Step::Verification, error)));
+            Err(NotVerified::Signature(error, detail)) => {
+                let error = BuildError::new(Step::Verification, error);
+                return Ok(Err(match detail {
+                    Some(detail) => error.with_detail(&detail),
+                    None => error,
+                }));
             }
             Err(NotVerified::Keys(error)) => return Err(Failure::retry(VERIFICATION_ERROR, error)),
         };
@@ -128,7 +135,8 @@ impl HelmChartReconciler {
             let fetch = async || self.fetch_index(&repository).await;
             let fetched = self.lanes.ask(pass, &repository.url, fetch).await?;
             let failed = |error: String| {
-                Failure::retry(sluice_apis::meta::reasons::FAILED, format!("failed to cache index: {error}"))
+                let message = format!("{NO_INDEX}: failed to cache index to temporary file: {error}");
+                Failure::retry(sluice_apis::meta::reasons::FAILED, message)
             };
             IndexFile::Fetched(fetched.map_err(failed)?)
         };
@@ -169,7 +177,7 @@ async fn verify(
 ) -> Result<bool, NotVerified> {
     let Some(spec) = &pass.object.spec.verify else { return Ok(false) };
     let ChartRepository::Registry(repository) = repository else {
-        return Err(NotVerified::Signature("not implemented".to_owned()));
+        return Err(NotVerified::Signature("not implemented".to_owned(), None));
     };
     let wanted = Wanted {
         provider: &spec.provider,
@@ -177,7 +185,7 @@ async fn verify(
         identities: &spec.match_oidc_identity,
         trusted_root: None,
     };
-    repository.verify(pass.client(), pass.object.namespace(), &wanted, found).await
+    repository.verify(pass.client(), &pass.object, &wanted, found).await
 }
 
 fn check_name(chart: &str) -> Result<(), BuildError> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sluice_apis::source::v1::HelmRepository;
+use sluice_apis::source::v1::{HelmChart, HelmRepository, VerificationProvider};
 use sluice_chartrepo::registry;
 use sluice_oci::{Client, Registries, Version};
 use sluice_runtime::ObjectKey;
@@ -15,14 +15,15 @@ use crate::helm::access::{Access, timeout};
 use crate::helm::address::{OCI, chart_of};
 use crate::helm::download::{Limit, Repository, Validators};
 use crate::helm::index::{self, Release};
-use crate::signature::{Verdict, Wanted, verifier};
+use crate::kind::SourceKind;
+use crate::signature::{Unverified, Verdict, Verifier, Wanted, verifier};
 
 /// Why the signature of a chart does not count.
 pub(super) enum NotVerified {
     /// There is nothing to verify it with.
     Keys(String),
-    /// It is missing or bad.
-    Signature(String),
+    /// It is missing or bad: in the words of Flux, and what there is to say beyond them.
+    Signature(String, Option<String>),
 }
 
 /// A chart in a repository.
@@ -171,23 +172,39 @@ impl RegistryRepository {
     pub(super) async fn verify(
         &self,
         cluster: &kube::Client,
-        namespace: &str,
+        object: &HelmChart,
         wanted: &Wanted<'_>,
         found: &Found,
     ) -> Result<bool, NotVerified> {
+        let (namespace, name) = (object.namespace(), object.metadata.name.as_deref().unwrap_or_default());
         let location = found.location.as_deref().unwrap_or_default();
         let reference = location.strip_prefix(OCI).unwrap_or(location);
         let provider = wanted.provider_name();
-        let trusted = verifier(cluster, namespace, wanted, reference).await.map_err(|error| {
+        let no_keys = |error: String| {
             NotVerified::Keys(format!("failed to verify the signature using provider '{provider}': {error}"))
-        })?;
-        let failed = |error: String| NotVerified::Signature(format!("failed to verify {location}: {error}"));
+        };
+        let trusted = verifier(cluster, namespace, wanted, name).await.map_err(no_keys)?;
+        if let (Verifier::Cosign(keys), Some(secret)) = (&trusted, wanted.secret)
+            && keys.is_empty()
+        {
+            return Err(no_keys(format!("no public keys found in secret '{namespace}/{secret}'")));
+        }
+        let failed =
+            |error: String| NotVerified::Signature(format!("failed to verify {location}: {error}"), None);
         let client = self.client(&found.name).map_err(failed)?;
         let tag = Version::Tag(registry::tag(&found.version));
         let digest = client.resolve(&tag).await.map_err(|error| failed(error.to_string()))?;
         let verify = tokio::time::timeout(timeout(&self.object), trusted.verify(&client, &digest, reference));
-        let verdict = verify.await.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));
-        verdict.map(|verdict| verdict == Verdict::Good).map_err(NotVerified::Signature)
+        let verdict =
+            verify.await.unwrap_or_else(|_| Err(Unverified::Unknown("context deadline exceeded".to_owned())));
+        verdict.map(|verdict| verdict == Verdict::Good).map_err(|error| {
+            if *wanted.provider == VerificationProvider::Cosign {
+                let (told, detail) = error.told_by_cosign();
+                return NotVerified::Signature(format!("failed to verify {location}: {told}"), detail);
+            }
+            let (told, detail) = error.told(reference);
+            NotVerified::Signature(told, detail)
+        })
     }
 
     async fn download(&self, found: &Found) -> Result<Vec<u8>, String> {

@@ -58,6 +58,7 @@ impl Merged {
 
 /// Merges files of a chart.
 pub(super) fn of_chart(chart: &Chart, paths: &[String], ignore_missing: bool) -> Result<Merged, BuildError> {
+    const WHAT: &str = "failed to merge chart values";
     let mut merged = Merged::default();
     for path in paths {
         let name = clean(path);
@@ -66,11 +67,11 @@ pub(super) fn of_chart(chart: &Chart, paths: &[String], ignore_missing: bool) ->
             continue;
         }
         match chart.files.iter().find(|file| file.name == name) {
-            Some(file) => merged.add(path, &file.data)?,
+            Some(file) => merged.add(path, &file.data).map_err(|error| error.within(WHAT))?,
             None if ignore_missing => {}
             None => {
-                let message = format!("failed to merge chart values: no values file found at path '{path}'");
-                return Err(BuildError::new(Step::Values, message));
+                let error = BuildError::new(Step::Values, format!("no values file found at path '{path}'"));
+                return Err(error.within(WHAT));
             }
         }
     }
@@ -164,7 +165,9 @@ mod tests {
         assert_eq!(merged.files, ["ci/prod.yaml"]);
         let error = of_chart(&chart(), &paths(&["bad.yaml"]), false).unwrap_err().to_string();
         assert!(
-            error.starts_with("values files merge error: unmarshaling values from 'bad.yaml' failed: "),
+            error.starts_with(
+                "values files merge error: failed to merge chart values: unmarshaling values from 'bad.yaml' failed: "
+            ),
             "{error}"
         );
     }

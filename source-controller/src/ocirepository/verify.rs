@@ -3,7 +3,7 @@
 use sluice_apis::conditions::{delete, get, mark_false, mark_true};
 use sluice_apis::meta::reasons::SUCCEEDED;
 use sluice_apis::source::v1::{OciRepository, OciVerification};
-use sluice_oci::Reference;
+use sluice_oci::{Reference, Version};
 use sluice_runtime::Pass;
 
 use super::OciReconciler;
@@ -12,7 +12,7 @@ use crate::conditions::reasons::VERIFICATION_ERROR;
 use crate::conditions::types::SOURCE_VERIFIED;
 use crate::failure::Failure;
 use crate::kind::SourceKind;
-use crate::signature::{Verdict, Wanted, verifier};
+use crate::signature::{Unverified, Verdict, Wanted, verifier};
 
 impl OciReconciler {
     /// Verifies the signature of a revision that was not verified yet as the spec says now.
@@ -31,18 +31,26 @@ impl OciReconciler {
             return Ok(());
         }
         let wanted = wanted(&spec);
-        let failed = |error: String| {
+        // Whatever the tag leads to later: this is what is verified.
+        let version = Version::Digest(found.digest.clone());
+        let reference = Reference { repository: reference.repository.clone(), version }.to_string();
+        let failed = |error: Unverified| {
             let provider = wanted.provider_name();
-            let message = format!("failed to verify the signature using provider '{provider}': {error}");
-            Failure::retry(VERIFICATION_ERROR, message)
+            let (told, detail) =
+                if wanted.is_keyless() { error.told_by_cosign() } else { error.told(&reference) };
+            let message = format!("failed to verify the signature using provider '{provider}': {told}");
+            let failure = Failure::retry(VERIFICATION_ERROR, message);
+            match detail {
+                Some(detail) => failure.with_detail(detail),
+                None => failure,
+            }
         };
-        let reference = reference.to_string();
-        let work = async || {
+        let work = async || -> Result<Verdict, Unverified> {
             let trusted = verifier(pass.client(), pass.object.namespace(), &wanted, &reference).await?;
             let verify = trusted.verify(&found.client, &found.digest, &reference);
             match tokio::time::timeout(pass.object.spec.timeout.0, verify).await {
                 Ok(verdict) => verdict,
-                Err(_) => Err("context deadline exceeded".to_owned()),
+                Err(_) => Err(Unverified::Unknown("context deadline exceeded".to_owned())),
             }
         };
         match self.lanes.ask(pass, &found.url, work).await?.map_err(failed) {

@@ -86,8 +86,9 @@ async fn one_good_signature_is_enough_and_the_bad_ones_are_named() {
     signed.trust(&world, "authority", "strict").await;
     objects.create("app", signed.spec()).await;
     let start = format!(
-        "failed to verify the signature using provider 'notation': no matching signatures were found for '{}/{REPOSITORY}:1.0.0': ",
-        signed.registry.address()
+        "failed to verify the signature using provider 'notation': no matching signatures were found for '{}/{REPOSITORY}@{}': ",
+        signed.registry.address(),
+        signed.made["digest"].as_str().unwrap()
     );
     assert_eq!(objects.failed("app", "VerificationError").await, format!("{start}there is no signature"));
 

@@ -136,7 +136,7 @@ async fn only_what_is_signed_is_taken() {
     objects.create("app", json!({"url": url(&registry), "ref": {"tag": "1.0.0"}, "verify": verify})).await;
     let message = objects.failed("app", "VerificationError").await;
     let wanted = format!(
-        "failed to verify the signature using provider 'cosign': no matching signatures were found for '{}/org/app:1.0.0'",
+        "failed to verify the signature using provider 'cosign': no matching signatures were found for '{}/org/app@{digest}'",
         registry.address()
     );
     assert!(message.starts_with(&wanted), "{message}");
