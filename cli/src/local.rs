@@ -153,8 +153,7 @@ impl Builder<'_> {
         let is_due = post_build.is_some_and(|post_build| substitute::is_due(post_build, &values));
         let missing = if self.flags.strict_substitute { Missing::Error } else { Missing::Empty };
         let mut objects = if is_due {
-            substitute::all(manifests, &values, missing)
-                .map_err(|error| detailed(&error, error.source.detail()))?
+            substitute::all(manifests, &values, missing).map_err(|error| detailed(&error, error.detail()))?
         } else {
             manifests
         };

@@ -1,5 +1,7 @@
 //! Substitutes variables in the built manifests.
 
+use std::collections::HashSet;
+
 use sluice_apis::kustomize::v1::{PostBuild, SubstituteReferenceKind, SubstituteStrategy};
 use sluice_apis::meta::{DISABLED, SUBSTITUTE_ANNOTATION};
 use sluice_expr::envsubst::{self, Missing, Variables};
@@ -49,14 +51,35 @@ impl Error {
     }
 }
 
-/// Which manifest can't be substituted into, and why.
+/// Why the manifests as a whole can't be substituted into.
 #[derive(Debug, thiserror::Error)]
-#[error("post build failed for '{object}': {source}")]
-pub struct Failed {
-    /// The object, as kustomize names it.
-    pub object: String,
-    /// Why.
-    pub source: Error,
+pub enum Failed {
+    /// One of them can't.
+    #[error("post build failed for '{object}': {source}")]
+    Manifest {
+        /// The object, as kustomize names it.
+        object: String,
+        /// Why.
+        source: Error,
+    },
+    /// Two of them are the same object afterwards.
+    #[error("in Replace: id matched 2 resources")]
+    Twice {
+        /// The object, as kustomize names it.
+        object: String,
+    },
+}
+
+impl Failed {
+    /// The place, and what to do about it where that is known.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Manifest { source, .. } => source.detail(),
+            Self::Twice { object } => {
+                Some(format!("after substitution there are two of '{object}': give them names of their own"))
+            }
+        }
+    }
 }
 
 /// Whether variables are substituted at all.
@@ -110,18 +133,30 @@ pub fn manifest(
 
 /// Substitutes in all manifests; the error names the one that failed.
 pub fn all(
-    manifests: Vec<serde_json::Value>,
+    mut manifests: Vec<serde_json::Value>,
     variables: &Variables,
     missing: Missing,
 ) -> Result<Vec<serde_json::Value>, Failed> {
-    manifests
-        .into_iter()
-        .map(|value| match manifest(&value, variables, missing) {
-            Ok(Some(substituted)) => Ok(substituted),
-            Ok(None) => Ok(value),
-            Err(source) => Err(Failed { object: describe(&value), source }),
-        })
-        .collect()
+    for value in &mut manifests {
+        match manifest(value, variables, missing) {
+            Ok(Some(substituted)) => *value = substituted,
+            Ok(None) => {}
+            Err(source) => return Err(Failed::Manifest { object: describe(value), source }),
+        }
+    }
+    let mut seen = HashSet::new();
+    match manifests.iter().find(|value| !seen.insert(identity(value))) {
+        Some(value) => Err(Failed::Twice { object: describe(value) }),
+        None => Ok(manifests),
+    }
+}
+
+/// What no two objects share.
+fn identity(value: &serde_json::Value) -> [Option<&str>; 4] {
+    let group =
+        value["apiVersion"].as_str().and_then(|version| version.split_once('/')).map(|(group, _)| group);
+    let metadata = &value["metadata"];
+    [group, value["kind"].as_str(), metadata["namespace"].as_str(), metadata["name"].as_str()]
 }
 
 fn is_exempt(value: &serde_json::Value) -> bool {
@@ -144,6 +179,18 @@ mod tests {
         let mut all = Variables::new();
         add(&mut all, variables.iter().copied(), "inline").unwrap();
         manifest(&config_map(data), &all, Missing::Error).unwrap().unwrap()["data"].take()
+    }
+
+    #[test]
+    fn two_manifests_may_not_become_one_object() {
+        let named = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+        let mut variables = Variables::new();
+        add(&mut variables, [("name", "a")], "inline").unwrap();
+        let all = |names: [&str; 2]| all(names.map(named).to_vec(), &variables, Missing::Error);
+        assert_eq!(all(["b", "${name}"]).unwrap(), [named("b"), named("a")]);
+        let error = all(["a", "${name}"]).unwrap_err();
+        assert_eq!(error.to_string(), "in Replace: id matched 2 resources");
+        assert!(error.detail().unwrap().contains("'ConfigMap.v1.[noGrp]/a'"));
     }
 
     #[test]
@@ -203,6 +250,6 @@ mod tests {
             error.to_string(),
             "post build failed for 'ConfigMap.v1.[noGrp]/a': envsubst error: variable substitution failed: missing closing brace"
         );
-        assert_eq!(error.source.detail().as_deref(), Some("line 3: `${v` is followed by '-'"));
+        assert_eq!(error.detail().as_deref(), Some("line 3: `${v` is followed by '-'"));
     }
 }

@@ -175,9 +175,8 @@ impl Kustomizer {
             .builder
             .run(move || {
                 let manifests = if due {
-                    substitute::all(manifests, &values, missing).map_err(|error| {
-                        Failure::build(error.to_string()).with_detail(error.source.detail())
-                    })?
+                    substitute::all(manifests, &values, missing)
+                        .map_err(|error| Failure::build(error.to_string()).with_detail(error.detail()))?
                 } else {
                     manifests
                 };
