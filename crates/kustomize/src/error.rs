@@ -45,6 +45,9 @@ pub enum Error {
     /// The directory of a component can't be used.
     #[error("loader.New \"{0}\"")]
     Component(Box<Self>),
+    /// A component can't be used.
+    #[error("accumulateDirectory: {:?}", .0.to_string())]
+    InComponent(Box<Self>),
     /// A path that leads out of the source.
     #[error("fs-security-constraint {operation} {path}: path '{path}' is not in or below '{root}'", path = .path.display(), root = .root.display())]
     Escape {
@@ -404,6 +407,7 @@ impl Error {
             Self::Within { source, .. }
             | Self::Configuring { source, .. }
             | Self::Component(source)
+            | Self::InComponent(source)
             | Self::Unmarshal(source)
             | Self::EscapingDirectory(source) => source.detail(),
             Self::Escape { .. } => Some("files can only be read from the source itself".to_owned()),
@@ -446,7 +450,8 @@ impl Error {
             | Self::Patching { source, .. }
             | Self::EscapingDirectory(source)
             | Self::Unmarshal(source)
-            | Self::Component(source) => source.root(),
+            | Self::Component(source)
+            | Self::InComponent(source) => source.root(),
             Self::Accumulation { directory, .. } => directory.root(),
             other => other,
         }

@@ -57,7 +57,16 @@ impl LabelSelector {
 
     /// Parses `a=b, c!=d, e in (f, g), h notin (i), j, !k, l>1`.
     pub fn parse(text: &str) -> Result<Self, InvalidSelector> {
-        let requirements = Tokens { rest: text }.requirements();
+        Self::parse_with(text, "in, notin, =, ==, !=, gt, lt")
+    }
+
+    /// As [`parse`](Self::parse), in the words of kustomize, whose parser is an older copy of the API's.
+    pub(crate) fn parse_for_kustomize(text: &str) -> Result<Self, InvalidSelector> {
+        Self::parse_with(text, "'=', '!=', '==', 'in', notin'")
+    }
+
+    fn parse_with(text: &str, operators: &'static str) -> Result<Self, InvalidSelector> {
+        let requirements = Tokens { rest: text, operators }.requirements();
         match requirements {
             Ok(requirements) => Ok(Self { requirements }),
             Err(reason) => Err(InvalidSelector { selector: text.to_owned(), reason }),
@@ -67,6 +76,8 @@ impl LabelSelector {
 
 struct Tokens<'t> {
     rest: &'t str,
+    /// The operators, as an error names them.
+    operators: &'static str,
 }
 
 const OPERATORS: [&str; 9] = ["==", "!=", "=", "!", ">", "<", "(", ")", ","];
@@ -142,7 +153,7 @@ impl<'t> Tokens<'t> {
             "notin" => Operator::NotIn(self.values(&key)?),
             ">" => Operator::Greater(self.number()?),
             "<" => Operator::Less(self.number()?),
-            token => return Err(unexpected(token, "in, notin, =, ==, !=, gt, lt")),
+            token => return Err(unexpected(token, self.operators)),
         };
         Ok(Requirement { key, operator })
     }

@@ -285,6 +285,16 @@ impl<'a> Target<'a> {
 
     fn accumulate_component(&self, gathered: Accumulator, path: &str) -> Result<Accumulator, Error> {
         let loader = self.loader.descend(path).map_err(|source| Error::Component(Box::new(source)))?;
+        self.accumulate_component_at(loader, gathered, path)
+            .map_err(|source| Error::InComponent(Box::new(source)))
+    }
+
+    fn accumulate_component_at(
+        &self,
+        loader: Loader<'a>,
+        gathered: Accumulator,
+        path: &str,
+    ) -> Result<Accumulator, Error> {
         let component = self.sub_target(loader, path)?;
         let at = component.loader.root();
         if component.kustomization.kind != COMPONENT {

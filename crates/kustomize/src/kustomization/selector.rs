@@ -55,8 +55,8 @@ impl SelectorRegex {
             kind: Pattern::new(&selector.id.gvk.kind)?,
             name: Pattern::new(&selector.id.name)?,
             namespace: Pattern::new(&selector.id.namespace)?,
-            labels: LabelSelector::parse(&selector.label_selector)?,
-            annotations: LabelSelector::parse(&selector.annotation_selector)?,
+            labels: LabelSelector::parse_for_kustomize(&selector.label_selector)?,
+            annotations: LabelSelector::parse_for_kustomize(&selector.annotation_selector)?,
             selector: selector.clone(),
         })
     }
