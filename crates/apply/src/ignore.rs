@@ -34,9 +34,6 @@ pub enum InvalidRule {
         /// What is wrong with it, in the words of the API.
         source: sluice_kustomize::labels::InvalidSelector,
     },
-    /// A path isn't a JSON pointer.
-    #[error("ignore path {0:?} is not a JSON pointer (RFC 6901): it must start with / and name a field")]
-    Pointer(String),
 }
 
 /// Rules ready to match.
@@ -55,14 +52,14 @@ enum Resolution {
 }
 
 impl IgnoreRules {
-    /// Compiles rules: JSON pointers, and the objects they are for (all, without a selector).
+    /// Compiles rules: JSON pointers, and the objects they are for (all, without a selector). What is no pointer matches
+    /// nothing, as with Flux.
     pub fn new(
         rules: impl IntoIterator<Item = (Vec<String>, Option<Selector>)>,
     ) -> Result<Self, InvalidRule> {
         let compile = |(paths, selector): (Vec<String>, Option<Selector>)| {
             let selector = selector.as_ref().map(CompiledSelector::new).transpose()?;
-            let paths = paths.iter().map(|path| Pointer::parse(path)).collect::<Result<_, _>>()?;
-            Ok((selector, paths))
+            Ok((selector, paths.iter().filter_map(|path| pointer(path)).collect()))
         };
         Ok(Self { rules: rules.into_iter().map(compile).collect::<Result<_, _>>()? })
     }
@@ -104,6 +101,14 @@ impl IgnoreRules {
             }
         }
     }
+}
+
+fn pointer(path: &str) -> Option<Pointer> {
+    let pointer = Pointer::parse(path);
+    if pointer.is_none() {
+        tracing::warn!(path, "an ignored path matches nothing: JSON pointers start with / and name a field");
+    }
+    pointer
 }
 
 fn resolve(path: &Pointer, live: &Object, value: Option<&Value>, owners: &[(bool, FieldSet)]) -> Resolution {
@@ -186,6 +191,6 @@ mod tests {
             bad(Selector { annotation_selector: "a in b".into(), ..Selector::default() })
                 .contains("invalid annotation selector")
         );
-        assert!(IgnoreRules::new([(vec!["spec".into()], None)]).is_err());
+        assert!(rules(&["spec"], None).paths_for(&deployment(1, &[])).is_empty());
     }
 }
