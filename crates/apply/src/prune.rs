@@ -122,13 +122,16 @@ pub async fn wait_for_termination(
     for change in changes.entries.iter().filter(|change| change.action == Action::Deleted) {
         let id = &change.id;
         let gvk = Gvk { group: id.group.clone(), version: change.version.clone(), kind: id.kind.clone() };
-        let failed = |cause: String| TerminationTimeout { id: id.clone(), cause };
+        let failed = |cause: String, detail| TerminationTimeout { id: id.clone(), cause, detail };
         let Ok(Some(resource)) = resolve(cluster, &gvk).await else { continue };
         let mut pause = Duration::from_millis(20);
         loop {
             let live = cluster.get(&resource, Some(&id.namespace), &id.name).await;
-            match live.map_err(|error| failed(error.to_string()))? {
-                Some(live) if Instant::now() >= deadline => return Err(failed(held_by(&live, timeout))),
+            match live.map_err(|error| failed(error.to_string(), None))? {
+                Some(live) if Instant::now() >= deadline => {
+                    let held = held_by(&live, timeout);
+                    return Err(failed("context deadline exceeded".to_owned(), Some(held)));
+                }
                 Some(_) => sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await,
                 None => break,
             }

@@ -103,7 +103,7 @@ impl Waiting<'_> {
                 outcome = prune::wait_for_termination(&self.cluster, &changes, timeout).await;
             }))
             .await;
-        outcome.map_err(|error| Failure::new(error.to_string()))
+        outcome.map_err(|error| Failure::new(error.to_string()).with_detail(error.detail))
     }
 
     async fn wait(

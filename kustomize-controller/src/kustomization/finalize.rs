@@ -48,7 +48,7 @@ impl Kustomizer {
             let gone =
                 pass.park(Box::pin(prune::wait_for_termination(&cluster, &outcome.changes, timeout))).await;
             if let Err(error) = gone {
-                tracing::error!(%error, "objects were not terminated in time");
+                tracing::error!(%error, detail = error.detail, "objects were not terminated in time");
                 event(pass, EventType::Warning, "failed to wait for resources termination", &metadata);
             }
         }

@@ -89,8 +89,10 @@ fn shorten(text: &str) -> String {
 pub struct TerminationTimeout {
     /// Which object.
     pub id: ObjectId,
-    /// What keeps it, as far as can be told.
+    /// Why the wait ended.
     pub cause: String,
+    /// What keeps it, as far as can be told.
+    pub detail: Option<String>,
 }
 
 /// Whether the object's controller has seen its newest spec; until then its pods are those of an older one.

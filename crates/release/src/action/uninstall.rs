@@ -106,10 +106,13 @@ async fn run(
         context.log.line("uninstall: Failed to delete release", &json!({"error": {}}));
         Failure::new(format!("failed to delete release: {name}")).with_detail(Some(errors.join("; ")))
     })?;
-    let mut errors: Vec<String> = Vec::new();
-    if !uninstall.no_wait && !targets.is_empty() {
-        let gone = context.waiting.gone(&targets, uninstall.timeout).await;
-        errors.extend(gone.err().map(|failure| failure.explained()));
+    let (mut errors, mut detail) = (Vec::new(), None);
+    if !uninstall.no_wait
+        && !targets.is_empty()
+        && let Err(failure) = context.waiting.gone(&targets, uninstall.timeout).await
+    {
+        errors.push(failure.message);
+        detail = failure.detail;
     }
     if !uninstall.no_hooks {
         let ran = hooks::run(context, &mut newest, "post-delete", options).await;
@@ -140,7 +143,8 @@ async fn run(
         return Ok(());
     }
     let count = errors.len();
-    Err(Failure::new(format!("uninstallation completed with {count} error(s): {}", errors.join("; "))).into())
+    let text = format!("uninstallation completed with {count} error(s): {}", errors.join("; "));
+    Err(Failure::new(text).with_detail(detail).into())
 }
 
 async fn purge(context: &Context<'_>, newest_first: &[Release]) -> Result<(), Failure> {
