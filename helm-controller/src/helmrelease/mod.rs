@@ -31,7 +31,7 @@ use sluice_apis::helm::condition_types::{READY, RECONCILING};
 use sluice_apis::helm::reasons;
 use sluice_apis::helm::v2::{ChartNameChangeStrategy, HelmRelease};
 use sluice_apis::meta::FINALIZER;
-use sluice_apply::clusters::Clusters;
+use sluice_apply::clusters::{self, Clusters, Unreachable};
 use sluice_apply::status::expressions;
 use sluice_archive::Algorithm;
 use sluice_release::action::CapabilityCache;
@@ -110,6 +110,15 @@ impl Reconciler for Releaser {
         }
         action
     }
+}
+
+/// What is about to be released.
+struct Attempt<'a> {
+    /// The chart's version, with what the source's revision makes of it.
+    version: &'a str,
+    values: &'a serde_json::Map<String, serde_json::Value>,
+    /// That of the values.
+    config_digest: &'a str,
 }
 
 /// How a pass ends, and whether the generation counts as observed.
@@ -253,8 +262,20 @@ impl Releaser {
             };
 
         // 4. The cluster, and where the release has been before.
+        let config_digest = digest::of_values(self.options.algorithm, &values).to_string();
+        let is_resumed =
+            pass.object.status.as_ref().is_some_and(|status| status.last_attempted_revision.is_some());
         let cluster = match self.clusters.target(&pass.object).await {
             Ok(cluster) => cluster,
+            Err(clusters::Error::Unreachable(unreachable)) => {
+                // A release that has moved is uninstalled before anything else is attempted.
+                if moved(&mut pass.object, &chart.metadata.name).is_none() {
+                    let attempt =
+                        Attempt { version: &version, values: &values, config_digest: &config_digest };
+                    Self::begin(&mut pass.object, &attempt, oci_digest);
+                }
+                return not_reached(&mut pass.object, &unreachable);
+            }
             Err(error) => {
                 let message = match error.detail() {
                     Some(detail) => format!("{error}: {detail}"),
@@ -265,9 +286,6 @@ impl Releaser {
             }
         };
         status::clear_stale_ready(&mut pass.object, &[reasons::REST_CLIENT_ERROR]);
-        let config_digest = digest::of_values(self.options.algorithm, &values).to_string();
-        let is_resumed =
-            pass.object.status.as_ref().is_some_and(|status| status.last_attempted_revision.is_some());
         let subject = Subject { cluster, chart, version, values, config_digest, readers, is_resumed };
         if let Some(moved) = moved(&mut pass.object, &subject.chart.metadata.name) {
             tracing::info!(
@@ -277,7 +295,8 @@ impl Releaser {
         }
 
         // 5. The steps.
-        Self::begin(&mut pass.object, &subject, oci_digest);
+        let Subject { version, values, config_digest, .. } = &subject;
+        Self::begin(&mut pass.object, &Attempt { version, values, config_digest }, oci_digest);
         let namespace = spec::storage_namespace(&pass.object).to_owned();
         let storage = Self::storage(&subject, &namespace, spec::max_history(&pass.object));
         let end = Box::pin(self.release(pass, &subject, &storage)).await;
@@ -317,16 +336,16 @@ impl Releaser {
     }
 
     /// Records what is about to be attempted. What failed with something else no longer counts.
-    fn begin(object: &mut HelmRelease, subject: &Subject, oci_digest: Option<String>) {
+    fn begin(object: &mut HelmRelease, attempt: &Attempt<'_>, oci_digest: Option<String>) {
         let storage_namespace = spec::storage_namespace(object).to_owned();
         // Asked first, so that the request is recorded even where something else resets as well.
         let reset = requests::take_reset(object);
         let generation = object.metadata.generation.unwrap_or_default();
-        let version = subject.version.clone();
+        let version = attempt.version.to_owned();
         let status = status::status_mut(object);
         status.storage_namespace = Some(storage_namespace);
         let values_changed = match &status.last_attempted_config_digest {
-            Some(digest) => !digest::values_match(digest, &subject.values),
+            Some(digest) => !digest::values_match(digest, attempt.values),
             None => false,
         };
         let differs = status.last_attempted_generation != generation
@@ -340,7 +359,7 @@ impl Releaser {
         status.last_attempted_generation = generation;
         status.last_attempted_revision = Some(version);
         status.last_attempted_revision_digest = oci_digest;
-        status.last_attempted_config_digest = Some(subject.config_digest.clone());
+        status.last_attempted_config_digest = Some(attempt.config_digest.to_owned());
         status.last_attempted_values_checksum = None;
         status.last_release_revision = 0;
     }
@@ -369,6 +388,21 @@ impl Releaser {
         let found = values::read(&self.client, namespace, &object.spec.values_from, self).await?;
         values::compose(namespace, inline, &found)
     }
+}
+
+/// The API server of the release's cluster is not there: its first question would have been about the storage.
+fn not_reached(object: &mut HelmRelease, unreachable: &Unreachable) -> Outcome {
+    let Unreachable { server, cause, pause } = unreachable;
+    let (namespace, name) = (spec::storage_namespace(object), spec::short_release_name(object));
+    let secrets =
+        format!("{server}/api/v1/namespaces/{namespace}/secrets?labelSelector=name%3D{name}%2Cowner%3Dhelm");
+    let error = format!(
+        "failed to retrieve last release from storage: query: failed to query with labels: Get \"{secrets}\": {cause}"
+    );
+    let pause = pause.as_ref().map(|pause| format!(": {pause}")).unwrap_or_default();
+    let message = format!("Could not determine release state: {error}{pause}");
+    conditions::mark_false(object, READY, reasons::STATE_ERROR, message);
+    failed(format!("cannot determine release state: {error}"))
 }
 
 /// An expression in the spec can't be used, whatever the cluster's state.

@@ -27,10 +27,10 @@ use sluice_apis::kustomize::v1::Kustomization;
 use sluice_apis::kustomize::{COMMIT_STATUS_KEY, ORIGIN_REVISION_KEY, REVISION_KEY, reasons};
 use sluice_apis::meta::{FINALIZER, format_duration};
 use sluice_apis::source::v1::Artifact;
-use sluice_apply::clusters::{Clusters, Tokens};
-use sluice_apply::inventory;
-use sluice_apply::order::GroupKind;
+use sluice_apply::clusters::{self, Clusters, Tokens, Unreachable};
+use sluice_apply::order::{self, GroupKind};
 use sluice_apply::status::StatusReader;
+use sluice_apply::{Object, inventory};
 use sluice_artifact::Fetcher;
 use sluice_runtime::{Action, EventType, Pass, ReconcileError, Reconciler, Store};
 
@@ -211,16 +211,29 @@ impl Kustomizer {
         // A remote cluster may be slow to answer, or not there: that holds no worker.
         let target =
             if pass.object.spec.kube_config.is_some() { pass.park(target).await } else { target.await };
-        let cluster = target.map_err(|error| {
-            let event = format!("failed to build kube client: {error}");
-            Failure::apply(error.to_string()).with_detail(error.detail()).with_event(event)
-        })?;
+        let cluster = match target {
+            Ok(cluster) => Ok(cluster),
+            // That shows when the first object is applied, after what the build has to say.
+            Err(clusters::Error::Unreachable(unreachable)) => Err(unreachable),
+            Err(error) => {
+                let event = format!("failed to build kube client: {error}");
+                let failure = Failure::apply(error.to_string()).with_detail(error.detail());
+                return Err(failure.with_event(event).into());
+            }
+        };
         // Large phases have boxes, which are gone when hundreds of passes wait for health.
         let built = Box::pin(self.build(&pass.object, unpacked, directory)).await?;
 
         status::progress(&mut pass.object, "Detecting drift", revision);
         let before = status::inventory(&pass.object);
         let digest = built.digest.clone();
+        let cluster = match cluster {
+            Ok(cluster) => cluster,
+            Err(unreachable) => {
+                let failure = not_reached(&pass.object, &built.objects, unreachable);
+                return Err(remember(pass, &digest, failure, artifact, began).into());
+            }
+        };
         let apply = self.apply(pass, &cluster, &readers, built.objects, &before, metadata);
         let applied = match Box::pin(apply).await {
             Ok(applied) => applied,
@@ -373,6 +386,19 @@ fn remember(
 ) -> Failure {
     status::remember(&mut pass.object, digest, failure.reason, began.elapsed(), artifact);
     failure
+}
+
+/// The API server of the objects' cluster is not there: its first question would have been which kinds there are.
+fn not_reached(object: &Kustomization, objects: &[Object], unreachable: Unreachable) -> Failure {
+    let Unreachable { server, cause, pause } = unreachable;
+    let timeout = format_duration(status::timeout(object));
+    let groups = format!("failed to get server groups: Get \"{server}/api?timeout={timeout}\": {cause}");
+    let first = objects.iter().map(Object::id).min_by(order::compare);
+    let message = match first {
+        Some(first) => format!("{} dry-run failed: {groups}\n", first.subject()),
+        None => groups,
+    };
+    Failure::apply(message).with_detail(pause)
 }
 
 /// Ends a pass that failed: conditions, event, and when to try again.

@@ -3,6 +3,7 @@
 mod breaker;
 mod cloud;
 mod kubeconfig;
+mod reach;
 mod verdict;
 
 use std::collections::HashMap;
@@ -19,8 +20,10 @@ use sluice_apis::kustomize::v1::Kustomization;
 use sluice_apis::meta::{KubeConfigReference, SecretKeyReference};
 use tower::service_fn;
 
-use self::breaker::{Breaker, Open};
+use self::breaker::Breaker;
 use self::cloud::{CloudCluster, Description};
+pub use self::reach::Unreachable;
+use self::reach::{guarded, probe, shown};
 use crate::{Cluster, ClusterCache};
 pub use sluice_identity::{TokenCache, Tokens};
 
@@ -124,12 +127,9 @@ pub enum Error {
         "failed to get access token for cluster: ObjectLevelWorkloadIdentity feature gate is not enabled"
     )]
     Gate,
-    /// The API server does not answer.
-    #[error("{0}")]
-    Unreachable(String),
-    /// The API server has not answered before and is left alone for now.
-    #[error("{0}")]
-    Open(#[from] Open),
+    /// The API server can't be reached, or has not answered before and is left alone for now.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
 }
 
 fn unusable(secret: &str, cause: &str) -> String {
@@ -141,6 +141,7 @@ impl Error {
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::KubeConfig { secret, cause, fault: Some(_) } => Some(unusable(secret, cause)),
+            Self::Unreachable(unreachable) => unreachable.pause.clone(),
             _ => None,
         }
     }
@@ -171,6 +172,8 @@ pub struct Policy {
 /// A remote cluster: a client that all who use it share, what is known of it, and whether it answers.
 #[derive(Clone)]
 struct Remote {
+    /// Its address.
+    server: Arc<str>,
     client: Client,
     cache: Arc<ClusterCache>,
     breaker: Arc<Breaker>,
@@ -284,8 +287,8 @@ impl Clusters {
             // The parser's message may quote the text, which holds credentials.
             .map_err(|_| fail("it is not valid YAML of kind Config".to_owned()))?;
         let kubeconfig = kubeconfig::restrict(kubeconfig, &self.policy).map_err(fail)?;
-        let client = connect(kubeconfig).await.map_err(fail)?;
-        Ok(self.remember(digest, client, None))
+        let connected = connect(kubeconfig).await.map_err(fail)?;
+        Ok(self.remember(digest, connected, None))
     }
 
     /// The cluster that a ConfigMap describes.
@@ -315,14 +318,19 @@ impl Clusters {
         };
         let cloud = Arc::new(CloudCluster::new(description, account, Arc::clone(&self.tokens)));
         let kubeconfig = cloud.kubeconfig().await.map_err(Error::Cloud)?;
-        let client = connect(kubeconfig).await.map_err(Error::Cloud)?;
-        Ok(self.remember(digest, client, Some(cloud)))
+        let connected = connect(kubeconfig).await.map_err(Error::Cloud)?;
+        Ok(self.remember(digest, connected, Some(cloud)))
     }
 
-    fn remember(&self, digest: blake3::Hash, client: Client, cloud: Option<Arc<CloudCluster>>) -> Remote {
+    fn remember(
+        &self,
+        digest: blake3::Hash,
+        (client, server): (Client, Arc<str>),
+        cloud: Option<Arc<CloudCluster>>,
+    ) -> Remote {
         let breaker = Arc::new(Breaker::default());
-        let client = guarded(client, Arc::clone(&breaker), cloud);
-        let remote = Remote { cache: ClusterCache::new(client.clone()), client, breaker };
+        let client = guarded(client, Arc::clone(&server), Arc::clone(&breaker), cloud);
+        let remote = Remote { server, cache: ClusterCache::new(client.clone()), client, breaker };
         let mut remotes = self.lock();
         // Rotated credentials leave entries behind; dropping all of them now and then costs a reconnect.
         if remotes.len() >= MAX_REMOTES {
@@ -338,67 +346,14 @@ impl Clusters {
     }
 }
 
-async fn connect(kubeconfig: Kubeconfig) -> Result<Client, String> {
+/// A client for a cluster, and the cluster's address.
+async fn connect(kubeconfig: Kubeconfig) -> Result<(Client, Arc<str>), String> {
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .map_err(|error| error.to_string())?;
     config.connect_timeout = Some(REMOTE_TIMEOUT);
-    Client::try_from(config).map_err(|error| error.to_string())
-}
-
-/// A client that leaves a dead cluster alone, and shows each request's server a token that is still good.
-fn guarded(client: Client, breaker: Arc<Breaker>, cloud: Option<Arc<CloudCluster>>) -> Client {
-    let namespace = client.default_namespace().to_owned();
-    let service = service_fn(move |mut request: Request<Body>| {
-        let (client, breaker, cloud) = (client.clone(), Arc::clone(&breaker), cloud.clone());
-        async move {
-            let refuse = |error: Box<dyn std::error::Error + Send + Sync>| kube::Error::Service(error);
-            breaker.check().map_err(|open| refuse(open.into()))?;
-            if let Some(cloud) = cloud {
-                let header = cloud.authorization().await.map_err(|error| refuse(error.into()))?;
-                request.headers_mut().insert(http::header::AUTHORIZATION, header);
-            }
-            let answer = client.send(request).await;
-            match &answer {
-                Ok(_) => breaker.succeed(),
-                Err(error) => breaker.fail(chain(error)),
-            }
-            answer
-        }
-    });
-    Client::new(service, namespace)
-}
-
-/// Asks a cluster whether it is there.
-async fn probe(remote: &Remote) -> Result<(), Error> {
-    remote.breaker.check()?;
-    if remote.breaker.is_fresh() {
-        return Ok(());
-    }
-    match tokio::time::timeout(PROBE_TIMEOUT, remote.client.apiserver_version()).await {
-        // It is there, whatever it thinks of us: what we may do shows later.
-        Ok(Ok(_) | Err(kube::Error::Api(_) | kube::Error::SerdeError(_))) => Ok(()),
-        Ok(Err(error)) => Err(Error::Unreachable(chain(&error))),
-        Err(_) => {
-            let cause = format!("no answer within {} s", PROBE_TIMEOUT.as_secs());
-            remote.breaker.fail(cause.clone());
-            Err(Error::Unreachable(cause))
-        }
-    }
-}
-
-/// An error with its causes, each told once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let told = cause.to_string();
-        if !text.contains(&told) {
-            text = format!("{text}: {told}");
-        }
-        source = cause.source();
-    }
-    text
+    let server = Arc::from(shown(&config.cluster_url));
+    Ok((Client::try_from(config).map_err(|error| error.to_string())?, server))
 }
 
 /// A client that acts as `user` over the connections of `client`.

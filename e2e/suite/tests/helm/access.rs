@@ -86,6 +86,10 @@ async fn a_config_map_describes_a_cluster() {
                 "audiences": "https://kubernetes.default.svc.cluster.local"}),
         ),
         ("nobody", json!({"provider": "nobody"})),
+        (
+            "absent",
+            json!({"provider": "generic", "address": "https://127.0.0.1:1", "serviceAccountName": "deployer"}),
+        ),
     ] {
         world
             .apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}))
@@ -101,6 +105,20 @@ async fn a_config_map_describes_a_cluster() {
         "{}",
         ready_message(&object)
     );
+    // Its storage is what is asked first.
+    let object = failed(&world, "absent", "StateError").await;
+    let secrets = format!("https://127.0.0.1:1/api/v1/namespaces/{}/secrets", world.name());
+    assert_eq!(
+        ready_message(&object),
+        format!(
+            "Could not determine release state: failed to retrieve last release from storage: query: failed to query with labels: Get \"{secrets}?labelSelector=name%3Dabsent%2Cowner%3Dhelm\": dial tcp 127.0.0.1:1: connect: connection refused"
+        )
+    );
+    let is_attempted = |object: &HelmRelease| {
+        let revision = object.status.as_ref().and_then(|status| status.last_attempted_revision.as_ref());
+        revision.is_some_and(|revision| revision.starts_with("1.0.0+"))
+    };
+    world.until("absent", is_attempted).await;
     world.releases().delete("cluster", &DeleteParams::default()).await.unwrap();
     world.gone("cluster").await;
     assert!(world.config_map("cluster").await.is_none());

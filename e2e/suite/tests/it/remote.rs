@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use kube::api::DynamicObject;
 use serde_json::{Value, json};
+use sluice_testkit::wait_for;
 
-use crate::support::{AT_ONCE, World, config_map, message};
+use crate::support::{AT_ONCE, PATIENCE, World, config_map, message};
 
 /// The API server of the suite, as if it were another one: its address, its authority in PEM.
 fn api_server(world: &World) -> Result<(String, String)> {
@@ -111,6 +113,35 @@ async fn a_service_account_for_clouds_needs_the_gate() -> Result<()> {
     Ok(())
 }
 
+/// What nobody listens at is told as Flux tells it, with the build's digest in the history.
+#[tokio::test]
+async fn a_cluster_that_is_not_there_is_told_when_objects_are_applied() -> Result<()> {
+    let world = World::start("absent").await?;
+    commit(&world).await?;
+    let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}]\nusers: [{name: a, user: {}}]\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n";
+    world
+        .create(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "absent"},
+                       "stringData": {"value": kubeconfig}}))
+        .await?;
+    let spec = json!({"kubeConfig": {"secretRef": {"name": "absent"}}, "timeout": "40s"});
+    world.create(world.kustomization("app", "app", "./app", &spec)).await?;
+    let object = world.failed(&world.kustomizations(), "app", "ReconciliationFailed").await?;
+    let text = message(&object, "Ready");
+    ensure!(
+        text.ends_with(
+            " dry-run failed: failed to get server groups: Get \"https://127.0.0.1:1/api?timeout=40s\": dial tcp 127.0.0.1:1: connect: connection refused\n"
+        ),
+        "{text}"
+    );
+    let is_remembered = |object: Option<&DynamicObject>| {
+        object.is_some_and(|object| {
+            object.data["status"]["history"][0]["lastReconciledStatus"] == "ReconciliationFailed"
+        })
+    };
+    wait_for(&world.kustomizations(), "app", PATIENCE, is_remembered).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_dead_cluster_delays_nobody() -> Result<()> {
     let world = World::alone("dead", &["--concurrent=1"]).await?;
@@ -137,14 +168,13 @@ async fn a_dead_cluster_delays_nobody() -> Result<()> {
     let text = message(&object, "Ready").to_owned();
     ensure!(text.contains("no answer within") || text.contains("did not answer the last"), "{text}");
     // After that it is left alone for a while: failing costs no time any more.
-    world
-        .event(
-            "Kustomization",
-            "dead-1",
-            "error",
-            "failed to build kube client: the cluster did not answer the last",
-        )
-        .await?;
+    let is_left_alone = |object: Option<&DynamicObject>| {
+        object.is_some_and(|object| message(object, "Ready").contains("did not answer the last"))
+    };
+    wait_for(&world.kustomizations(), "dead-1", PATIENCE, is_left_alone).await?;
+    let asked = format!("failed to get server groups: Get \"http://{}/api?timeout=", silent.local_addr()?);
+    let event = world.event("Kustomization", "dead-1", "error", &asked).await?;
+    ensure!(event["message"].as_str().is_some_and(|text| text.starts_with("ConfigMap/")), "{event}");
     drop(silent);
     Ok(())
 }
