@@ -151,12 +151,11 @@ pub fn all(
     }
 }
 
-/// What no two objects share.
+/// What no two objects share, for kustomize: two versions of a kind are two objects.
 fn identity(value: &serde_json::Value) -> [Option<&str>; 4] {
-    let group =
-        value["apiVersion"].as_str().and_then(|version| version.split_once('/')).map(|(group, _)| group);
     let metadata = &value["metadata"];
-    [group, value["kind"].as_str(), metadata["namespace"].as_str(), metadata["name"].as_str()]
+    [&value["apiVersion"], &value["kind"], &metadata["namespace"], &metadata["name"]]
+        .map(|part| part.as_str())
 }
 
 fn is_exempt(value: &serde_json::Value) -> bool {
@@ -191,6 +190,9 @@ mod tests {
         let error = all(["a", "${name}"]).unwrap_err();
         assert_eq!(error.to_string(), "in Replace: id matched 2 resources");
         assert!(error.detail().unwrap().contains("'ConfigMap.v1.[noGrp]/a'"));
+        let version = |version: &str| json!({"apiVersion": version, "kind": "A", "metadata": {"name": "a"}});
+        let two = vec![version("x/v1"), version("x/v2")];
+        assert_eq!(super::all(two.clone(), &variables, Missing::Error).unwrap(), two);
     }
 
     #[test]

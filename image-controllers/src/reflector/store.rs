@@ -105,12 +105,14 @@ impl TagStore {
     /// did not change is not touched.
     pub(super) fn write(&self, of: Identity<'_>, list: &[String], now: Timestamp) -> io::Result<Written> {
         let path = self.path(of);
+        let revision = match self.layout {
+            Layout::ByImage => tags::revision(list),
+            Layout::ByObject { .. } => tags::file_revision(list),
+        };
         let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (had_tags, revision) = match self.layout {
-            Layout::ByImage => (journal::write(&path, list, now)?, tags::revision(list)),
-            Layout::ByObject { compress_from } => {
-                (plain::write(&path, list, now, compress_from)?, tags::file_revision(list))
-            }
+        let had_tags = match self.layout {
+            Layout::ByImage => journal::write(&path, list, now)?,
+            Layout::ByObject { compress_from } => plain::write(&path, list, now, compress_from)?,
         };
         Ok(Written { revision, had_tags })
     }
