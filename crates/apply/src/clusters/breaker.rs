@@ -17,10 +17,7 @@ const FRESH: Duration = Duration::from_secs(30);
 
 /// The cluster is left alone for now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the cluster did not answer the last {failures} requests and is asked again in {} s: {cause}",
-    .left.as_secs().max(1)
-)]
+#[error("{}: {cause}", pause(*.failures, *.left))]
 pub struct Open {
     /// How many requests in a row failed.
     pub failures: u32,
@@ -28,6 +25,18 @@ pub struct Open {
     pub cause: String,
     /// How long it is still left alone.
     pub left: Duration,
+}
+
+impl Open {
+    /// That the cluster is left alone, without the cause.
+    pub fn pause(&self) -> String {
+        pause(self.failures, self.left)
+    }
+}
+
+fn pause(failures: u32, left: Duration) -> String {
+    let seconds = left.as_secs().max(1);
+    format!("the cluster did not answer the last {failures} requests and is asked again in {seconds} s")
 }
 
 /// Counts what becomes of requests to one cluster.

@@ -62,7 +62,7 @@ pub(super) fn guarded(
 /// Asks a cluster whether it is there.
 pub(super) async fn probe(remote: &Remote) -> Result<(), Unreachable> {
     let dead = |cause, pause| Unreachable { server: remote.server.to_string(), cause, pause };
-    remote.breaker.check().map_err(|open| dead(open.cause.clone(), Some(open.to_string())))?;
+    remote.breaker.check().map_err(|open| dead(open.cause.clone(), Some(open.pause())))?;
     if remote.breaker.is_fresh() {
         return Ok(());
     }
