@@ -52,6 +52,8 @@ pub struct Applied {
     pub uid: String,
     /// Who owned its fields: see [`footprint`](crate::managed_fields::footprint).
     pub footprint: blake3::Hash,
+    /// What of the live object counts as drift, hashed; none if others left something on it that changes what an apply does.
+    pub content: Option<blake3::Hash>,
     /// Whether it was healthy, if that was [asked](crate::Applier::judging_health).
     pub is_healthy: bool,
 }

@@ -72,12 +72,16 @@ pub struct Waiter {
     knows_projects: bool,
     /// Objects that were seen just now, and whether they were ready.
     seen: Arc<HashMap<ObjectId, bool>>,
+    witness: Option<Witness>,
 }
+
+/// Is shown each object that was read and found ready.
+pub type Witness = Arc<dyn Fn(&Object) + Send + Sync>;
 
 impl Waiter {
     /// A waiter that asks these readers before the built-in rules.
     pub fn new(cluster: Cluster, readers: Vec<Arc<dyn StatusReader>>) -> Self {
-        Self { cluster, readers, knows_projects: false, seen: Arc::default() }
+        Self { cluster, readers, knows_projects: false, seen: Arc::default(), witness: None }
     }
 
     /// Also judges kinds of well-known projects that keep to no convention.
@@ -91,6 +95,12 @@ impl Waiter {
     #[must_use]
     pub fn having_seen(self, seen: HashMap<ObjectId, bool>) -> Self {
         Self { seen: Arc::new(seen), ..self }
+    }
+
+    /// Shows each object that was read and found ready to a witness.
+    #[must_use]
+    pub fn showing(self, witness: Witness) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 
     /// As [`having_seen`](Self::having_seen), with the objects as they were seen.
@@ -210,6 +220,9 @@ impl Waiter {
             Ok(status) => status,
             Err(error) => return unknown(error),
         };
+        if let (State::Current, Some(witness)) = (status.state, &self.witness) {
+            witness(&object);
+        }
         if status.state == State::InProgress
             && id.group == "apps"
             && matches!(id.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet")

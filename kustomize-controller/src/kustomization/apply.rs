@@ -14,7 +14,7 @@ use sluice_apply::ignore::IgnoreRules;
 use sluice_apply::inventory::{self, Entry};
 use sluice_apply::read::{self, Owner};
 use sluice_apply::status::StatusReader;
-use sluice_apply::wait::{WaitOptions, Waiter};
+use sluice_apply::wait::{WaitOptions, Waiter, Witness};
 use sluice_apply::{
     Action, Applier, ApplyOptions, ChangeSet, Cluster, Gvk, Object, ObjectId, normalize, prune,
 };
@@ -32,6 +32,8 @@ pub struct AppliedSet {
     pub changes: ChangeSet,
     /// Jobs that delete themselves when done: their absence means success.
     pub jobs_with_ttl: HashSet<ObjectId>,
+    /// What applied them.
+    applier: Applier,
 }
 
 /// The labels by which a Kustomization's objects are known.
@@ -120,7 +122,7 @@ impl Kustomizer {
         if !log.is_empty() {
             event(pass, EventType::Normal, &log, metadata);
         }
-        Ok(AppliedSet { changes, jobs_with_ttl })
+        Ok(AppliedSet { changes, jobs_with_ttl, applier })
     }
 
     /// Deletes what is no longer built. What could not be deleted stays in the inventory, to be tried again.
@@ -153,7 +155,7 @@ impl Kustomizer {
         pass: &mut KustomizationPass,
         cluster: &Cluster,
         readers: Vec<Arc<dyn StatusReader>>,
-        applied: &AppliedSet,
+        applied: AppliedSet,
         artifact: &Artifact,
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), Stop> {
@@ -174,12 +176,14 @@ impl Kustomizer {
         pass.progress().await.map_err(Stop::error)?;
 
         let began = Instant::now();
-        let waiter =
-            Waiter::new(cluster.clone(), readers).knowing_projects().having_seen(seen(&applied.changes));
+        let waiter = Waiter::new(cluster.clone(), readers)
+            .knowing_projects()
+            .having_seen(seen(&applied.changes))
+            .showing(self.witness(&pass.object, applied.applier));
         let options = WaitOptions {
             timeout: status::timeout(&pass.object),
             fail_fast: self.options.fail_fast,
-            jobs_with_ttl: applied.jobs_with_ttl.clone(),
+            jobs_with_ttl: applied.jobs_with_ttl,
         };
         // A newer revision, spec or request makes the answer worthless: why wait for it?
         let outcome = if waiter.has_seen_all_ready(&objects) {
@@ -207,6 +211,14 @@ impl Kustomizer {
         }
         conditions::mark_true(&mut pass.object, HEALTHY, reasons::SUCCEEDED, message);
         pass.progress().await.map_err(Stop::error)
+    }
+
+    /// Remembers the versions that objects have once they are healthy: their own controllers have changed them since they
+    /// were applied.
+    fn witness(&self, object: &Kustomization, applier: Applier) -> Witness {
+        let memory = Arc::clone(&self.memory);
+        let uid = object.metadata.uid.clone().unwrap_or_default();
+        Arc::new(move |live| memory.see_again(&uid, &live.id(), |before| applier.seen_again(before, live)))
     }
 }
 

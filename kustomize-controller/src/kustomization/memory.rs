@@ -119,6 +119,17 @@ impl Memory {
         self.lock().entry(uid.to_owned()).or_default().applied = Arc::new(applied);
     }
 
+    /// An object was seen again after it was applied.
+    pub fn see_again(&self, uid: &str, id: &ObjectId, renew: impl FnOnce(&Applied) -> Option<Applied>) {
+        let Some(before) = self.seen(uid, id) else { return };
+        let Some(renewed) = renew(&before) else { return };
+        if let Some(known) = self.lock().get_mut(uid)
+            && known.applied.get(id) == Some(&before)
+        {
+            Arc::make_mut(&mut known.applied).insert(id.clone(), renewed);
+        }
+    }
+
     /// The Kustomization is gone.
     pub fn forget(&self, uid: &str) {
         self.lock().remove(uid);

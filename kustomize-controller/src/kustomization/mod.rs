@@ -250,7 +250,7 @@ impl Kustomizer {
         let pruned = self.prune(pass, &cluster, entries, stale, metadata).await;
         pruned.map_err(|failure| remember(pass, &digest, failure, artifact, began))?;
 
-        match self.await_health(pass, &cluster, readers, &applied, artifact, metadata).await {
+        match self.await_health(pass, &cluster, readers, applied, artifact, metadata).await {
             Ok(()) => {}
             Err(Stop::Failed(failure)) => {
                 let failure = failure.hiding(&built.secrets);

@@ -60,6 +60,16 @@ pub(super) struct Write {
     pub(super) replaces: Option<String>,
 }
 
+/// What a dry-run tells that goes before everything else.
+enum Early {
+    /// What there is to do: a plain write.
+    Write(Action),
+    /// That there is nothing to do.
+    Leave(Box<Leave>),
+    /// Nothing for certain; its outcome, if one was made.
+    Look(Option<Result<Object, ClusterError>>),
+}
+
 /// The live object as far as it is known.
 pub(super) enum Live {
     Absent,
@@ -99,16 +109,11 @@ impl Applier {
             return Err(failed(ClusterError::NoNamespace));
         }
 
-        let early = if memory.is_new(&id) && !self.options.migrate_api_version {
-            match self.dry_run(&resource, &desired).await {
-                Ok(created) if created.resource_version().is_none() => {
-                    let digest = self.digest(&desired);
-                    return Ok(write(resource, desired, digest, Action::Created));
-                }
-                other => Some(other),
-            }
-        } else {
-            None
+        let digest = self.digest(&desired);
+        let early = match self.dry_run_first(&resource, &desired, digest, memory).await {
+            Early::Write(action) => return Ok(write(resource, desired, digest, action)),
+            Early::Leave(leave) => return Ok(Plan::Leave(leave)),
+            Early::Look(dry_run) => dry_run,
         };
 
         let mut live = self.read(&resource, &id).await;
@@ -119,7 +124,6 @@ impl Applier {
             return Ok(leave(live, Action::Skipped, None, settled));
         }
 
-        let digest = self.digest(&desired);
         if let Some(live) = live.object()
             && let Some(seen) = self.seen(live, digest)
             && memory.recall(&id).as_ref() == Some(&seen)
@@ -130,7 +134,7 @@ impl Applier {
             self.options.migrate_api_version && self.migrate(&resource, &id, &desired, &mut live).await?;
 
         let dry_run = match early {
-            Some(result) => result,
+            Some(dry_run) => dry_run,
             None => self.dry_run(&resource, &desired).await,
         };
         let mut dry_run = match dry_run {
@@ -153,6 +157,50 @@ impl Applier {
         let action = if dry_run.resource_version().is_none() { Action::Created } else { Action::Configured };
         let replaces = None;
         Ok(Plan::Write(Box::new(Write { resource, desired, digest, action, cleanup, replaces })))
+    }
+
+    /// Makes the dry-run before the live object is read, where it may tell all that reading would: that the object is not
+    /// there yet, or that it is still of the version that was last seen.
+    async fn dry_run_first(
+        &self,
+        resource: &Resource,
+        desired: &Object,
+        digest: blake3::Hash,
+        memory: &dyn Memory,
+    ) -> Early {
+        let id = desired.id();
+        if self.options.migrate_api_version {
+            return Early::Look(None);
+        }
+        if memory.is_new(&id) {
+            return match self.dry_run(resource, desired).await {
+                Ok(created) if created.resource_version().is_none() => Early::Write(Action::Created),
+                other => Early::Look(Some(other)),
+            };
+        }
+        let is_special =
+            || self.rules.is_create_only(desired) || !self.options.ignore.paths_for(desired).is_empty();
+        let Some((seen, content)) = memory
+            .recall(&id)
+            .filter(|seen| seen.digest != digest && !is_special())
+            .and_then(|seen| seen.content.map(|content| (seen, content)))
+        else {
+            return Early::Look(None);
+        };
+        match self.dry_run(resource, desired).await {
+            Ok(result)
+                if result.uid() == Some(&seen.uid)
+                    && result.resource_version() == Some(&seen.resource_version) =>
+            {
+                if drift::content(&result) != content {
+                    return Early::Write(Action::Configured);
+                }
+                let settled = self.is_settled(&result);
+                let change = change(&result, Action::Unchanged, Some(Applied { digest, ..seen }));
+                Early::Leave(Box::new(Leave { change, settled }))
+            }
+            other => Early::Look(Some(other)),
+        }
     }
 
     /// Whether a stage needn't wait for the object.
@@ -283,6 +331,12 @@ impl Applier {
         if self.rules.is_merged(desired) || self.rules.is_merged(live) {
             return None;
         }
+        let operations = self.leftovers(live);
+        (!operations.is_empty()).then(|| patch(live, operations))
+    }
+
+    /// What other tools left on the object, as the operations that remove it and take their fields over.
+    fn leftovers(&self, live: &Object) -> Vec<PatchOperation> {
         let mut operations = Vec::new();
         for (field, keys) in [("annotations", &STALE_ANNOTATIONS[..]), ("labels", &STALE_LABELS[..])] {
             let present = |key: &&&str| live.as_value()["metadata"][field].get(**key).is_some();
@@ -293,18 +347,26 @@ impl Applier {
         {
             operations.push(replace(&["metadata", "managedFields"], taken));
         }
-        (!operations.is_empty()).then(|| patch(live, operations))
+        operations
     }
 
     /// What to remember of an object that is in place.
     pub(super) fn seen(&self, live: &Object, digest: blake3::Hash) -> Option<Applied> {
+        let is_plain = !self.rules.is_ignored(live) && self.leftovers(live).is_empty();
         Some(Applied {
             digest,
             resource_version: live.resource_version()?.to_owned(),
             uid: live.uid()?.to_owned(),
             footprint: self.footprint(&live.as_value()["metadata"]),
+            content: is_plain.then(|| drift::content(live)),
             is_healthy: self.judge.as_ref().is_some_and(|judge| is_current(judge, live)),
         })
+    }
+
+    /// What is known of an object that was seen again after it was in place; nothing if others touched what was applied.
+    pub fn seen_again(&self, before: &Applied, live: &Object) -> Option<Applied> {
+        self.seen(live, before.digest)
+            .filter(|now| now.uid == before.uid && now.footprint == before.footprint)
     }
 
     /// Who owns the fields of an object with this metadata, to compare with [`Applied::footprint`].
@@ -326,8 +388,11 @@ fn is_current(waiter: &Waiter, object: &Object) -> bool {
 }
 
 fn leave(object: &Object, action: Action, applied: Option<Applied>, settled: bool) -> Plan {
-    let change = Change { id: object.id(), version: object.gvk().version, action, applied };
-    Plan::Leave(Box::new(Leave { change, settled }))
+    Plan::Leave(Box::new(Leave { change: change(object, action, applied), settled }))
+}
+
+fn change(object: &Object, action: Action, applied: Option<Applied>) -> Change {
+    Change { id: object.id(), version: object.gvk().version, action, applied }
 }
 
 fn write(resource: Resource, desired: Object, digest: blake3::Hash, action: Action) -> Plan {

@@ -1,9 +1,9 @@
 //! Creating, changing and leaving objects alone.
 
 use serde_json::json;
-use sluice_apply::{Action, Applier, applier::Memory};
+use sluice_apply::{Action, Applier, Object, applier::Memory};
 
-use crate::support::{Fixture, Remembered, actions, managers, options, version};
+use crate::support::{Fixture, GROUP, Remembered, actions, managers, options, version};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_are_created_changed_and_left_alone() {
@@ -78,7 +78,79 @@ async fn a_remembered_version_saves_the_dry_run() {
     let changes = pass(&memory, config.clone()).await;
     assert_eq!(actions(&changes), [Action::Configured]);
     remember(&mut memory, &changes);
-    assert_eq!(actions(&pass(&memory, test.config_map("a", json!({"k": "2"}))).await), [Action::Configured]);
+    let changes = pass(&memory, test.config_map("a", json!({"k": "2"}))).await;
+    assert_eq!(actions(&changes), [Action::Configured]);
+    remember(&mut memory, &changes);
+
+    // Somebody else made the change that is wanted now: it is found when the object is read.
+    test.patch_as("someone", &config, "", json!({"data": {"k": "3"}})).await;
+    let changes = pass(&memory, test.config_map("a", json!({"k": "3"}))).await;
+    assert_eq!(actions(&changes), [Action::Unchanged]);
+
+    // Annotations that somebody put on it count, whatever the next desired object is.
+    test.patch_as(
+        "someone",
+        &config,
+        "",
+        json!({"metadata": {"annotations": {format!("{GROUP}/ssa"): "Ignore"}}}),
+    )
+    .await;
+    let changes = pass(&memory, test.config_map("a", json!({"k": "4"}))).await;
+    assert_eq!(actions(&changes), [Action::Skipped]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_manifest_that_comes_to_the_same_is_not_written() {
+    let test = Fixture::new("memory-same").await;
+    let mut service = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": test.namespace},
+        "spec": {"ports": [{"port": 80}]},
+    });
+    let applier = Applier::new(test.cluster.clone(), options(), Vec::new());
+    let mut memory = Remembered::default();
+    let mut digests = Vec::new();
+    for (explicit, wanted) in [(false, Action::Created), (true, Action::Unchanged), (true, Action::Unchanged)]
+    {
+        if explicit {
+            service["spec"]["sessionAffinity"] = "None".into();
+        }
+        let set = test.prepared(std::slice::from_ref(&service));
+        let changes = applier.apply_staged(set, &memory).await.unwrap();
+        assert_eq!(actions(&changes), [wanted]);
+        let change = &changes.entries[0];
+        let applied = change.applied.clone().unwrap();
+        assert_eq!(applied.resource_version, version(&test.live(&service).await));
+        digests.push(applied.digest);
+        memory.applied.insert(change.id.clone(), applied);
+    }
+    assert!(digests[0] != digests[1] && digests[1] == digests[2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_kubectl_left_is_removed_however_it_is_remembered() {
+    let test = Fixture::new("memory-kubectl").await;
+    let config = test.config_map("a", json!({"k": "v"}));
+    let applier = Applier::new(test.cluster.clone(), options(), Vec::new());
+    let mut memory = Remembered::default();
+    let changes = applier.apply_staged(test.prepared(std::slice::from_ref(&config)), &memory).await.unwrap();
+    let change = &changes.entries[0];
+    let applied = change.applied.clone().unwrap();
+    memory.applied.insert(change.id.clone(), applied.clone());
+
+    // Seen again with nothing but a status, or an addition of others: it is as it was.
+    test.patch_as("someone", &config, "", json!({"data": {"theirs": "kept"}})).await;
+    let live = Object::new(test.live(&config).await.unwrap()).unwrap();
+    let again = applier.seen_again(&applied, &live).unwrap();
+    assert_ne!(again.resource_version, applied.resource_version);
+    memory.applied.insert(change.id.clone(), again);
+
+    test.patch_as("kubectl-edit", &config, "", json!({"data": {"added": "by hand"}})).await;
+    let live = Object::new(test.live(&config).await.unwrap()).unwrap();
+    assert_eq!(applier.seen_again(&applied, &live), None);
+    let desired = test.config_map("a", json!({"k": "2"}));
+    let changes = applier.apply_staged(test.prepared(&[desired]), &memory).await.unwrap();
+    assert_eq!(actions(&changes), [Action::Configured]);
+    assert_eq!(test.live(&config).await.unwrap()["data"], json!({"k": "2", "theirs": "kept"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
