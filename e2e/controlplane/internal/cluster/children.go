@@ -10,6 +10,10 @@ import (
 	"syscall"
 )
 
+// rarelyCollected trades memory for speed: with heaps as small as theirs are here, collecting garbage is a fifth of what
+// the API server does. It still keeps below a gigabyte.
+var rarelyCollected = []string{"GOGC=400", "GOMEMLIMIT=1GiB"}
+
 // children are the control plane's processes, all of them this binary under another name.
 type children struct {
 	files  layout
@@ -44,6 +48,7 @@ func (c *children) start(name string, args []string, extra ...*os.File) error {
 	defer log.Close()
 	command := exec.Command(self, append([]string{name}, args...)...)
 	command.Stdout, command.Stderr = log, log
+	command.Env = append(os.Environ(), rarelyCollected...)
 	command.ExtraFiles = extra
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
