@@ -40,7 +40,7 @@ pub enum Error {
     #[error("must build at directory: {}", not_a_directory(.0))]
     NotDirectory(FsError),
     /// The repository has no such directory.
-    #[error("{}", no_directory(.0))]
+    #[error(transparent)]
     NotInRepository(FsError),
     /// The directory of a component can't be used.
     #[error("loader.New \"{0}\"")]
@@ -492,17 +492,7 @@ fn at_reference(reference: &str) -> String {
 /// kustomize's words for a directory that can't be one.
 fn not_a_directory(error: &FsError) -> String {
     match error {
-        FsError::NotFound { .. } => format!("not a valid directory: {}", no_directory(error)),
-        other => other.to_string(),
-    }
-}
-
-fn no_directory(error: &FsError) -> String {
-    match error {
-        FsError::NotFound { path } => {
-            let path = path.display();
-            format!("evalsymlink failure on '{path}' : lstat {path}: no such file or directory")
-        }
+        FsError::NoDirectory { .. } => format!("not a valid directory: {error}"),
         other => other.to_string(),
     }
 }

@@ -30,6 +30,9 @@ impl Fields for FieldSpec {
         }
         Ok(())
     }
+    fn embedded(field: &str) -> &'static str {
+        if matches!(field, "group" | "version" | "kind") { "Gvk" } else { "" }
+    }
 }
 
 /// Adds a spec unless the list has the same field for it already. Two specs that differ in `create` only conflict.
@@ -64,9 +67,7 @@ pub(crate) fn visit(
     set: Setter<'_>,
 ) -> Result<(), Error> {
     let path = split_path(&spec.path, '/');
-    let create = create.filter(|_| spec.create);
-    enter(root, &path, create, set)
-        .map_err(|source| source.within(format!("considering field '{}' of object", spec.path)))
+    enter(root, &path, create.filter(|_| spec.create), set)
 }
 
 fn enter(node: &mut Node, path: &[String], create: Option<Kind>, set: Setter<'_>) -> Result<(), Error> {
@@ -79,9 +80,11 @@ fn enter(node: &mut Node, path: &[String], create: Option<Kind>, set: Setter<'_>
         return Ok(());
     }
     match &mut node.value {
-        NodeValue::Sequence(items) => {
-            items.items_mut().iter_mut().try_for_each(|item| enter(item, path, create, set))
-        }
+        NodeValue::Sequence(items) => items
+            .items_mut()
+            .iter_mut()
+            .try_for_each(|item| enter(item, path, create, set))
+            .map_err(|source| source.within(format!("visit traversal on path: [{}]", path.join(" ")))),
         NodeValue::Scalar(_) => Err(Error::NotTraversable),
         NodeValue::Mapping(mapping) => {
             let (name, is_sequence) =

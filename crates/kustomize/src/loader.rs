@@ -193,7 +193,7 @@ impl<'a> Loader<'a> {
             // kustomize tells whether there is such a path. Beside the source, which is a temporary directory there,
             // never is.
             Error::Escape { path, root, .. } if path.parent() == root.parent() => {
-                Error::NotDirectory(FsError::NotFound { path })
+                Error::NotDirectory(FsError::NoDirectory { missing: path.clone(), path })
             }
             error => Error::EscapingDirectory(Box::new(error)),
         }
@@ -268,11 +268,22 @@ fn enter(context: &Context<'_>, repository: &Repository) -> Result<Place, Error>
 /// The real path of a directory.
 fn confirm(fs: &dyn FileSystem, path: &Path) -> Result<PathBuf, FsError> {
     let path = clean(path);
-    let real = fs.canonical(&path)?;
+    let real = fs.canonical(&path).map_err(|error| match error {
+        FsError::NotFound { .. } => {
+            FsError::NoDirectory { missing: first_missing(fs, &path), path: path.clone() }
+        }
+        other => other,
+    })?;
     match fs.kind(&real)? {
         FileKind::Directory => Ok(real),
         _ => Err(FsError::NotDirectory { path }),
     }
+}
+
+/// The first part of a path that is not there.
+fn first_missing(fs: &dyn FileSystem, path: &Path) -> PathBuf {
+    let is_missing = |part: &&Path| matches!(fs.canonical(part), Err(FsError::NotFound { .. }));
+    path.ancestors().take_while(is_missing).last().unwrap_or(path).to_owned()
 }
 
 /// `..` inside a part of the path: what YAML makes of two list entries without a dash between them.

@@ -273,7 +273,7 @@ fn transformer(kind: &'static str, json: &Json, loader: &Loader<'_>) -> Result<S
     match kind {
         "PatchTransformer" => {
             let patch: Patch = decode(json, loader)?;
-            return Ok(Step::new(kind, Patches::new(&patch, loader)?));
+            return Ok(Step::new(kind, Patches::new(&patch, || sluice_yaml::to_yaml(json), loader)?));
         }
         "ValueAddTransformer" => {
             let args: ValueAddArgs = decode(json, loader)?;

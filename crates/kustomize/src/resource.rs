@@ -325,7 +325,17 @@ impl Resource {
         // kustomize keeps its notes in annotations: with notes there are some, whatever the object has.
         let found = (spec.path == "metadata/annotations" && !spec.create && self.has_notes())
             .then(|| FieldSpec { create: true, ..spec.clone() });
-        fieldspec::visit(&mut self.node, found.as_ref().unwrap_or(spec), create, set).map_err(|source| {
+        self.visit(found.as_ref().unwrap_or(spec), create, set)
+    }
+
+    /// As [`apply`](Self::apply), whatever kind the spec is for.
+    pub(crate) fn visit(
+        &mut self,
+        spec: &FieldSpec,
+        create: Option<Kind>,
+        set: Setter<'_>,
+    ) -> Result<(), Error> {
+        fieldspec::visit(&mut self.node, spec, create, set).map_err(|source| {
             source.within(format!("considering field '{}' of object {}", spec.path, self.id()))
         })
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::charts::{HelmChart, HelmGlobals};
 use crate::error::Error;
-use crate::kustomization::{Patch, Selector};
+use crate::kustomization::{FieldOptions, Patch, Replacement, Selector, SourceSelector, TargetSelector};
 
 /// Says whose settings can't be used, and quotes them.
 pub(crate) fn refused(kind: &'static str, settings: impl Fn() -> Value) -> impl Fn(Error) -> Error {
@@ -69,6 +69,48 @@ pub(crate) fn json_patch(patch: &Patch) -> Value {
 /// All of `patchesStrategicMerge`.
 pub(crate) fn strategic_patches(paths: &[String]) -> Value {
     fields([("paths", json!(paths))])
+}
+
+/// All of `replacements`.
+pub(crate) fn replacements(entries: &[Replacement]) -> Value {
+    let options = |options: Option<&FieldOptions>| match options {
+        Some(options) => fields([
+            ("delimiter", json!(options.delimiter)),
+            ("index", Some(options.index).filter(|index| *index != 0).map(Value::from).unwrap_or_default()),
+            ("encoding", json!(options.encoding)),
+            ("create", json!(options.create)),
+        ]),
+        None => Value::Null,
+    };
+    let source = |source: &SourceSelector| {
+        fields([
+            ("group", json!(source.id.gvk.group)),
+            ("version", json!(source.id.gvk.version)),
+            ("kind", json!(source.id.gvk.kind)),
+            ("name", json!(source.id.name)),
+            ("namespace", json!(source.id.namespace)),
+            ("fieldPath", json!(source.field_path)),
+            ("options", options(source.options.as_ref())),
+        ])
+    };
+    let target = |target: &TargetSelector| {
+        let mut value = fields([
+            ("reject", target.reject.iter().map(selector).collect()),
+            ("fieldPaths", json!(target.field_paths)),
+            ("options", options(target.options.as_ref())),
+        ]);
+        value["select"] = target.select.as_ref().map(selector).unwrap_or_default();
+        value
+    };
+    let entry = |entry: &Replacement| {
+        fields([
+            ("path", json!(entry.path)),
+            ("source", entry.source.as_ref().map(source).unwrap_or_default()),
+            ("targets", entry.targets.iter().flatten().map(target).collect()),
+            ("sourceValue", json!(entry.source_value)),
+        ])
+    };
+    json!({"Replacements": entries.iter().map(entry).collect::<Vec<_>>()})
 }
 
 /// An entry of `helmCharts`, which takes the namespace of its kustomization if it has none of its own.

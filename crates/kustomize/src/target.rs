@@ -333,8 +333,9 @@ impl<'a> Target<'a> {
             return Err(refuse(Error::Helm { chart: chart.name.clone() }));
         }
         let global = kustomization.generator_options.as_ref();
-        let plugins = self.plugin_resources(&kustomization.generators, "generator")?;
-        let plugins = plugins::generators(&plugins, &self.loader)?;
+        let loading = |source: Error| source.within("loading generator plugins");
+        let plugins = self.plugin_resources(&kustomization.generators, "generator").map_err(loading)?;
+        let plugins = plugins::generators(&plugins, &self.loader).map_err(loading)?;
         for args in &kustomization.config_map_generator {
             let mut args = args.clone();
             args.options = GeneratorOptions::merge_global(args.options, global);

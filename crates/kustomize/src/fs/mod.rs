@@ -43,6 +43,14 @@ pub enum FsError {
         /// The path asked for.
         path: PathBuf,
     },
+    /// There is no such directory.
+    #[error("evalsymlink failure on '{}' : lstat {}: no such file or directory", .path.display(), .missing.display())]
+    NoDirectory {
+        /// The path asked for.
+        path: PathBuf,
+        /// The first part of it that is missing.
+        missing: PathBuf,
+    },
     /// A directory where a file is needed.
     #[error("read {}: is a directory", .path.display())]
     IsDirectory {

@@ -44,8 +44,12 @@ impl Mount {
 
     fn translate(&self, mut error: FsError) -> FsError {
         use FsError as E;
+        if let E::NoDirectory { missing, .. } = &mut error {
+            *missing = self.shown_as(missing);
+        }
         match &mut error {
             E::NotFound { path }
+            | E::NoDirectory { path, .. }
             | E::IsDirectory { path }
             | E::NotDirectory { path }
             | E::Outside { path, .. }

@@ -14,7 +14,9 @@ pub(super) fn load(
 ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
     let mut pairs = Pairs { owner: &args.name, pairs: BTreeMap::new() };
     for path in &args.envs {
-        let within = |source: Error| source.within(format!("loading KV pairs: env source files: [{path}]"));
+        let within = |source: Error| {
+            source.within(format!("loading KV pairs: env source files: [{}]", args.envs.join(" ")))
+        };
         let content = loader.load(path).map_err(within)?;
         pairs.add_env_file(&content, path).map_err(within)?;
     }
@@ -35,7 +37,9 @@ pub(super) fn load(
     }
     for source in &args.files {
         let (key, path) = parse_file_source(source)?;
-        let within = |error: Error| error.within(format!("loading KV pairs: file sources: [{source}]"));
+        let within = |error: Error| {
+            error.within(format!("loading KV pairs: file sources: [{}]", args.files.join(" ")))
+        };
         pairs.add(key, loader.load(path).map_err(within)?)?;
     }
     Ok(pairs.pairs)

@@ -73,10 +73,15 @@ impl At {
         Self { strict, coerce: true, dialect, owner: "", path: Vec::new() }
     }
 
-    fn field(&self, owner: &'static str, name: &str) -> Self {
+    fn field(&self, owner: &'static str, within: &str, name: &str) -> Self {
         let mut path = self.path.clone();
+        if !within.is_empty() {
+            path.push(within.to_owned());
+        }
         path.push(name.to_owned());
-        Self { owner, path, ..self.clone() }
+        // What sigs.k8s.io/yaml looks at for the type it should make is then the embedded struct.
+        let coerce = self.coerce && within.is_empty();
+        Self { owner, path, coerce, ..self.clone() }
     }
 
     /// The error for a value of another type.
@@ -104,6 +109,11 @@ pub trait Decode: Sized + Default {
 
     /// How Go calls the type.
     fn go_type() -> Cow<'static, str>;
+
+    /// How Go calls the type where it is an element of a list.
+    fn go_element() -> Cow<'static, str> {
+        Self::go_type()
+    }
 }
 
 /// A struct with named fields.
@@ -114,6 +124,12 @@ pub trait Fields: Default {
     const FIELDS: &'static [&'static str];
     /// Decodes one of [`Self::FIELDS`]; never called with null.
     fn set(&mut self, field: &str, value: &Value, at: &At) -> Result<(), DecodeError>;
+    /// Whether Go's lists hold pointers to it.
+    const LISTED_BY_POINTER: bool = false;
+    /// The structs that Go's struct embeds and that have the field, joined by dots: messages name them.
+    fn embedded(_field: &str) -> &'static str {
+        ""
+    }
     /// Whether the dialect has the field.
     fn has(_field: &str, _dialect: Dialect) -> bool {
         true
@@ -129,7 +145,9 @@ impl<T: Fields> Decode for T {
             let field = Self::FIELDS.iter().find(|field| **field == name);
             let field = field.or_else(|| Self::FIELDS.iter().find(|field| field.eq_ignore_ascii_case(name)));
             match field.filter(|field| Self::has(field, at.dialect)) {
-                Some(field) if !value.is_null() => decoded.set(field, value, &at.field(Self::TYPE, field))?,
+                Some(field) if !value.is_null() => {
+                    decoded.set(field, value, &at.field(Self::TYPE, Self::embedded(field), field))?;
+                }
                 Some(_) => {}
                 None if at.strict => {
                     return Err(DecodeError::UnknownField {
@@ -145,6 +163,10 @@ impl<T: Fields> Decode for T {
 
     fn go_type() -> Cow<'static, str> {
         format!("types.{}", T::TYPE).into()
+    }
+
+    fn go_element() -> Cow<'static, str> {
+        format!("{}{}", if T::LISTED_BY_POINTER { "*" } else { "" }, Self::go_type()).into()
     }
 }
 
@@ -215,7 +237,7 @@ impl<T: Decode> Decode for Vec<T> {
     }
 
     fn go_type() -> Cow<'static, str> {
-        format!("[]{}", T::go_type()).into()
+        format!("[]{}", T::go_element()).into()
     }
 }
 

@@ -80,7 +80,7 @@ impl GeneratorArgs {
 }
 
 impl Fields for GeneratorArgs {
-    const TYPE: &'static str = "GeneratorArgs";
+    const TYPE: &'static str = "ConfigMapArgs";
     const FIELDS: &'static [&'static str] =
         &["namespace", "name", "behavior", "literals", "files", "envs", "env", "options"];
     fn set(&mut self, field: &str, value: &Value, at: &At) -> Result<(), DecodeError> {
@@ -95,6 +95,12 @@ impl Fields for GeneratorArgs {
             _ => self.options = Decode::decode(value, at)?,
         }
         Ok(())
+    }
+    fn embedded(field: &str) -> &'static str {
+        match field {
+            "literals" | "files" | "envs" | "env" => "GeneratorArgs.KvPairSources",
+            _ => "GeneratorArgs",
+        }
     }
 }
 
@@ -117,5 +123,8 @@ impl Fields for SecretArgs {
             other => self.args.set(other, value, at)?,
         }
         Ok(())
+    }
+    fn embedded(field: &str) -> &'static str {
+        if field == "type" { "" } else { GeneratorArgs::embedded(field) }
     }
 }

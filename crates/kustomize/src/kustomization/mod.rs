@@ -164,6 +164,10 @@ impl Fields for Kustomization {
         self.present |= says_something && !matches!(field, "kind" | "apiVersion");
         Ok(())
     }
+
+    fn embedded(field: &str) -> &'static str {
+        if matches!(field, "kind" | "apiVersion") { "TypeMeta" } else { "" }
+    }
 }
 
 /// Fields that a newer one replaces. The order is that of the warnings.

@@ -86,6 +86,7 @@ impl Fields for Selector {
     const TYPE: &'static str = "Selector";
     const FIELDS: &'static [&'static str] =
         &["group", "version", "kind", "name", "namespace", "annotationSelector", "labelSelector"];
+    const LISTED_BY_POINTER: bool = true;
     fn set(&mut self, field: &str, value: &Value, at: &At) -> Result<(), DecodeError> {
         match field {
             "annotationSelector" => self.annotation_selector = Decode::decode(value, at)?,
@@ -93,6 +94,18 @@ impl Fields for Selector {
             other => set_id(&mut self.id, other, value, at)?,
         }
         Ok(())
+    }
+    fn embedded(field: &str) -> &'static str {
+        embedded_in_id(field)
+    }
+}
+
+/// Where Go's structs have the fields of an id: in an embedded one, and that in another.
+fn embedded_in_id(field: &str) -> &'static str {
+    match field {
+        "group" | "version" | "kind" => "ResId.Gvk",
+        "name" | "namespace" => "ResId",
+        _ => "",
     }
 }
 
@@ -239,6 +252,9 @@ impl Fields for Replacement {
         }
         Ok(())
     }
+    fn embedded(field: &str) -> &'static str {
+        if field == "path" { "" } else { "Replacement" }
+    }
 }
 
 /// Where a replacement's value is read.
@@ -264,6 +280,9 @@ impl Fields for SourceSelector {
         }
         Ok(())
     }
+    fn embedded(field: &str) -> &'static str {
+        embedded_in_id(field)
+    }
 }
 
 /// Where a replacement's value is written.
@@ -282,6 +301,7 @@ pub struct TargetSelector {
 impl Fields for TargetSelector {
     const TYPE: &'static str = "TargetSelector";
     const FIELDS: &'static [&'static str] = &["select", "reject", "fieldPaths", "options"];
+    const LISTED_BY_POINTER: bool = true;
     fn set(&mut self, field: &str, value: &Value, at: &At) -> Result<(), DecodeError> {
         match field {
             "select" => self.select = Decode::decode(value, at)?,
@@ -363,6 +383,9 @@ impl Fields for ObjectRef {
         }
         version.clone_into(&mut self.id.gvk.version);
         Ok(())
+    }
+    fn embedded(field: &str) -> &'static str {
+        if matches!(field, "group" | "version" | "kind") { "Gvk" } else { "" }
     }
 }
 

@@ -74,8 +74,8 @@ pub(crate) fn builtin_steps(
         steps.push(Step::new("PatchStrategicMergeTransformer", patches));
     }
     for patch in &kustomization.patches {
-        let patch =
-            Patches::new(patch, loader).map_err(refused("PatchTransformer", || settings::patch(patch)))?;
+        let patch = Patches::new(patch, || sluice_yaml::to_yaml(&settings::patch(patch)), loader)
+            .map_err(refused("PatchTransformer", || settings::patch(patch)))?;
         steps.push(Step::new("PatchTransformer", patch));
     }
     if !kustomization.namespace.is_empty() {
@@ -124,14 +124,12 @@ pub(crate) fn builtin_steps(
     }
     if !kustomization.replacements.is_empty() {
         let replacements = Replacements::new(&kustomization.replacements, loader)
-            .map_err(trouble("ReplacementTransformer"))?;
+            .map_err(refused("ReplacementTransformer", || {
+                settings::replacements(&kustomization.replacements)
+            }))?;
         steps.push(Step::new("ReplacementTransformer", replacements));
     }
     Ok(steps)
-}
-
-fn trouble(kind: &'static str) -> impl Fn(Error) -> Error {
-    move |source| source.within(format!("trouble configuring builtin {kind}"))
 }
 
 /// The fields for an entry of `labels`.

@@ -7,7 +7,7 @@ use sluice_yaml::{Kind, Node};
 use super::Transformer;
 use crate::Dialect;
 use crate::error::Error;
-use crate::fieldspec::{FieldSpec, visit};
+use crate::fieldspec::FieldSpec;
 use crate::nodes;
 use crate::resmap::ResMap;
 use crate::resource::Resource;
@@ -78,7 +78,7 @@ impl Namespace {
         if !is_spared && !resource.gvk().cluster_scoped {
             let spec =
                 FieldSpec { path: METADATA_NAMESPACE.to_owned(), create: true, ..FieldSpec::default() };
-            visit(&mut resource.node, &spec, Some(Kind::Scalar), &mut |field| self.set_scalar(field))?;
+            resource.visit(&spec, Some(Kind::Scalar), &mut |field| self.set_scalar(field))?;
         }
         let is_binding = is_role_binding(resource.kind());
         if is_binding {

@@ -10,7 +10,6 @@ use crate::parse;
 use crate::resmap::ResMap;
 use crate::resource::Resource;
 use crate::schema::Schema;
-use crate::settings;
 
 /// One entry of `patches`.
 pub(crate) struct Patches {
@@ -28,10 +27,16 @@ enum Content {
 }
 
 impl Patches {
-    pub(crate) fn new(entry: &Patch, loader: &Loader<'_>) -> Result<Self, Error> {
+    /// Errors quote the `settings`, where the entry is.
+    pub(crate) fn new(
+        entry: &Patch,
+        settings: impl Fn() -> String,
+        loader: &Loader<'_>,
+    ) -> Result<Self, Error> {
+        let contradiction = |what: &str| Error::Usage(format!("{what}\n{}", settings()));
         let inline = entry.patch.trim();
         let (text, source) = match (inline, entry.path.as_str()) {
-            ("", "") => return Err(contradiction("must specify one of patch and path in", entry)),
+            ("", "") => return Err(contradiction("must specify one of patch and path in")),
             ("", path) => {
                 let content = loader.load(path).map_err(|source| {
                     source.within(format!("failed to get the patch file from path({path})"))
@@ -39,16 +44,12 @@ impl Patches {
                 (content, format!("[path: {path:?}]"))
             }
             (inline, "") => (inline.as_bytes().to_vec(), format!("[patch: {inline:?}]")),
-            _ => return Err(contradiction("patch and path can't be set at the same time", entry)),
+            _ => return Err(contradiction("patch and path can't be set at the same time")),
         };
         let content = parse_either(&text, &source, entry.options.unwrap_or_default())?;
         let target = entry.target.clone();
         Ok(Self { content, target, source, schema: loader.context.schema.borrow().clone() })
     }
-}
-
-fn contradiction(what: &str, entry: &Patch) -> Error {
-    Error::Usage(format!("{what}\n{}", sluice_yaml::to_yaml(&settings::patch(entry))))
 }
 
 /// Objects are strategic merge patches, a list of operations is a JSON patch.

@@ -36,7 +36,8 @@ impl StrategicPatches {
             patches.extend(parse::resources(text.as_bytes(), "patches")?);
         }
         if patches.is_empty() {
-            return Err(Error::Usage(format!("patch appears to be empty; files=[{}]", entries.join(" "))));
+            let files = entries.join(" ");
+            return Err(Error::Usage(format!("patch appears to be empty; files=[{files}], Patch={text}")));
         }
         Ok(Self { patches, schema: loader.context.schema.borrow().clone() })
     }

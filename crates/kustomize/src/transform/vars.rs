@@ -24,7 +24,7 @@ pub(crate) fn resolve_vars(accumulated: &mut Accumulator) -> Result<Vec<String>,
     let mut values = BTreeMap::new();
     for var in accumulated.vars.values() {
         let resource = accumulated.map.iter().find(|resource| resource.memory.vars.contains(&var.name));
-        let described = || format!("var '{} {} {}'", var.name, var.object.gvk, var.field_path);
+        let described = || format!("var '{{{} {} {{{}}}}}'", var.name, var.object.gvk, var.field_path);
         let resource = resource.ok_or_else(|| {
             Error::Usage(format!("{} cannot be mapped to a field in the set of known resources", described()))
         })?;

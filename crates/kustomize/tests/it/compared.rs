@@ -91,3 +91,62 @@ data: {a: b}
     let text = built(&files, "/d").unwrap();
     assert_eq!(text, "apiVersion: v1\ndata:\n  a: b\n  c: b\nkind: ConfigMap\nmetadata:\n  name: new\n");
 }
+
+#[test]
+fn errors_are_told_in_its_words() {
+    let type_of = |kind: &str, field: &str, wanted: &str| {
+        format!(
+            "invalid Kustomization: json: cannot unmarshal {kind} into Go struct field {field} of type {wanted}"
+        )
+    };
+    let way = "accumulating resources: accumulation err='accumulating resources from 'a/b': open /d/a/b: no such file or \
+               directory': must build at directory: not a valid directory: evalsymlink failure on '/d/a/b' : lstat /d/a: no \
+               such file or directory";
+    for (kustomization, words) in [
+        ("apiVersion: 1", type_of("number", "Kustomization.TypeMeta.apiVersion", "string")),
+        ("configMapGenerator: x", type_of("string", "Kustomization.configMapGenerator", "[]types.ConfigMapArgs")),
+        (
+            "secretGenerator: [{literals: x}]",
+            type_of("string", "SecretArgs.secretGenerator.GeneratorArgs.KvPairSources.literals", "[]string"),
+        ),
+        ("patches: [{target: {kind: 1}}]", type_of("number", "Selector.patches.target.ResId.Gvk.kind", "string")),
+        (
+            "replacements: [{targets: {a: b}}]",
+            type_of("object", "ReplacementField.replacements.Replacement.targets", "[]*types.TargetSelector"),
+        ),
+        ("resources: [a/b]", way.to_owned()),
+        (
+            "configMapGenerator: [{name: a, envs: [f, g]}]",
+            "loading KV pairs: env source files: [f g]: open /d/f: no such file or directory".to_owned(),
+        ),
+        (
+            "resources: [r.yaml]\nvars: [{name: A, objref: {kind: Pod, name: b, apiVersion: v1}}]",
+            "var '{A Pod.v1.[noGrp] {metadata.name}}' cannot be mapped to a field in the set of known resources"
+                .to_owned(),
+        ),
+        (
+            "resources: [r.yaml]\nreplacements: [{source: {kind: X, options: {delimiter: /}}, targets: [{select: {kind: Z}}]}]",
+            "nothing selected by X.[noVer].[noGrp]/[noName].[noNs]:/(0), create=false".to_owned(),
+        ),
+        (
+            "resources: [r.yaml]\nreplacements: [{source: {kind: X}, targets: []}]",
+            "replacements must specify a source and at least one target".to_owned(),
+        ),
+        (
+            "resources: [r.yaml]\nreplacements: [{path: none.yaml}]",
+            "trouble configuring builtin ReplacementTransformer with config: `\nReplacements:\n- path: none.yaml\n`: open \
+             /d/none.yaml: no such file or directory"
+                .to_owned(),
+        ),
+        (
+            "resources: [r.yaml]\ntransformers: [t.yaml]",
+            "plugin PatchTransformer.builtin.[noGrp]/t.[noNs] fails configuration: must specify one of patch and path \
+             in\napiVersion: builtin\nkind: PatchTransformer\nmetadata:\n  name: t\n"
+                .to_owned(),
+        ),
+    ] {
+        let plugin = "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\n";
+        let files = with_resource(kustomization, &config("r")).with("/d/t.yaml", plugin);
+        assert_eq!(built(&files, "/d").unwrap_err().to_string(), words, "{kustomization}");
+    }
+}

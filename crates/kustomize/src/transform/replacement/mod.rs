@@ -31,7 +31,9 @@ impl Replacements {
         let mut replacements = Vec::new();
         for entry in entries {
             if entry.path.is_empty() {
-                replacements.push(entry.clone());
+                // An empty list is as good as none: kustomize leaves it out when it hands the settings on.
+                let targets = entry.targets.clone().filter(|targets| !targets.is_empty());
+                replacements.push(Replacement { targets, ..entry.clone() });
                 continue;
             }
             if entry.source.is_some() || entry.targets.as_ref().is_some_and(|targets| !targets.is_empty()) {
@@ -101,7 +103,10 @@ fn select_source<'r>(resources: &'r [Resource], source: &SourceSelector) -> Resu
     let described = || {
         let path =
             if source.field_path.is_empty() { String::new() } else { format!(":{}", source.field_path) };
-        format!("{}{path}", source.id)
+        let options =
+            source.options.as_ref().filter(|options| !options.delimiter.is_empty() || options.create);
+        let options = options.map(|o| format!(":{}({}), create={}", o.delimiter, o.index, o.create));
+        format!("{}{path}{}", source.id, options.unwrap_or_default())
     };
     let wanted = &source.id.gvk.kind;
     let mut selected = resources
@@ -276,7 +281,7 @@ impl<'a> Writer<'a> {
         }
         let failed = || {
             let or_create = if create.is_some() { " or create" } else { "" };
-            format!("unable to find{or_create} field \"{path}\" in replacement target")
+            format!("unable to find{or_create} field {path:?} in replacement target")
         };
         let found = path::visit(root, &parts, create, &mut |field, created| {
             write_field(field, created, self.value, options)
