@@ -157,11 +157,12 @@ pub(super) fn ensure(path: &Path, bytes: &[u8]) -> Result<(), LoadError> {
     if path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml") {
         return Err(LoadError::YamlForArchive(path.to_owned()));
     }
+    // Helm looks at 512 bytes always: where the file is shorter, the rest are zeros.
     let start = bytes.get(..512).unwrap_or(bytes);
     let is_binary = |b: &u8| matches!(b, 0..=8 | 0x0B | 0x0E..=0x1A | 0x1C..=0x1F);
     let found = if start.starts_with(b"PK\x03\x04") {
         "application/zip"
-    } else if start.iter().any(is_binary) {
+    } else if start.len() < 512 || start.iter().any(is_binary) {
         "application/octet-stream"
     } else {
         "text/plain; charset=utf-8"

@@ -96,7 +96,7 @@ pub enum LoadError {
     /// A file of the chart can't be understood.
     #[error("cannot load {file}: {source}")]
     Decode {
-        /// Its name.
+        /// Its name, of values with what Helm says of them before.
         file: &'static str,
         /// What is wrong.
         source: DecodeError,

@@ -17,6 +17,10 @@ pub struct Head {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// How Go calls the type of `metadata`, a struct without a name.
+const METADATA: &str =
+    r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
+
 impl Head {
     /// Reads the head of a document. One without content has an empty head.
     pub fn read(yaml: &str) -> Result<Self, DecodeError> {
@@ -30,7 +34,9 @@ impl Head {
                 "apiversion" => set(&mut head.api_version, decode::text(value, place("apiVersion"))?),
                 "kind" => set(&mut head.kind, decode::text(value, place("kind"))?),
                 "metadata" => {
-                    let fields = decode::fields(value, place("metadata"), "struct")?;
+                    let fields = decode::fields(value, place("metadata"), METADATA)?;
+                    // The inner struct has no name.
+                    let place = |path| Place { root: "", path };
                     for (name, value) in fields.into_iter().flatten() {
                         match name.to_ascii_lowercase().as_str() {
                             "name" => set(&mut head.name, decode::text(value, place("metadata.name"))?),
