@@ -46,6 +46,8 @@ impl fmt::Display for Action {
 pub struct Applied {
     /// Hash of the desired object.
     pub digest: blake3::Hash,
+    /// The API version in which it was seen.
+    pub api_version: String,
     /// The live object's resource version.
     pub resource_version: String,
     /// The live object's UID.

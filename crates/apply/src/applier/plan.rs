@@ -182,7 +182,9 @@ impl Applier {
             || self.rules.is_create_only(desired) || !self.options.ignore.paths_for(desired).is_empty();
         let Some((seen, content)) = memory
             .recall(&id)
-            .filter(|seen| seen.digest != digest && !is_special())
+            .filter(|seen| {
+                seen.digest != digest && seen.api_version == desired.api_version() && !is_special()
+            })
             .and_then(|seen| seen.content.map(|content| (seen, content)))
         else {
             return Early::Look(None);
@@ -355,6 +357,7 @@ impl Applier {
         let is_plain = !self.rules.is_ignored(live) && self.leftovers(live).is_empty();
         Some(Applied {
             digest,
+            api_version: live.api_version().to_owned(),
             resource_version: live.resource_version()?.to_owned(),
             uid: live.uid()?.to_owned(),
             footprint: self.footprint(&live.as_value()["metadata"]),

@@ -131,15 +131,15 @@ impl CloudCluster {
     /// A cluster that trusts tokens of this one.
     async fn generic(&self) -> Result<Access, String> {
         let Description { address, ca, audiences, .. } = &self.description;
-        if address.is_empty() {
-            return Err("cluster address is required to create a REST config".to_owned());
-        }
         let account = match &self.account {
             Some(account) => Arc::clone(account),
             None => self.tokens.own().await.map_err(|error| {
                 format!("failed to get access token for cluster: failed to create provider access token for the controller: {error}")
             })?,
         };
+        if address.is_empty() {
+            return Err("cluster address is required to create a REST config".to_owned());
+        }
         let audiences = if audiences.is_empty() { vec![address.clone()] } else { audiences.clone() };
         let token = account
             .token(&audiences)

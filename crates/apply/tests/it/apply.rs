@@ -154,6 +154,28 @@ async fn what_kubectl_left_is_removed_however_it_is_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_version_of_the_same_is_no_change() {
+    let test = Fixture::new("memory-version").await;
+    let mut definition = test.widgets();
+    let mut v2 = definition["spec"]["versions"][0].clone();
+    v2["name"] = "v2".into();
+    v2["storage"] = false.into();
+    definition["spec"]["versions"].as_array_mut().unwrap().push(v2);
+    let mut widget = test.widget("w", json!({"size": 1}));
+    test.applied(&[definition, widget.clone()]).await;
+    let applier = Applier::new(test.cluster.clone(), options(), Vec::new());
+    let mut memory = Remembered::default();
+    for version in ["v1", "v1", "v2"] {
+        widget["apiVersion"] = format!("{}/{version}", test.widget_group()).into();
+        let set = test.prepared(std::slice::from_ref(&widget));
+        let changes = applier.apply_staged(set, &memory).await.unwrap();
+        assert_eq!(actions(&changes), [Action::Unchanged], "{version}");
+        let change = &changes.entries[0];
+        memory.applied.insert(change.id.clone(), change.applied.clone().unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn owner_versions_are_migrated_on_request() {
     let test = Fixture::new("migrate").await;
     let mut definition = test.widgets();
