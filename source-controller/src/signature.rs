@@ -135,8 +135,9 @@ pub(crate) async fn verifier(
         (VerificationProvider::Cosign, None) => {
             let root = match wanted.trusted_root {
                 Some(name) => {
-                    let data =
-                        secrets::read(cluster, namespace, name).await.map_err(|error| error.cause())?;
+                    let unread = format!("failed to read trusted root from secret '{namespace}/{name}'");
+                    let data = secrets::read(cluster, namespace, name).await;
+                    let data = data.map_err(|error| format!("{unread}: {}", error.cause()))?;
                     let json = data.get(TRUSTED_ROOT).ok_or_else(|| {
                         format!("secret '{namespace}/{name}': key '{TRUSTED_ROOT}' not found")
                     })?;
@@ -155,7 +156,6 @@ pub(crate) async fn verifier(
             let policy = data
                 .get(TRUST_POLICY)
                 .ok_or_else(|| format!("'{TRUST_POLICY}' not found in secret '{namespace}/{name}'"))?;
-            let policy = TrustPolicy::from_json(policy).map_err(text)?;
             let mut authorities = Authorities::default();
             for (key, pem) in
                 data.iter().filter(|(key, _)| has_extension(key, "crt") || has_extension(key, "pem"))
@@ -165,6 +165,7 @@ pub(crate) async fn verifier(
             if authorities.is_empty() {
                 return Err(format!("no certificates found in secret '{namespace}/{name}'"));
             }
+            let policy = TrustPolicy::from_json(policy).map_err(text)?;
             Ok(Verifier::Notation(policy, authorities))
         }
         (VerificationProvider::Notation, None) => {

@@ -76,10 +76,10 @@ fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => {
-            Err("the CA bundle contains no PEM certificate".to_owned())
+            Err("failed to parse CA certificate: it contains no PEM certificate".to_owned())
         }
         Ok(certificates) => Ok(certificates),
-        Err(err) => Err(format!("the CA bundle is not PEM: {err}")),
+        Err(err) => Err(format!("failed to parse CA certificate: it is not PEM: {err}")),
     }
 }
 

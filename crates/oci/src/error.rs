@@ -197,6 +197,37 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+impl StatusError {
+    /// The error in the words of oras, which Helm asks registries with.
+    pub fn told_by_oras(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        let told: Vec<_> = self.diagnostics.iter().map(Diagnostic::told_by_oras).collect();
+        let told = match told.as_slice() {
+            [] => self.status.canonical_reason().unwrap_or_default().to_owned(),
+            told => told.join("; "),
+        };
+        let url = display_url(&url);
+        format!(
+            "{} {:?}: response status code {}: {told}",
+            self.method,
+            url.to_string(),
+            self.status.as_u16()
+        )
+    }
+}
+
+impl Diagnostic {
+    fn told_by_oras(&self) -> String {
+        let code = self.code.replace('_', " ").to_lowercase();
+        match (self.message.as_str(), &self.detail) {
+            ("", _) => code,
+            (message, None) => format!("{code}: {message}"),
+            (message, Some(detail)) => format!("{code}: {message}: {}", gofmt::value(detail)),
+        }
+    }
+}
+
 impl std::error::Error for StatusError {}
 
 impl fmt::Display for StatusError {

@@ -4,9 +4,8 @@ use sluice_apis::k8s::ObjectMeta;
 
 use crate::Cause;
 
-/// Annotations whose change asks for a reconciliation.
-const REQUESTS: [&str; 3] =
-    ["reconcile.fluxcd.io/requestedAt", "reconcile.fluxcd.io/forceAt", "reconcile.fluxcd.io/resetAt"];
+/// The annotation whose change asks for a reconciliation. Others, such as `forceAt`, only say what kind of one.
+const REQUEST: &str = "reconcile.fluxcd.io/requestedAt";
 
 /// Why the change from `old` to `new` makes the object due, if it does.
 ///
@@ -18,7 +17,7 @@ pub fn cause_of_change(old: &ObjectMeta, new: &ObjectMeta) -> Option<Cause> {
         Some(Cause::Deletion)
     } else if old.generation != new.generation {
         Some(Cause::Spec)
-    } else if REQUESTS.iter().any(|name| requested(old, new, name)) {
+    } else if requested(old, new) {
         Some(Cause::Requested)
     } else {
         None
@@ -26,8 +25,8 @@ pub fn cause_of_change(old: &ObjectMeta, new: &ObjectMeta) -> Option<Cause> {
 }
 
 /// Whether the annotation was set to another value. Its removal asks for nothing.
-fn requested(old: &ObjectMeta, new: &ObjectMeta, name: &str) -> bool {
-    let value = |meta: &ObjectMeta| meta.annotations.as_ref().and_then(|all| all.get(name).cloned());
+fn requested(old: &ObjectMeta, new: &ObjectMeta) -> bool {
+    let value = |meta: &ObjectMeta| meta.annotations.as_ref().and_then(|all| all.get(REQUEST).cloned());
     let after = value(new);
     after.is_some() && after != value(old)
 }
@@ -64,7 +63,7 @@ mod tests {
         let old = json!({"uid": "1", "generation": 1});
         let new = json!({
             "uid": "1", "generation": 1, "resourceVersion": "9", "labels": {"a": "b"},
-            "finalizers": ["f"], "annotations": {"other": "x"},
+            "finalizers": ["f"], "annotations": {"other": "x", "reconcile.fluxcd.io/forceAt": "x"},
         });
         assert_eq!(cause(old, new), None);
     }

@@ -159,8 +159,9 @@ impl RegistryRepository {
         let reference = format!("{}/{chart}", self.url);
         let client = self.client(chart).map_err(failed)?;
         let tags = client.tags().all().await;
-        let tags =
-            tags.map_err(|error| failed(format!("could not fetch tags for {reference:?}: {error}")))?;
+        let tags = tags.map_err(|error| {
+            failed(format!("could not fetch tags for {reference:?}: {}", told_by_oras(&error)))
+        })?;
         let tags = registry::versions(&tags);
         if tags.is_empty() {
             return Err(failed(format!("unable to locate any tags in provided repository: {reference}")));
@@ -214,12 +215,20 @@ impl RegistryRepository {
         let tag = Version::Tag(registry::tag(&found.version));
         let source = reference.strip_prefix(OCI).unwrap_or(reference);
         let not_fetched = |error: sluice_oci::Error| {
-            let error = if error.is_not_found() { "not found".to_owned() } else { error.to_string() };
+            let error = if error.is_not_found() { "not found".to_owned() } else { told_by_oras(&error) };
             failed(format!("failed to perform \"FetchReference\" on source: {source}: {error}"))
         };
         let digest = client.resolve(&tag).await.map_err(not_fetched)?;
         let image = client.image(&digest).await.map_err(not_fetched)?;
         let layer = registry::content(&image.manifest).map_err(failed)?;
         client.read(layer, self.max_chart).await.map_err(|error| failed(error.to_string()))
+    }
+}
+
+/// An answer of a registry in the words of oras, anything else in our own.
+fn told_by_oras(error: &sluice_oci::Error) -> String {
+    match error {
+        sluice_oci::Error::Status(error) => error.told_by_oras(),
+        other => other.to_string(),
     }
 }

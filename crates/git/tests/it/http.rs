@@ -87,7 +87,7 @@ async fn private_authorities() {
         assert!(err.to_string().contains("x509: certificate signed by unknown authority"), "{err}");
     }
     let err = get(&with_ca(Some(b"nonsense".to_vec()))).await.unwrap_err();
-    assert!(err.to_string().contains("CA bundle"), "{err}");
+    assert!(err.to_string().contains("failed to parse CA certificate"), "{err}");
 
     let mut other_name = with_ca(Some(certs.read("ca.crt")));
     other_name.url = format!("https://127.0.0.2:{}/app.git", server.address.port()).parse().unwrap();

@@ -55,8 +55,9 @@ pub fn status_at_once(steps: &[Step]) -> Option<Value> {
     Some(body)
 }
 
-/// The patch that sets the conditions.
+/// The patch that sets the conditions. Where there are none, there is no list, as where there never were any.
 pub(super) fn conditions_body(conditions: &[Value]) -> Value {
+    let conditions = if conditions.is_empty() { Value::Null } else { conditions.into() };
     json!({ "status": { "conditions": conditions } })
 }
 
@@ -149,11 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn removed_conditions_are_sent_as_an_empty_list() {
+    fn the_last_conditions_go_with_their_list() {
         let before = json!({"status": {"conditions": [{"type": "Ready"}]}});
         assert_eq!(
             plan(&before, &json!({"status": {}})),
-            [Step::Conditions(json!({"status": {"conditions": []}}))]
+            [Step::Conditions(json!({"status": {"conditions": null}}))]
         );
     }
 
