@@ -32,8 +32,8 @@ pub struct AppliedSet {
     pub changes: ChangeSet,
     /// Jobs that delete themselves when done: their absence means success.
     pub jobs_with_ttl: HashSet<ObjectId>,
-    /// What applied them.
-    applier: Applier,
+    /// What applied them: in a box, as a pass that waits keeps it.
+    applier: Box<Applier>,
 }
 
 /// The labels by which a Kustomization's objects are known.
@@ -122,7 +122,7 @@ impl Kustomizer {
         if !log.is_empty() {
             event(pass, EventType::Normal, &log, metadata);
         }
-        Ok(AppliedSet { changes, jobs_with_ttl, applier })
+        Ok(AppliedSet { changes, jobs_with_ttl, applier: Box::new(applier) })
     }
 
     /// Deletes what is no longer built. What could not be deleted stays in the inventory, to be tried again.
@@ -215,7 +215,7 @@ impl Kustomizer {
 
     /// Remembers the versions that objects have once they are healthy: their own controllers have changed them since they
     /// were applied.
-    fn witness(&self, object: &Kustomization, applier: Applier) -> Witness {
+    fn witness(&self, object: &Kustomization, applier: Box<Applier>) -> Witness {
         let memory = Arc::clone(&self.memory);
         let uid = object.metadata.uid.clone().unwrap_or_default();
         Arc::new(move |live| memory.see_again(&uid, &live.id(), |before| applier.seen_again(before, live)))

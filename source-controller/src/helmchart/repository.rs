@@ -215,8 +215,9 @@ impl RegistryRepository {
         let tag = Version::Tag(registry::tag(&found.version));
         let source = reference.strip_prefix(OCI).unwrap_or(reference);
         let not_fetched = |error: sluice_oci::Error| {
-            let error = if error.is_not_found() { "not found".to_owned() } else { told_by_oras(&error) };
-            failed(format!("failed to perform \"FetchReference\" on source: {source}: {error}"))
+            let error =
+                if error.is_not_found() { format!("{source}: not found") } else { told_by_oras(&error) };
+            failed(format!("failed to perform \"FetchReference\" on source: {error}"))
         };
         let digest = client.resolve(&tag).await.map_err(not_fetched)?;
         let image = client.image(&digest).await.map_err(not_fetched)?;

@@ -54,7 +54,8 @@ async fn charts_of_a_registry_live() {
     world.secret("auth", &[("username", "u"), ("password", "wr0ng-word")]).await;
     let refused = |object: &HelmChart| {
         let text = conditions::message(object, "Ready").unwrap_or_default();
-        text.contains("failed to authenticate with the Helm repository: ") && text.contains("UNAUTHORIZED")
+        text.contains("failed to authenticate with the Helm repository: ")
+            && text.contains("response status code 401: unauthorized: ")
     };
     life.objects.until("app", refused).await;
     world.secret("auth", &[("username", "u"), ("password", "p4ss-word")]).await;
