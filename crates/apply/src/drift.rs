@@ -53,11 +53,13 @@ fn add(hasher: &mut blake3::Hasher, value: &Value) {
         Value::String(string) => text(b's', string),
         // Whole numbers have one form, however they are written.
         Value::Number(number) => {
-            text(b'n', &number.as_f64().map_or_else(|| number.to_string(), |n| n.to_string()))
+            text(b'n', &number.as_f64().map_or_else(|| number.to_string(), |n| n.to_string()));
         }
         Value::Array(items) => {
             text(b'a', &items.len().to_string());
-            items.iter().for_each(|item| add(hasher, item));
+            for item in items {
+                add(hasher, item);
+            }
         }
         Value::Object(map) => add_map(hasher, map.iter()),
         other => text(b'v', &other.to_string()),

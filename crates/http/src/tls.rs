@@ -75,11 +75,9 @@ pub fn client_config(tls: &Tls, alpn: &[&[u8]]) -> Result<ClientConfig, String> 
 fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
-        Ok(certificates) if certificates.is_empty() => {
-            Err("failed to parse CA certificate: it contains no PEM certificate".to_owned())
-        }
-        Ok(certificates) => Ok(certificates),
-        Err(err) => Err(format!("failed to parse CA certificate: it is not PEM: {err}")),
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        // Flux's words, which events and conditions repeat.
+        _ => Err("failed to parse CA certificate".to_owned()),
     }
 }
 

@@ -57,9 +57,13 @@ impl Tokens {
 
     /// The controller's own service account.
     pub async fn own(self: &Arc<Self>) -> Result<Arc<dyn ServiceAccount>, String> {
-        let token = tokio::fs::read_to_string(OWN_TOKEN)
-            .await
-            .map_err(|error| format!("failed to read service account token file {OWN_TOKEN}: {error}"))?;
+        let token = tokio::fs::read_to_string(OWN_TOKEN).await.map_err(|error| {
+            let cause = match error.kind() {
+                std::io::ErrorKind::NotFound => format!("open {OWN_TOKEN}: no such file or directory"),
+                _ => error.to_string(),
+            };
+            format!("failed to read service account token file {OWN_TOKEN}: {cause}")
+        })?;
         let (namespace, name) = service_account_of(token.trim())
             .map_err(|error| format!("failed to parse service account token: {error}"))?;
         Ok(self.account(&namespace, &name).await)

@@ -207,13 +207,8 @@ impl StatusError {
             [] => self.status.canonical_reason().unwrap_or_default().to_owned(),
             told => told.join("; "),
         };
-        let url = display_url(&url);
-        format!(
-            "{} {:?}: response status code {}: {told}",
-            self.method,
-            url.to_string(),
-            self.status.as_u16()
-        )
+        let (url, status) = (display_url(&url), self.status.as_u16());
+        format!("{} {url:?}: response status code {status}: {told}", self.method)
     }
 }
 

@@ -81,7 +81,7 @@ impl At {
         path.push(name.to_owned());
         // What sigs.k8s.io/yaml looks at for the type it should make is then the embedded struct.
         let coerce = self.coerce && within.is_empty();
-        Self { owner, path, coerce, ..self.clone() }
+        Self { coerce, owner, path, ..self.clone() }
     }
 
     /// The error for a value of another type.
