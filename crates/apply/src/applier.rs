@@ -71,7 +71,8 @@ impl Default for ApplyOptions {
 /// What earlier passes saw: saves requests where it is certain that they would tell nothing new.
 pub trait Memory: Sync {
     /// What was seen when the object was last in place ([`Change::applied`]): while the desired
-    /// object and the live object's version are the same, no dry-run is made.
+    /// object and the live object's version are the same, no dry-run is made; while only the version is,
+    /// as the dry-run tells, the live object is not read.
     ///
     /// [`Change::applied`]: crate::Change::applied
     fn recall(&self, id: &ObjectId) -> Option<Applied>;

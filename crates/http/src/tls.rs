@@ -74,10 +74,15 @@ pub fn client_config(tls: &Tls, alpn: &[&[u8]]) -> Result<ClientConfig, String> 
 
 fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    // Flux's words, which events and conditions repeat; the log says more.
+    let failed = |cause: &dyn fmt::Display| {
+        tracing::warn!(%cause, "a CA bundle can't be used");
+        Err("failed to parse CA certificate".to_owned())
+    };
     match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        // Flux's words, which events and conditions repeat.
-        _ => Err("failed to parse CA certificate".to_owned()),
+        Ok(certificates) if certificates.is_empty() => failed(&"it contains no PEM certificate"),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => failed(&error),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Creating, changing and leaving objects alone.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_apply::{Action, Applier, Object, applier::Memory};
 
 use crate::support::{Fixture, GROUP, Remembered, actions, managers, options, version};
@@ -153,16 +153,20 @@ async fn what_kubectl_left_is_removed_however_it_is_remembered() {
     assert_eq!(test.live(&config).await.unwrap()["data"], json!({"k": "2", "theirs": "kept"}));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_version_of_the_same_is_no_change() {
-    let test = Fixture::new("memory-version").await;
-    let mut definition = test.widgets();
+/// The definition with a version `v2` like its first.
+fn with_second_version(mut definition: Value) -> Value {
     let mut v2 = definition["spec"]["versions"][0].clone();
     v2["name"] = "v2".into();
     v2["storage"] = false.into();
     definition["spec"]["versions"].as_array_mut().unwrap().push(v2);
+    definition
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_version_of_the_same_is_no_change() {
+    let test = Fixture::new("memory-version").await;
     let mut widget = test.widget("w", json!({"size": 1}));
-    test.applied(&[definition, widget.clone()]).await;
+    test.applied(&[with_second_version(test.widgets()), widget.clone()]).await;
     let applier = Applier::new(test.cluster.clone(), options(), Vec::new());
     let mut memory = Remembered::default();
     for version in ["v1", "v1", "v2"] {
@@ -178,13 +182,8 @@ async fn another_version_of_the_same_is_no_change() {
 #[tokio::test(flavor = "multi_thread")]
 async fn owner_versions_are_migrated_on_request() {
     let test = Fixture::new("migrate").await;
-    let mut definition = test.widgets();
-    let mut v2 = definition["spec"]["versions"][0].clone();
-    v2["name"] = "v2".into();
-    v2["storage"] = false.into();
-    definition["spec"]["versions"].as_array_mut().unwrap().push(v2);
     let widget = test.widget("w", json!({"size": 1}));
-    test.applied(&[definition, widget.clone()]).await;
+    test.applied(&[with_second_version(test.widgets()), widget.clone()]).await;
     test.patch_as("someone", &widget, "", json!({"metadata": {"annotations": {"a": "b"}}})).await;
 
     let mut moved = widget;

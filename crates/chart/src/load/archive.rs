@@ -174,6 +174,19 @@ pub(super) fn ensure(path: &Path, bytes: &[u8]) -> Result<(), LoadError> {
 mod tests {
     use super::*;
 
+    /// As Helm 4.2.4 told it.
+    #[test]
+    fn what_is_no_archive_is_named() {
+        for (bytes, found) in [
+            (&b"short"[..], "application/octet-stream"),
+            (&[b'x'; 600], "text/plain; charset=utf-8"),
+            (b"", "application/octet-stream"),
+        ] {
+            let words = format!("file 'a.tgz' does not appear to be a gzipped archive; got '{found}'");
+            assert_eq!(ensure(Path::new("a.tgz"), bytes).unwrap_err().to_string(), words);
+        }
+    }
+
     #[test]
     fn paths_stay_below_the_chart() {
         for (name, path) in [

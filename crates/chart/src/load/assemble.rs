@@ -47,8 +47,7 @@ fn build(files: Vec<RawFile>, budget: &mut Budget, warnings: &mut Vec<String>) -
                 chart.lock = Some(Lock::read(&file.data).map_err(LoadError::decode("Chart.lock"))?);
             }
             "values.yaml" => {
-                chart.values = parse_values(&file.data)
-                    .map_err(LoadError::decode("values.yaml: cannot unmarshal yaml document"))?;
+                chart.values = parse_values(&file.data).map_err(LoadError::Values)?;
                 chart.raw_values = Some(file.data.shared());
             }
             "values.schema.json" => chart.schema = Some(file.data.shared()),

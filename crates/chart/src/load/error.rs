@@ -96,11 +96,14 @@ pub enum LoadError {
     /// A file of the chart can't be understood.
     #[error("cannot load {file}: {source}")]
     Decode {
-        /// Its name, of values with what Helm says of them before.
+        /// Its name.
         file: &'static str,
         /// What is wrong.
         source: DecodeError,
     },
+    /// The chart's values can't be understood.
+    #[error("cannot load values.yaml: cannot unmarshal yaml document: {0}")]
+    Values(#[source] DecodeError),
     /// The metadata is wrong.
     #[error(transparent)]
     Invalid(#[from] ValidationError),
@@ -131,6 +134,9 @@ impl LoadError {
     pub fn go_text(&self) -> String {
         match self {
             Self::Decode { file, source } => format!("cannot load {file}: {}", source.go_text()),
+            Self::Values(source) => {
+                format!("cannot load values.yaml: cannot unmarshal yaml document: {}", source.go_text())
+            }
             Self::Subchart { name, parent, source } => {
                 format!("error unpacking subchart {name} in {parent}: {}", source.go_text())
             }

@@ -267,3 +267,26 @@ fn one_bad_document_names_its_template() {
         render(chart(&[("templates/a.yaml", "kind: A\n")]), &serde_json::Map::new(), &options()).unwrap();
     assert_eq!(rendered.sorted.manifests.len(), 1);
 }
+
+/// As Helm 4.2.4 told it.
+#[test]
+fn types_that_do_not_fit_are_told_as_go_calls_them() {
+    let unmarshaling = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
+    for (metadata, words) in [
+        (
+            "[]",
+            r#"array into Go struct field SimpleHead.metadata of type struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#,
+        ),
+        ("{annotations: [a]}", "array into Go struct field .metadata.annotations of type map[string]string"),
+    ] {
+        let files = [("c/templates/t.yaml".to_owned(), format!("kind: A\nmetadata: {metadata}\n"))].into();
+        let error = sort(&files).unwrap_err().to_string();
+        assert_eq!(error, format!("YAML parse error on c/templates/t.yaml: {unmarshaling} {words}"));
+    }
+    let files = [("Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n"), ("values.yaml", "x")];
+    let error = load(&files).unwrap_err();
+    let words = format!(
+        "cannot load values.yaml: cannot unmarshal yaml document: {unmarshaling} string into Go value of type map[string]interface {{}}"
+    );
+    assert_eq!((error.to_string(), error.go_text()), (words.clone(), words));
+}
