@@ -29,8 +29,10 @@ use crate::{
     sync::lock,
 };
 
-/// How long a turn waits before it writes the progress that it had left out.
+/// How long a turn waits before it writes the progress that it had left out, and how often at most it does so anew
+/// while the crowd is there.
 const UNTOLD: Duration = Duration::from_secs(1);
+const UNTOLD_IN_A_CROWD: usize = 3;
 
 /// A kind that can be reconciled.
 pub trait Object:
@@ -120,7 +122,12 @@ impl<K: Object> Pass<K> {
         let work = async {
             if self.untold.load(Ordering::Relaxed) {
                 let told = Box::pin(async {
-                    tokio::time::sleep(UNTOLD).await;
+                    for _ in 0..UNTOLD_IN_A_CROWD {
+                        tokio::time::sleep(UNTOLD).await;
+                        if !self.is_crowded() {
+                            break;
+                        }
+                    }
                     self.tell().await;
                 });
                 tokio::select! {
@@ -179,7 +186,8 @@ impl<K: Object> Pass<K> {
     ///
     /// Left out in a crowd: while another round of turns waits behind those that go on, or turns begin by the dozen.
     /// Each is over in a moment, nobody could follow them, and such writes are most of what they would wait for. Then
-    /// the next [`patch`](Self::patch) writes it, or the next [`park`](Self::park) that takes longer than a second.
+    /// the next [`patch`](Self::patch) writes it, or the next [`park`](Self::park) that takes longer than a second, or
+    /// three while the crowd lasts.
     pub async fn progress(&mut self) -> Result<(), PatchError> {
         if self.is_crowded() {
             self.untold.store(true, Ordering::Relaxed);
