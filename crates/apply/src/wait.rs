@@ -34,8 +34,9 @@ const WATCH_FROM: Duration = Duration::from_millis(400);
 const LONGEST_BLIND_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause where watches do. Pods tell of their failures to no watch of ours.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Changes come in bursts: one look for each.
-const BURST: Duration = Duration::from_millis(20);
+/// Changes come in bursts: one look for each. Who has looked in vain waits longer for the end of the next.
+const FIRST_BURST: Duration = Duration::from_millis(20);
+const LONGEST_BURST: Duration = Duration::from_millis(320);
 /// How many pods are looked at for the reason of a failed rollout.
 const PODS: u32 = 50;
 /// How long explaining a failure may take on top of the wait.
@@ -141,21 +142,29 @@ impl Waiter {
     async fn follow(&self, tracker: &mut Tracker) -> Verdict {
         let mailbox = Arc::new(Mailbox::default());
         let mut subscriptions: Vec<Subscription> = Vec::new();
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut burst) = (FIRST_PAUSE, FIRST_BURST);
         let mut due = tracker.record_seen(&self.seen);
         loop {
             self.read(tracker, &due).await;
             if let Some(verdict) = tracker.verdict() {
                 return verdict;
             }
-            if subscriptions.is_empty() && pause >= WATCH_FROM {
-                subscriptions = self.subscribe(tracker, &mailbox).await;
+            if subscriptions.is_empty() {
+                // A change between the last look and now is seen at the end of the pause.
+                let is_watched = self.is_watched(tracker).await;
+                if is_watched {
+                    pause = pause.max(WATCH_FROM);
+                }
+                if is_watched || pause >= WATCH_FROM {
+                    subscriptions = self.subscribe(tracker, &mailbox).await;
+                }
             }
             let is_watched = !subscriptions.is_empty() && subscriptions.iter().all(Subscription::is_live);
             let longest = if is_watched { LONGEST_PAUSE } else { LONGEST_BLIND_PAUSE };
             due = tokio::select! {
                 () = mailbox.changed() => {
-                    sleep(BURST).await;
+                    sleep(burst).await;
+                    burst = (burst * 2).min(LONGEST_BURST);
                     mailbox.take().into_iter().collect()
                 }
                 () = sleep(pause.min(longest)) => {
@@ -164,6 +173,18 @@ impl Waiter {
                 }
             };
         }
+    }
+
+    /// Whether somebody already has the kinds watched whose objects aren't ready: joining them costs nothing.
+    async fn is_watched(&self, tracker: &Tracker) -> bool {
+        for tag in tracker.unready() {
+            let Some(id) = tracker.ids().get(tag) else { continue };
+            let Ok(resource) = self.resolve(id).await else { return false };
+            if !self.cluster.cache().hub().is_live(&resource) {
+                return false;
+            }
+        }
+        true
     }
 
     async fn subscribe(&self, tracker: &Tracker, mailbox: &Arc<Mailbox>) -> Vec<Subscription> {

@@ -106,6 +106,12 @@ impl<S: Seen> WatchHub<S> {
         Subscription { watch, keys, listener: Weak::clone(listener) }
     }
 
+    /// Whether changes of this kind are seen at present.
+    pub fn is_live(&self, resource: &Resource) -> bool {
+        let watch = lock(&self.watches).get(resource).and_then(Weak::upgrade);
+        watch.is_some_and(|watch| watch.shared.is_live.load(Ordering::Acquire))
+    }
+
     fn watch(&self, resource: &Resource) -> Arc<Watch<S>> {
         let mut watches = lock(&self.watches);
         if let Some(watch) = watches.get(resource).and_then(Weak::upgrade) {
