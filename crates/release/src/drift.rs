@@ -122,6 +122,12 @@ async fn compare(
     if is_exempt(&target.object) {
         return Ok(Difference::Excluded);
     }
+    if override_managers.is_empty()
+        && let Some(metadata) = answers.fresh(&target.id())
+    {
+        let is_exempt = metadata.iter().any(|pairs| pairs.get(disabled).is_some_and(|v| v == "disabled"));
+        return Ok(if is_exempt { Difference::Excluded } else { Difference::None });
+    }
     let mut live = requests.get(target).await?;
     if live.as_ref().is_some_and(is_exempt) {
         return Ok(Difference::Excluded);

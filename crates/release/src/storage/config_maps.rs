@@ -36,7 +36,9 @@ impl Storage {
                 Err(error) => return Err(StorageError::api("create: failed to create", error)),
             }
         }
-        *super::lock(&self.listed) = None;
+        if !releases.is_empty() {
+            *super::lock(&self.listed) = None;
+        }
         Ok(releases.len())
     }
 }

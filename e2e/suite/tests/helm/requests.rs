@@ -85,11 +85,12 @@ async fn nothing_is_asked_twice() {
         of("sh.helm.release.v1.app.v1") + of("sh.helm.release.v1.app.v2")
     });
     assert_eq!(writes.sum::<usize>(), 5, "{secrets:?}");
-    // Read before the first apply, to see whose it is, and to look for drift after each; as both applies left it, so
-    // that nobody asks what another would change.
+    // Read before the first apply, to see whose it is. To look for drift after each, it is read only where that took
+    // more than a moment; it is as both applies left it, so that nobody asks what another would change.
     let objects = asked(&events, world.name(), "configmaps");
-    let counts = ["get app", "patch app", "dry-run app"].map(|what| count(&objects, what));
-    assert_eq!(counts, [3, 2, 0], "{objects:?}");
+    let counts = ["patch app", "dry-run app"].map(|what| count(&objects, what));
+    assert_eq!(counts, [2, 0], "{objects:?}");
+    assert!((1..=3).contains(&count(&objects, "get app")), "{objects:?}");
 
     // What others do meanwhile is found.
     let maps = world.objects("v1", "ConfigMap");
