@@ -34,7 +34,7 @@ pub fn of(object: &HelmRelease, helm_3_defaults: bool) -> Settings {
         .as_ref()
         .map(|common| Common { labels: common.labels.clone(), annotations: common.annotations.clone() });
     Settings {
-        renderers: spec.post_renderers.iter().map(renderer).collect(),
+        renderers: spec.post_renderers.iter().flatten().map(renderer).collect(),
         common: common.unwrap_or_default(),
         origin: Some(Origin {
             name: object.metadata.name.clone().unwrap_or_default(),

@@ -257,10 +257,8 @@ impl Releaser {
         let spec = &object.spec;
         let Some(status) = &object.status else { return false };
         let algorithm = self.options.algorithm;
-        let renderers =
-            status::settings_digest(algorithm, &spec.post_renderers, spec.post_renderers.is_empty());
-        let common = spec.common_metadata.as_ref();
-        let metadata = status::settings_digest(algorithm, &common, common.is_none());
+        let renderers = status::settings_digest(algorithm, spec.post_renderers.as_ref());
+        let metadata = status::settings_digest(algorithm, spec.common_metadata.as_ref());
         renderers != status.observed_post_renderers_digest
             || metadata != status.observed_common_metadata_digest
     }

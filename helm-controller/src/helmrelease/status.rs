@@ -64,10 +64,8 @@ pub fn summarize(object: &mut HelmRelease, algorithm: Algorithm) {
         }
         conditions::set(object, READY, ready, &reason, message);
     }
-    let post_renderers =
-        settings_digest(algorithm, &object.spec.post_renderers, object.spec.post_renderers.is_empty());
-    let common = object.spec.common_metadata.as_ref();
-    let common_metadata = settings_digest(algorithm, &common, common.is_none());
+    let post_renderers = settings_digest(algorithm, object.spec.post_renderers.as_ref());
+    let common_metadata = settings_digest(algorithm, object.spec.common_metadata.as_ref());
     let status = status_mut(object);
     status.observed_post_renderers_digest = post_renderers;
     status.observed_common_metadata_digest = common_metadata;
@@ -85,12 +83,8 @@ pub fn summarize_keeping_settings(object: &mut HelmRelease, algorithm: Algorithm
 }
 
 /// The digest of settings that the release depends on besides chart and values; nothing if there are none.
-pub fn settings_digest(
-    algorithm: Algorithm,
-    settings: &impl serde::Serialize,
-    is_none: bool,
-) -> Option<String> {
-    (!is_none).then(|| digest::of_setting(algorithm, settings).to_string())
+pub fn settings_digest(algorithm: Algorithm, settings: Option<&impl serde::Serialize>) -> Option<String> {
+    settings.map(|settings| digest::of_setting(algorithm, settings).to_string())
 }
 
 /// Turns a condition into one of another type that keeps its transition time.

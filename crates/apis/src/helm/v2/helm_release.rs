@@ -152,9 +152,9 @@ pub struct HelmReleaseSpec {
     /// Labels and annotations to put on every object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub common_metadata: Option<CommonMetadata>,
-    /// What changes the rendered manifests, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub post_renderers: Vec<PostRenderer>,
+    /// What changes the rendered manifests, in order. An empty list has a digest, none has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post_renderers: Option<Vec<PostRenderer>>,
     /// Whether hooks pass through the post-renderers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post_render_strategy: Option<PostRenderStrategy>,

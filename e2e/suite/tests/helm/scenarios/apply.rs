@@ -2,6 +2,7 @@
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
+use sluice_apis::helm::v2::HelmRelease;
 
 use super::{message, not_ready, observed};
 use crate::charts::{hooked, tiny};
@@ -145,6 +146,12 @@ async fn post_renderers_and_common_metadata_change_the_release() {
     assert!(!world.config_map("app").await.unwrap().contains_key("added"));
     let revisions = world.revisions("app").await;
     assert_eq!(revisions, ["1 superseded", "2 superseded", "3 superseded", "4 deployed"]);
+    let digest = |object: &HelmRelease| object.status.as_ref()?.observed_post_renderers_digest.clone();
+    assert_eq!(digest(&world.ready("app").await), None);
+    // An empty list is something else than none: Go writes it as "[]" and a line's end.
+    world.patch("app", json!({"spec": {"postRenderers": []}})).await;
+    let empty = "sha256:37517e5f3dc66819f61f5a7bb8ace1921282415f10551d2defa5c3eb0985b570";
+    world.until("app", |object| digest(object).as_deref() == Some(empty)).await;
 }
 
 /// A field that the chart no longer has goes, however it was applied before and is applied now.
