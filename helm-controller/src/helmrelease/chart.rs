@@ -63,13 +63,18 @@ impl Charts {
             error => Failure::Failed(error.to_string()),
         })?;
         let size = bytes.len();
-        let work = move || load::load_archive(&bytes, &LoadOptions::default());
+        let work =
+            move || load::load_archive(&bytes, &LoadOptions { any_format: true, ..LoadOptions::default() });
         let loaded = tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| Failure::Failed(format!("loading was stopped: {error}")))?
             .map_err(|error| Failure::Failed(error.to_string()))?;
         for warning in &loaded.warnings {
             tracing::info!("{warning}");
+        }
+        // Flux installs what is there of it.
+        if let Err(error) = loaded.chart.check_installable() {
+            tracing::warn!(chart = loaded.chart.name(), %error, "the chart is not complete");
         }
         let chart = Arc::new(loaded.chart);
         self.keep(&artifact.digest, &chart, size);

@@ -3,20 +3,26 @@
 use std::collections::BTreeMap;
 
 use super::error::LoadError;
-use super::{Budget, Limits, Loaded, RawFile, archive, parse_values};
+use super::{Budget, Limits, LoadOptions, Loaded, RawFile, archive, parse_values};
 use crate::chart::{Chart, File};
 use crate::metadata::{Lock, Metadata};
 
 /// Makes a chart of its files, in any order.
 pub fn assemble(files: Vec<RawFile>, limits: Limits) -> Result<Loaded, LoadError> {
-    with_budget(files, &mut Budget::new(limits))
+    with_budget(files, &LoadOptions { limits, ..LoadOptions::default() }, &mut Budget::new(limits))
 }
 
-pub(super) fn with_budget(files: Vec<RawFile>, budget: &mut Budget) -> Result<Loaded, LoadError> {
-    let file = files.iter().find(|file| file.name == "Chart.yaml").ok_or(LoadError::NoChartInArchive)?;
-    let metadata = read_metadata(file)?;
-    if !matches!(metadata.api_version.as_str(), "v1" | "v2") {
-        return Err(LoadError::Version);
+pub(super) fn with_budget(
+    files: Vec<RawFile>,
+    options: &LoadOptions,
+    budget: &mut Budget,
+) -> Result<Loaded, LoadError> {
+    if !options.any_format {
+        let file = files.iter().find(|file| file.name == "Chart.yaml").ok_or(LoadError::NoChartInArchive)?;
+        let metadata = read_metadata(file)?;
+        if !matches!(metadata.api_version.as_str(), "v1" | "v2") {
+            return Err(LoadError::Version);
+        }
     }
     let mut warnings = Vec::new();
     let chart = build(files, budget, &mut warnings)?;

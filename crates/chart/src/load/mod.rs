@@ -52,6 +52,9 @@ pub struct LoadOptions {
     /// Whether files that loading has no need for, such as definitions, stay in the archive until somebody looks at
     /// one: then all of them are unpacked.
     pub leave_files: bool,
+    /// Whether a chart is loaded whatever format its `apiVersion` names. Helm's programs refuse those that they don't
+    /// know; its loader for `v1` and `v2`, which Flux's helm-controller calls, does not look.
+    pub any_format: bool,
 }
 
 /// A file before it is part of a chart.
@@ -86,7 +89,7 @@ pub fn load_directory(path: &Path, options: &LoadOptions) -> Result<Loaded, Load
     }
     let mut budget = Budget::new(options.limits);
     let files = directory::files(path, options, &mut budget)?;
-    assemble::with_budget(files, &mut budget)
+    assemble::with_budget(files, options, &mut budget)
 }
 
 /// Loads a chart from a gzipped tar file.
@@ -108,7 +111,7 @@ pub fn load_archive(bytes: &[u8], options: &LoadOptions) -> Result<Loaded, LoadE
     }
     let mut budget = Budget::new(options.limits);
     let files = archive::files(bytes, &mut budget)?;
-    assemble::with_budget(files, &mut budget)
+    assemble::with_budget(files, options, &mut budget)
 }
 
 fn load_owned(bytes: Vec<u8>, options: &LoadOptions) -> Result<Loaded, LoadError> {
@@ -121,7 +124,7 @@ fn load_owned(bytes: Vec<u8>, options: &LoadOptions) -> Result<Loaded, LoadError
         drop(bytes);
         files
     };
-    assemble::with_budget(files, &mut budget)
+    assemble::with_budget(files, options, &mut budget)
 }
 
 /// What is left of the limits.

@@ -45,7 +45,6 @@ pub async fn install(context: &Context<'_>, install: Install) -> Result<Release,
         context.log.error("release name check failed", &json!({"error": {}}));
         super::within("release name check failed")(failure)
     })?;
-    request.chart.check_installable().map_err(|error| Failure::new(error.to_string()))?;
     let config = request.values.clone();
     let info =
         ReleaseInfo { name: name.clone(), namespace: namespace.clone(), revision: 1, is_upgrade: false };

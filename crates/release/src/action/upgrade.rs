@@ -63,7 +63,6 @@ pub struct Upgrade {
 pub async fn upgrade(context: &Context<'_>, upgrade: Upgrade) -> Result<Release, Failure> {
     let Upgrade { name, chart: mut request, common, .. } = upgrade;
     names::validate(&name).map_err(|_| Failure::new(format!("release name is invalid: {name}")))?;
-    request.chart.check_installable().map_err(|error| Failure::new(error.to_string()))?;
     context.log.line("preparing upgrade", &json!({"name": name}));
     let last = match context.storage.last(&name).await {
         Err(StorageError::NotFound) => Err(StorageError::NoDeployed(name.clone())),

@@ -254,6 +254,8 @@ async fn update_one(
         };
         return match requests.get(target).await {
             Ok(None) => Outcome::Created(Err(error)),
+            // Who may not read it either is told that, as by Helm, which reads first.
+            Err(unread) if unread.is_forbidden() => Outcome::Unknown(unread),
             Ok(Some(_)) | Err(_) => Outcome::Updated(Err(error)),
         };
     }

@@ -1,5 +1,7 @@
 //! With whose rights releases are made, and on which cluster.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::api::DeleteParams;
@@ -49,13 +51,35 @@ async fn releases_are_made_with_the_rights_of_their_service_account() {
     world.apply(admin(&world, "tenant")).await;
     world.ready("app").await;
     assert_eq!(world.config_map("app").await.unwrap()["value"], "first");
+    // Who may neither read nor write an object is told that it can't be read, as by Helm.
+    world
+        .apply(json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "releases"},
+            "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}],
+        }))
+        .await;
+    world.apply(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "releases"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "releases"},
+        "subjects": [{"kind": "ServiceAccount", "name": "tenant"}],
+    })).await;
+    let bindings = world.objects("rbac.authorization.k8s.io/v1", "RoleBinding");
+    bindings.delete("tenant", &DeleteParams::default()).await.unwrap();
+    // The API server learns of it from a watch of its own.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.patch("app", json!({"spec": {"values": {"value": "second"}}})).await;
+    let object = failed(&world, "app", "UpgradeFailed").await;
+    let want = format!(
+        "could not get information about the resource: configmaps \"app\" is forbidden: User \"{user}\""
+    );
+    assert!(ready_message(&object).contains(&want), "{}", ready_message(&object));
 
     let accounts: kube::Api<ServiceAccount> = world.namespace.api();
     accounts.delete("tenant", &DeleteParams::default()).await.unwrap();
     world.releases().delete("app", &DeleteParams::default()).await.unwrap();
     world.gone("app").await;
     // Nobody was left who might have uninstalled it.
-    assert_eq!(world.revisions("app").await, ["1 deployed"]);
+    assert_eq!(world.revisions("app").await, ["1 deployed", "2 failed"]);
 }
 
 /// The API server of the suite, as if it were another one: its address, its authority in PEM.

@@ -70,10 +70,15 @@ metadata:
 /// The archive of a chart.
 pub fn archive(name: &str, version: &str, files: &Files) -> Vec<u8> {
     let metadata = format!("apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: {version}\n");
-    let all = [("Chart.yaml", metadata)].into_iter().chain(files.clone());
+    let all: Files = [("Chart.yaml", metadata)].into_iter().chain(files.clone()).collect();
+    packed(name, &all)
+}
+
+/// A gzipped tar with these files below a folder.
+pub fn packed(name: &str, files: &Files) -> Vec<u8> {
     let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut tar = tar::Builder::new(gzip);
-    for (path, text) in all {
+    for (path, text) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);

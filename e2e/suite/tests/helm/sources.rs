@@ -5,10 +5,11 @@ use axum::routing::get;
 use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};
 use sluice_apis::conditions;
+use sluice_apis::helm::v2::HelmRelease;
 use sluice_testkit::{GitOptions, GitServer, ObjectStore, S3Options, wait_for};
 use tokio::net::TcpListener;
 
-use crate::charts::{archive, tiny};
+use crate::charts::{archive, packed, tiny};
 use crate::support::{PATIENCE, World, history, registry};
 
 /// A chart in a Git repository: a commit with another version is released at once.
@@ -117,6 +118,39 @@ async fn a_release_that_failed_is_made_when_it_is_mended() {
     assert_eq!(world.revisions("app").await, ["1 superseded", "2 deployed"]);
 }
 
+/// Helm's commands refuse a library and a chart that lacks dependencies. Flux releases what there is of them.
+#[tokio::test]
+async fn what_there_is_of_a_chart_is_released() {
+    let world = World::new("partial").await;
+    let _helm = world.controller(&[]).await;
+    let metadata = |name: &str, more: &str| {
+        let mut files = tiny();
+        files.push(("Chart.yaml", format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n{more}\n")));
+        files
+    };
+    world.publish("library", "1.0.0", &metadata("library", "type: library")).await;
+    let dependencies =
+        "dependencies: [{name: absent, version: 1.0.0, repository: 'https://charts.example.com'}]";
+    world.publish("lacking", "1.0.0", &metadata("lacking", dependencies)).await;
+    world.push_archive("none", "1.0.0", packed("none", &tiny())).await;
+    world.follow("none", "1.0.0").await;
+    for name in ["library", "lacking", "none"] {
+        world.create(world.release(name, name, &json!({}))).await;
+    }
+    for name in ["library", "lacking"] {
+        world.ready(name).await;
+        assert_eq!(world.revisions(name).await, ["1 deployed"], "{name}");
+    }
+    assert!(world.config_map("library").await.is_none(), "a library's templates are no manifests");
+    assert_eq!(world.config_map("lacking").await.unwrap()["value"], "first");
+    let failed = |object: &HelmRelease| conditions::is_false(object, "Ready");
+    let object = world.until("none", failed).await;
+    assert_eq!(
+        conditions::message(&object, "Ready"),
+        Some("Could not load chart: Chart.yaml file is missing")
+    );
+}
+
 /// What fails before anything is stored is tried again until it is mended, not taken for done.
 #[tokio::test]
 async fn a_change_that_fails_early_is_not_forgotten() {
@@ -131,9 +165,7 @@ async fn a_change_that_fails_early_is_not_forgotten() {
     };
     world.patch("app", patch("remove")).await;
     let failures = |least: i64| {
-        move |object: &sluice_apis::helm::v2::HelmRelease| {
-            object.status.as_ref().is_some_and(|status| status.failures >= least)
-        }
+        move |object: &HelmRelease| object.status.as_ref().is_some_and(|status| status.failures >= least)
     };
     let object = world.until("app", failures(3)).await;
     assert_eq!(conditions::reason(&object, "Ready"), Some("UpgradeFailed"));

@@ -85,13 +85,15 @@ impl World {
 
     /// Pushes a chart to the registry.
     pub async fn push(&self, name: &str, version: &str, files: &Files) {
+        self.push_archive(name, version, archive(name, version, files)).await;
+    }
+
+    /// Pushes what calls itself a chart.
+    pub async fn push_archive(&self, name: &str, version: &str, archive: Vec<u8>) {
         let config = json!({"apiVersion": "v2", "name": name, "version": version});
         let artifact = PushedArtifact {
             config: ("application/vnd.cncf.helm.config.v1+json".to_owned(), config.to_string().into_bytes()),
-            layers: vec![(
-                "application/vnd.cncf.helm.chart.content.v1.tar+gzip".to_owned(),
-                archive(name, version, files),
-            )],
+            layers: vec![("application/vnd.cncf.helm.chart.content.v1.tar+gzip".to_owned(), archive)],
             annotations: BTreeMap::new(),
         };
         registry().push(&self.repository(name), version, &artifact).await.unwrap();
@@ -100,6 +102,11 @@ impl World {
     /// Pushes a chart, and has an `OCIRepository` of its name point to it.
     pub async fn publish(&self, name: &str, version: &str, files: &Files) {
         self.push(name, version, files).await;
+        self.follow(name, version).await;
+    }
+
+    /// Has an `OCIRepository` of a chart's name point to it.
+    pub async fn follow(&self, name: &str, version: &str) {
         let url = format!("oci://{}/{}", registry().address(), self.repository(name));
         self.apply(json!({
             "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "OCIRepository", "metadata": {"name": name},
