@@ -110,6 +110,11 @@ pub(crate) async fn verifier(
     wanted: &Wanted<'_>,
     reference: &str,
 ) -> Result<Verifier, String> {
+    // Flux reads a root that it does not need as well.
+    let root = match (wanted.provider, wanted.trusted_root) {
+        (VerificationProvider::Cosign, Some(name)) => Some(trusted_root(cluster, namespace, name).await?),
+        _ => None,
+    };
     let data = match wanted.secret {
         Some(name) => Some(secrets::read(cluster, namespace, name).await.map_err(|error| error.cause())?),
         None => None,
@@ -133,19 +138,12 @@ pub(crate) async fn verifier(
             }
         }
         (VerificationProvider::Cosign, None) => {
-            let root = match wanted.trusted_root {
-                Some(name) => {
-                    let unread = format!("failed to read trusted root from secret '{namespace}/{name}'");
-                    let data = secrets::read(cluster, namespace, name).await;
-                    let data = data.map_err(|error| format!("{unread}: {}", error.cause()))?;
-                    let json = data.get(TRUSTED_ROOT).ok_or_else(|| {
-                        format!("secret '{namespace}/{name}': key '{TRUSTED_ROOT}' not found")
-                    })?;
-                    TrustedRoot::from_json(json)
-                }
-                None => TrustedRoot::public(),
+            let root = match root {
+                Some(json) => TrustedRoot::from_json(&json)
+                    .map_err(|error| format!("unable to parse trusted root: {error}"))?,
+                None => TrustedRoot::public().map_err(text)?,
             };
-            let root = Box::new(root.map_err(text)?);
+            let root = Box::new(root);
             let identities = wanted.identities.iter();
             let identities = identities.map(|wanted| Identity::new(&wanted.issuer, &wanted.subject));
             let identities = identities.collect::<Result<_, _>>().map_err(text)?;
@@ -173,6 +171,16 @@ pub(crate) async fn verifier(
         }
         (VerificationProvider::Other(word), _) => Err(format!("unsupported verification provider: {word}")),
     }
+}
+
+/// What the Secret with a trusted root holds.
+async fn trusted_root(cluster: &Cluster, namespace: &str, name: &str) -> Result<Vec<u8>, String> {
+    let secret = format!("{namespace}/{name}");
+    let unread = |why: String| format!("failed to read trusted root from secret '{secret}': {why}");
+    let mut data =
+        secrets::read(cluster, namespace, name).await.map_err(|error| unread(error.cause().clone()))?;
+    data.remove(TRUSTED_ROOT)
+        .ok_or_else(|| unread(format!("'{TRUSTED_ROOT}' not found in secret '{secret}'")))
 }
 
 /// Why a text is no public key, in Go's words where it is not even PEM.

@@ -235,10 +235,19 @@ async fn charts_come_from_a_registry() {
     objects.create("exact", from("HelmRepository", "charts", "app", "1.0.0")).await;
     objects.create("range", from("HelmRepository", "charts", "app", "1.x")).await;
     objects.create("missing", from("HelmRepository", "charts", "app", "2.0.0")).await;
+    objects.create("unknown", from("HelmRepository", "charts", "unknown", "*")).await;
     assert_eq!(content(&objects.ready("exact").await).await, archive);
     assert_eq!(content(&objects.ready("range").await).await, archive);
     let message = objects.failed("missing", "ChartPullError").await;
     assert!(message.ends_with("/charts/app:2.0.0: not found"), "{message}");
+    // What the registry answers, in the words of Flux's source-controller 1.9.1.
+    let listing = format!("http://{}/v2/charts/unknown/tags/list", registry.address());
+    let want = format!(
+        "chart pull error: failed to get chart version for remote reference: could not get tags for \"unknown\": \
+         could not fetch tags for \"{url}/unknown\": GET \"{listing}\": response status code 404: \
+         name unknown: repository name not known to registry: map[name:charts/unknown]"
+    );
+    assert_eq!(objects.failed("unknown", "ChartPullError").await, want);
     // The repository itself has no state.
     repositories
         .until("charts", |object| object.status.as_ref().is_none_or(|status| status.observed_generation == 0))

@@ -147,3 +147,59 @@ async fn a_policy_that_only_logs_lets_pass_and_vouches_for_nothing() {
         |object: &OciRepository| is_ready(object) && conditions::get(object, "SourceVerified").is_none();
     objects.until("app", unverified).await;
 }
+
+#[tokio::test]
+async fn what_signatures_are_checked_by_is_named_where_it_is_missing() {
+    let world = World::new().await;
+    let signed = Signed::start().await;
+    let _controller = world.controller(&[]).await;
+    let objects = Objects::<OciRepository>::of(&world);
+    let policy = ("trustpolicy.json", r#"{"version": "1.0", "trustPolicies": []}"#);
+    world.secret("without-policy", &[("authority.crt", signed.made["authority"].as_str().unwrap())]).await;
+    world.secret("without-certificate", &[policy]).await;
+    world.secret("without-root", &[("other.json", "{}")]).await;
+    let keyless = |root: &str| json!({"provider": "cosign", "trustedRootSecretRef": {"name": root}});
+    let notation = |secret: &str| json!({"provider": "notation", "secretRef": {"name": secret}});
+    let namespace = world.name();
+    let reference =
+        format!("{}/{REPOSITORY}@{}", signed.registry.address(), signed.made["digest"].as_str().unwrap());
+    // The words of Flux's source-controller 1.9.1.
+    for (name, verify, want) in [
+        (
+            "policy",
+            notation("without-policy"),
+            format!("notation': 'trustpolicy.json' not found in secret '{namespace}/without-policy'"),
+        ),
+        (
+            "certificate",
+            notation("without-certificate"),
+            format!("notation': no certificates found in secret '{namespace}/without-certificate'"),
+        ),
+        (
+            "secret",
+            json!({"provider": "notation"}),
+            format!("notation': verification secret cannot be empty: '{reference}'"),
+        ),
+        (
+            "no-root-secret",
+            keyless("none"),
+            format!(
+                "cosign keyless': failed to read trusted root from secret '{namespace}/none': secrets \"none\" not found"
+            ),
+        ),
+        (
+            "no-root",
+            keyless("without-root"),
+            format!(
+                "cosign keyless': failed to read trusted root from secret '{namespace}/without-root': \
+                 'trusted_root.json' not found in secret '{namespace}/without-root'"
+            ),
+        ),
+    ] {
+        let mut spec = signed.spec();
+        spec["verify"] = verify;
+        objects.create(name, spec).await;
+        let want = format!("failed to verify the signature using provider '{want}");
+        assert_eq!(objects.failed(name, "VerificationError").await, want);
+    }
+}
