@@ -4,7 +4,7 @@ use std::path::Path;
 
 use futures::StreamExt as _;
 use reqwest::{Client, Request, Response};
-use sluice_http::{ConfigError, Failure, Proxy, Route, Settings, Tls, check_host, classify, redact};
+use sluice_http::{ConfigError, Proxy, Route, Settings, Tls, check_host, classify, redact};
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt as _;
 use url::Url;
@@ -78,17 +78,8 @@ impl Http {
         }
         self.client.execute(request).await.map_err(|error| Error::Connect {
             request: text,
-            reason: words(classify(&error.without_url(), &route)),
+            reason: classify(&error.without_url(), &route).to_string(),
         })
-    }
-}
-
-/// Why no answer came.
-fn words(failure: Failure) -> String {
-    match failure {
-        Failure::Connect(reason) => reason,
-        Failure::Tls(reason) => format!("tls: {reason}"),
-        Failure::Proxy(reason) => format!("proxyconnect tcp: {reason}"),
     }
 }
 

@@ -8,7 +8,7 @@ use reqwest::header::{
     AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
 };
 use reqwest::{Method, Request, Response, StatusCode};
-use sluice_http::{Failure, MAX_REDIRECTS, Route, Settings, Tls, check_host, classify, follow, redact};
+use sluice_http::{MAX_REDIRECTS, Route, Settings, Tls, check_host, classify, follow, redact};
 use tokio::time::timeout;
 use url::Url;
 
@@ -131,14 +131,8 @@ impl Repository {
             check_host(&url).map_err(|error| format!("{}: {error}", describe(&url)))?;
             let client = sluice_http::client(&settings).map_err(|error| error.to_string())?;
             let sent = client.execute(self.request(&url, credentials, known)?).await;
-            let response = sent.map_err(|error| {
-                let reason = match classify(&error.without_url(), &route) {
-                    Failure::Connect(reason) => reason,
-                    Failure::Tls(reason) => format!("tls: {reason}"),
-                    Failure::Proxy(reason) => format!("proxyconnect tcp: {reason}"),
-                };
-                format!("{}: {reason}", describe(&url))
-            })?;
+            let response = sent
+                .map_err(|error| format!("{}: {}", describe(&url), classify(&error.without_url(), &route)))?;
             let status = response.status();
             match status.as_u16() {
                 200..=299 => return Ok(Answer::Content(response)),

@@ -9,7 +9,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, 
 use reqwest::{Method, Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sluice_http::{ConfigError, Failure, Proxy, Route, Settings, Tls, check_host, classify, client, redact};
+use sluice_http::{ConfigError, Proxy, Route, Settings, Tls, check_host, classify, client, redact};
 use url::Url;
 
 use crate::Error;
@@ -180,7 +180,7 @@ impl Api {
             *request.body_mut() = Some(body.to_string().into());
         }
         let answer = self.client.execute(request).await;
-        let mut answer = answer.map_err(|error| words(classify(&error.without_url(), &route)))?;
+        let mut answer = answer.map_err(|error| classify(&error.without_url(), &route).to_string())?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut bytes = Vec::new();
         while let Some(piece) = answer.chunk().await.map_err(|error| error.without_url().to_string())? {
@@ -190,15 +190,6 @@ impl Api {
             }
         }
         Ok((status, headers, bytes))
-    }
-}
-
-/// Why no answer came.
-fn words(failure: Failure) -> String {
-    match failure {
-        Failure::Connect(reason) => reason,
-        Failure::Tls(reason) => format!("tls: {reason}"),
-        Failure::Proxy(reason) => format!("proxyconnect tcp: {reason}"),
     }
 }
 

@@ -19,7 +19,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use sluice_http::{ConfigError, Failure, Proxy, Route, Settings, Tls, check_host, classify, redact};
+use sluice_http::{ConfigError, Proxy, Route, Settings, Tls, check_host, classify, redact};
 use url::Url;
 
 use crate::protocol::AGENT;
@@ -248,15 +248,6 @@ fn client(tls: &Tls, proxy: Option<&Proxy>) -> Result<reqwest::Client, Error> {
     })
 }
 
-/// Why no answer came.
-fn words(failure: Failure) -> String {
-    match failure {
-        Failure::Connect(reason) => reason,
-        Failure::Tls(reason) => format!("tls: {reason}"),
-        Failure::Proxy(reason) => format!("proxyconnect tcp: {reason}"),
-    }
-}
-
 /// GitHub, as one App sees it.
 struct Api<'a> {
     client: reqwest::Client,
@@ -294,7 +285,8 @@ impl Api<'_> {
         authorization.set_sensitive(true);
         headers.insert(AUTHORIZATION, authorization);
         let answer = self.client.execute(request).await;
-        let mut answer = answer.map_err(|error| failed(words(classify(&error.without_url(), &route))))?;
+        let mut answer =
+            answer.map_err(|error| failed(classify(&error.without_url(), &route).to_string()))?;
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(piece) =

@@ -1,11 +1,12 @@
 //! Describing failed connections in the words of Go's `net` package, which users search for.
 
 use std::error::Error as StdError;
+use std::fmt::{self, Display, Formatter};
 use std::io;
 
 use crate::Unreachable;
 
-/// Why a request got no answer.
+/// Why a request got no answer; as a text in the words of Go's `net/http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// No connection, or it broke.
@@ -14,6 +15,16 @@ pub enum Failure {
     Tls(String),
     /// The proxy refused or failed.
     Proxy(String),
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(reason) => f.write_str(reason),
+            Self::Tls(reason) => write!(f, "tls: {reason}"),
+            Self::Proxy(reason) => write!(f, "proxyconnect tcp: {reason}"),
+        }
+    }
 }
 
 /// Who is being talked to, as `host:port`.
@@ -151,7 +162,21 @@ pub fn describe_tls(err: &rustls::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::name_server;
+    use super::{Failure, name_server};
+
+    #[test]
+    fn failures_are_told_as_go_tells_them() {
+        for (failure, text) in [
+            (
+                Failure::Connect("dial tcp 127.0.0.1:1: connect: connection refused".to_owned()),
+                "dial tcp 127.0.0.1:1: connect: connection refused",
+            ),
+            (Failure::Tls("handshake failure".to_owned()), "tls: handshake failure"),
+            (Failure::Proxy("Forbidden".to_owned()), "proxyconnect tcp: Forbidden"),
+        ] {
+            assert_eq!(failure.to_string(), text);
+        }
+    }
 
     #[test]
     fn the_first_name_server_is_named() {

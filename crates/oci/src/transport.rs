@@ -408,10 +408,8 @@ fn authority(url: &Url) -> String {
 fn unanswered(request: String, error: reqwest::Error, route: &Route) -> Error {
     let established = !error.is_connect();
     let reason = match classify(&error.without_url(), route) {
-        Failure::Connect(reason) => reason,
         Failure::Tls(reason) if reason.starts_with("http: ") => reason,
-        Failure::Tls(reason) => format!("tls: {reason}"),
-        Failure::Proxy(reason) => format!("proxyconnect tcp: {reason}"),
+        failure => failure.to_string(),
     };
     Error::Connect { request, reason, established }
 }

@@ -8,7 +8,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName
 use reqwest::{Client, Method, Request, Response, StatusCode};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
-use sluice_http::{Failure, MAX_REDIRECTS, Route, check_host, classify, follow, redact};
+use sluice_http::{MAX_REDIRECTS, Route, check_host, classify, follow, redact};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 use url::Url;
@@ -227,7 +227,8 @@ impl Server {
             *request.body_mut() = body.clone().map(Into::into);
             let route = Route { target: authority(&url), proxy: self.proxy.clone() };
             let answer = self.client.execute(request).await;
-            let answer = answer.map_err(|error| failed(words(classify(&error.without_url(), &route))))?;
+            let answer =
+                answer.map_err(|error| failed(classify(&error.without_url(), &route).to_string()))?;
             if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(answer);
             }
@@ -307,12 +308,4 @@ async fn start_of(mut answer: Response, limit: usize) -> Result<Vec<u8>, String>
         }
     }
     Ok(body)
-}
-
-fn words(failure: Failure) -> String {
-    match failure {
-        Failure::Connect(reason) => reason,
-        Failure::Tls(reason) => format!("tls: {reason}"),
-        Failure::Proxy(reason) => format!("proxyconnect tcp: {reason}"),
-    }
 }
