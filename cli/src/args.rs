@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 use sluice_apis::meta::Duration;
 
 use crate::commands::{
-    build, check, completion, create, delete, diff, events, export, get, helm, install, kustomize, reconcile,
-    resume, suspend, trace, tree, uninstall, version,
+    build, check, completion, create, debug, delete, diff, envsubst, events, export, get, helm, install,
+    kustomize, logs, migrate, reconcile, resume, stats, suspend, trace, tree, trigger, uninstall, version,
 };
 
 /// GitOps for Kubernetes, compatible with Flux.
@@ -82,18 +82,30 @@ pub(crate) enum Command {
     Tree(tree::Arguments),
     /// Show the events of Flux objects
     Events(events::Arguments),
+    /// Show what the controllers have logged about Flux objects
+    Logs(logs::Arguments),
+    /// Count Flux objects, and what their artifacts take
+    Stats(stats::Arguments),
+    /// Show what a HelmRelease or a Kustomization works with
+    Debug(debug::Arguments),
     /// Build what the controllers would apply
     Build(build::Arguments),
     /// Compare what the controllers would apply with the cluster
     Diff(diff::Arguments),
     /// Show which Flux objects manage an object
     Trace(trace::Arguments),
+    /// Substitute environment variables in a text, as Kustomizations substitute theirs
+    Envsubst(envsubst::Arguments),
+    /// Send webhooks
+    Trigger(trigger::Arguments),
     /// Build kustomizations as `kustomize build` does
     Kustomize(kustomize::Arguments),
     /// Render Helm charts as `helm` does
     Helm(helm::Arguments),
     /// Install or upgrade the controllers
     Install(install::Arguments),
+    /// Move Flux objects to the latest version of their API, in the cluster or in files
+    Migrate(migrate::Arguments),
     /// Remove the controllers and their custom resource definitions; what they applied stays
     Uninstall(uninstall::Arguments),
     /// Check the cluster and the installation
@@ -160,6 +172,16 @@ mod tests {
             "build kustomization app --path .",
             "build ks app --path . --kustomization-file ks.yaml --dry-run --recursive --local-sources GitRepository/a/b=./",
             "diff kustomization app --path . --progress-bar=false --ignore-not-found",
+            "stats -A",
+            "logs --level error --kind Kustomization --name app -n apps --tail 10 -f",
+            "logs -A --flux-namespace flux --since 2m",
+            "debug hr app --show-values",
+            "debug helmrelease app --show-status --show-values=false",
+            "debug ks app --show-vars",
+            "envsubst --strict",
+            "migrate",
+            "migrate -f . --extensions=.yml,.tpl -v 2.8 --dry-run -y",
+            "trigger receiver app --url https://example.com --token t --retries 0 --retry-delay 1s",
             "trace deployment/podinfo -n default",
             "trace podinfo --kind deployment --api-version apps/v1",
             "kustomize build overlays/prod",

@@ -6,8 +6,13 @@ use anyhow::{Result, bail};
 
 /// Asks a question; anything but yes ends the command. Without a person to answer, the answer is no.
 pub(crate) fn confirm(question: &str) -> Result<()> {
+    confirm_unless(question, "--silent")
+}
+
+/// Asks a question that a flag answers.
+pub(crate) fn confirm_unless(question: &str, flag: &str) -> Result<()> {
     if !io::stdin().is_terminal() {
-        bail!("aborting: {question}? Nobody can answer, so give --silent");
+        bail!("aborting: {question}? Nobody can answer, so give {flag}");
     }
     let mut stderr = io::stderr();
     write!(stderr, "{question} [y/N] ")?;

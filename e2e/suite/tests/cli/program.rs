@@ -1,5 +1,6 @@
 //! Running `sluice`.
 
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
@@ -39,10 +40,24 @@ impl Run {
 
 /// Runs the program with arguments separated by spaces, in a namespace of a cluster.
 pub async fn sluice(kubeconfig: &Path, namespace: &str, arguments: &str) -> Result<Run> {
+    sluice_with(kubeconfig, namespace, arguments, "", &[]).await
+}
+
+/// Runs the program with a standard input and variables of the environment too.
+pub async fn sluice_with(
+    kubeconfig: &Path,
+    namespace: &str,
+    arguments: &str,
+    input: &str,
+    variables: &[(&str, &str)],
+) -> Result<Run> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(input.as_bytes())?;
+    file.rewind()?;
     let mut command = Command::new(binary()?);
     command.arg("--kubeconfig").arg(kubeconfig).args(["--namespace", namespace]);
-    command.args(arguments.split_whitespace()).stdin(Stdio::null()).kill_on_drop(true);
-    let output = command.output().await?;
+    command.args(arguments.split_whitespace()).envs(variables.iter().copied());
+    let output = command.stdin(Stdio::from(file)).kill_on_drop(true).output().await?;
     Ok(Run {
         code: output.status.code().context("ended by a signal")?,
         stdout: String::from_utf8(output.stdout)?,
