@@ -6,6 +6,7 @@ use kube::Client;
 use serde_json::Value;
 use sluice_apply::applier::NoMemory;
 use sluice_apply::cluster::{Cluster, ClusterCache};
+use sluice_apply::park::Here;
 use sluice_apply::{Action, Applier, ApplyOptions, Object};
 
 use super::check::is_ready;
@@ -146,7 +147,7 @@ async fn install(client: &Client, objects: Vec<Object>, context: &Context) -> Re
     let progress = Progress::start(output);
     progress.show("applying manifests");
     let outcome = context
-        .within(async { applier.apply_staged(objects, &NoMemory).await.map_err(anyhow::Error::new) })
+        .within(async { applier.apply_staged(objects, &NoMemory, &Here).await.map_err(anyhow::Error::new) })
         .await;
     drop(progress);
     let changes = outcome.map_err(|error| anyhow!("install failed: {error:#}"))?;

@@ -21,6 +21,7 @@ use crate::{
     managed_fields::{self, ManagerPattern},
     object::{Object, ObjectId},
     order::{self, GroupKind, Stage},
+    park::Park,
     rules::Rules,
     status::StatusReader,
     wait::{WaitOptions, Waiter},
@@ -127,11 +128,12 @@ impl Applier {
 
     /// Applies the objects, stage by stage. In each stage all dry-runs must pass before anything is
     /// written, and only what drifted is written. The definitions of a stage must be ready before
-    /// the next one.
+    /// the next one. `park` lends the time for that, and until an object is gone that is recreated.
     pub async fn apply_staged(
         &self,
         objects: Vec<Object>,
         memory: &dyn Memory,
+        park: &dyn Park,
     ) -> Result<ChangeSet, ApplyFailure> {
         let defined = defined_kinds(&objects);
         let mut changes = ChangeSet::default();
@@ -143,7 +145,7 @@ impl Applier {
                     return Err(ApplyFailure { changes, partial: ChangeSet::default(), cause });
                 }
             };
-            let committed = self.commit(plans).await;
+            let committed = self.commit(plans, park).await;
             let unsettled = committed.unsettled;
             if !committed.errors.is_empty() {
                 let cause = ApplyFailureCause::Objects(committed.errors);
@@ -151,7 +153,7 @@ impl Applier {
             }
             changes.extend(committed.changes);
             if stage.is_waited_for()
-                && let Err(error) = self.wait_for(&unsettled, stage).await
+                && let Err(error) = self.wait_for(&unsettled, stage, park).await
             {
                 return Err(ApplyFailure { changes, partial: ChangeSet::default(), cause: error });
             }
@@ -182,7 +184,12 @@ impl Applier {
         if errors.is_empty() { Ok(planned) } else { Err(errors) }
     }
 
-    async fn wait_for(&self, ids: &[ObjectId], stage: Stage) -> Result<(), ApplyFailureCause> {
+    async fn wait_for(
+        &self,
+        ids: &[ObjectId],
+        stage: Stage,
+        park: &dyn Park,
+    ) -> Result<(), ApplyFailureCause> {
         if ids.is_empty() {
             return Ok(());
         }
@@ -192,7 +199,9 @@ impl Applier {
             fail_fast: false,
             jobs_with_ttl: HashSet::new(),
         };
-        Ok(self.waiter.wait(ids, &options).await?)
+        let mut outcome = Ok(());
+        park.park(Box::pin(async { outcome = self.waiter.wait(ids, &options).await })).await;
+        Ok(outcome?)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod managed_fields;
 pub mod normalize;
 pub mod object;
 pub mod order;
+pub mod park;
 pub mod prune;
 pub mod read;
 pub mod rules;

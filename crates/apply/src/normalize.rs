@@ -28,19 +28,12 @@ pub fn normalize(objects: &mut [Object]) -> Vec<UnknownFields> {
         if is_role {
             continue;
         }
-        let paths = drop_unknown_fields(object);
-        if !paths.is_empty() {
-            unknown.push(UnknownFields { subject: object.subject(), paths });
-        }
-        match (object.group(), object.kind()) {
-            ("", "Secret") => move_string_data(object),
-            ("", "Service") => default_protocols(object.as_value_mut().pointer_mut("/spec/ports")),
-            _ => {}
-        }
-        if let Some(containers) = pod_spec(object).and_then(|spec| spec.get_mut("containers")) {
-            for container in containers.as_array_mut().into_iter().flatten() {
-                default_protocols(container.get_mut("ports"));
+        if !is_undecodable(object) {
+            let paths = drop_unknown_fields(object);
+            if !paths.is_empty() {
+                unknown.push(UnknownFields { subject: object.subject(), paths });
             }
+            complete(object);
         }
         if let Some(metadata) = object.metadata_mut() {
             metadata.remove("creationTimestamp");
@@ -54,6 +47,31 @@ pub fn normalize(objects: &mut [Object]) -> Vec<UnknownFields> {
         }
     }
     unknown
+}
+
+/// Whether a Secret's data is no base64. The server refuses it, and then tells what else it does not know: the metadata
+/// of SOPS is what such a Secret has most likely.
+fn is_undecodable(object: &Object) -> bool {
+    let is_secret = object.group().is_empty() && object.kind() == "Secret";
+    let data = object.as_value().get("data").and_then(Value::as_object).filter(|_| is_secret);
+    data.into_iter()
+        .flat_map(Map::values)
+        .filter_map(Value::as_str)
+        .any(|value| STANDARD.decode(value.replace(['\r', '\n'], "")).is_err())
+}
+
+/// Gives values their usual form and ports their protocol.
+fn complete(object: &mut Object) {
+    match (object.group(), object.kind()) {
+        ("", "Secret") => move_string_data(object),
+        ("", "Service") => default_protocols(object.as_value_mut().pointer_mut("/spec/ports")),
+        _ => {}
+    }
+    if let Some(containers) = pod_spec(object).and_then(|spec| spec.get_mut("containers")) {
+        for container in containers.as_array_mut().into_iter().flatten() {
+            default_protocols(container.get_mut("ports"));
+        }
+    }
 }
 
 /// Definitions and API services aren't among the kinds that Flux knows: the server judges them.
@@ -184,6 +202,12 @@ mod tests {
             (json!({"stringData": {"a": "b"}, "data": null}), json!({"data": {"a": "Yg=="}})),
             (json!({"stringData": {}}), json!({})),
             (json!({"stringData": {"a": 1}}), json!({"stringData": {"a": 1}})),
+            // The server says of all fields what is wrong with them.
+            (
+                json!({"data": {"a": "ENC[x]"}, "sops": {}, "stringData": {"b": "c"}}),
+                json!({"data": {"a": "ENC[x]"}, "sops": {}, "stringData": {"b": "c"}}),
+            ),
+            (json!({"data": {"a": "eA=\n=\n"}, "sops": {}}), json!({"data": {"a": "eA=\n=\n"}})),
         ] {
             assert_eq!(secret(given.clone()), want, "{given}");
         }

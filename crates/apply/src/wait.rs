@@ -120,6 +120,9 @@ impl Waiter {
 
     /// Waits until all objects are ready.
     pub async fn wait(&self, ids: &[ObjectId], options: &WaitOptions) -> Result<(), WaitError> {
+        if let Some(id) = self.without_namespace(ids).await {
+            return Err(WaitError::NoNamespace(id.clone()));
+        }
         let mut tracker = Tracker::new(ids, options);
         let deadline = Instant::now() + options.timeout;
         // The tracker keeps what was read when time is up.
@@ -136,6 +139,16 @@ impl Waiter {
         // What can't be explained in time stays unexplained.
         let _ = timeout(EXPLAIN_TIMEOUT, self.explain(&mut pending)).await;
         Err(if is_timeout { WaitError::Timeout(pending) } else { WaitError::Failed(pending) })
+    }
+
+    /// The first object of a namespaced kind that names no namespace.
+    async fn without_namespace<'a>(&self, ids: &'a [ObjectId]) -> Option<&'a ObjectId> {
+        for id in ids.iter().filter(|id| id.namespace.is_empty()) {
+            if self.resolve(id).await.is_ok_and(|resource| resource.namespaced) {
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// Reads the objects, and again whenever they change, until there is a verdict.

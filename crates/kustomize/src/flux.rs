@@ -185,7 +185,7 @@ fn scan(
             } else {
                 scan(loader, &path, &format!("{name}/"), depth + 1, found)?;
             }
-        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        } else if is_manifest(&entry.name) {
             let manifest = loader.read(&path)?;
             parse::resources(&manifest, "").map_err(|source| {
                 source.within(format!("failed to decode Kubernetes YAML from {}", path.display()))
@@ -194,6 +194,11 @@ fn scan(
         }
     }
     Ok(())
+}
+
+/// By the end of its name, which may be all of it: `.yaml` is a manifest to Flux.
+fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -216,13 +221,14 @@ mod tests {
         let fs = Memory::new()
             .with("/d/b.yaml", config("b"))
             .with("/d/a/x.yml", config("x"))
+            .with("/d/c/.yaml", config("hidden"))
             .with("/d/notes.txt", "no manifest")
             .with("/d/unit/kustomization.yaml", "resources: [r.yaml]\nnamePrefix: p-\n")
             .with("/d/unit/r.yaml", config("r"))
             .with("/d/unit/values.yaml", "not: a manifest\n");
         let out = built(&fs, &Spec::default()).unwrap();
         let names: Vec<_> = out.lines().filter_map(|line| line.strip_prefix("  name: ")).collect();
-        assert_eq!(names, ["x", "b", "p-r"]);
+        assert_eq!(names, ["x", "b", "hidden", "p-r"]);
         let bad = fs.with("/d/values.yaml", "replicas: 1\n");
         let error = built(&bad, &Spec::default()).unwrap_err().to_string();
         assert!(error.starts_with("failed to decode Kubernetes YAML from /d/values.yaml: "), "{error}");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use sluice_apply::change::{Action, Change, ChangeSet};
+pub use sluice_apply::park::{Here, Park};
 use sluice_apply::status::{JobReader, State, Status, StatusReader};
 use sluice_apply::wait::{WaitError, WaitOptions, Waiter, jobs_with_ttl};
 use sluice_apply::{Cluster, Object, ObjectId, prune};
@@ -12,26 +12,6 @@ use sluice_apply::{Cluster, Object, ObjectId, prune};
 use crate::Failure;
 use crate::legacy::HelmThreeReader;
 use crate::objects::Target;
-
-/// Whoever works for an action lends it time to wait: nothing of theirs should be held meanwhile.
-pub trait Park: Send + Sync {
-    /// Runs a wait.
-    fn park<'a>(&'a self, wait: BoxFuture<'a, ()>) -> BoxFuture<'a, ()>;
-
-    /// Ends when waits should, with the reason; never, if they are to go on to their end.
-    fn interrupted(&self) -> BoxFuture<'_, String> {
-        Box::pin(std::future::pending())
-    }
-}
-
-/// Waits where it is asked to: for tools with nothing else to do.
-pub struct Here;
-
-impl Park for Here {
-    fn park<'a>(&'a self, wait: BoxFuture<'a, ()>) -> BoxFuture<'a, ()> {
-        wait
-    }
-}
 
 /// When objects count as ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -117,28 +117,30 @@ impl<K: Object> Pass<K> {
     /// Waiting for health or for another object belongs here: any number of parked objects hold no worker.
     /// Put a `select!` inside of `future`, not around the call: a dropped call leaves this turn without a slot.
     pub async fn park<F: Future>(&self, future: F) -> F::Output {
+        self.slot.park(self.telling(future)).await
+    }
+
+    /// Runs what may take long; then the [`progress`](Self::progress) that was left out is written meanwhile.
+    pub async fn telling<F: Future>(&self, future: F) -> F::Output {
         // In a box, as this has it in two places: the stacks of workers are small.
         let mut future = Box::pin(future);
-        let work = async {
-            if self.untold.load(Ordering::Relaxed) {
-                let told = Box::pin(async {
-                    for _ in 0..UNTOLD_IN_A_CROWD {
-                        tokio::time::sleep(UNTOLD).await;
-                        if !self.is_crowded() {
-                            break;
-                        }
+        if self.untold.load(Ordering::Relaxed) {
+            let told = Box::pin(async {
+                for _ in 0..UNTOLD_IN_A_CROWD {
+                    tokio::time::sleep(UNTOLD).await;
+                    if !self.is_crowded() {
+                        break;
                     }
-                    self.tell().await;
-                });
-                tokio::select! {
-                    biased;
-                    output = &mut future => return output,
-                    () = told => {}
                 }
+                self.tell().await;
+            });
+            tokio::select! {
+                biased;
+                output = &mut future => return output,
+                () = told => {}
             }
-            future.await
-        };
-        self.slot.park(work).await
+        }
+        future.await
     }
 
     /// Counts as one that waits for other turns while `future` runs.
@@ -186,8 +188,8 @@ impl<K: Object> Pass<K> {
     ///
     /// Left out in a crowd: while another round of turns waits behind those that go on, or turns begin by the dozen.
     /// Each is over in a moment, nobody could follow them, and such writes are most of what they would wait for. Then
-    /// the next [`patch`](Self::patch) writes it, or the next [`park`](Self::park) that takes longer than a second, or
-    /// three while the crowd lasts.
+    /// the next [`patch`](Self::patch) writes it, or what is [parked](Self::park) or [told of](Self::telling) and takes
+    /// longer than a second, or three while the crowd lasts.
     pub async fn progress(&mut self) -> Result<(), PatchError> {
         if self.is_crowded() {
             self.untold.store(true, Ordering::Relaxed);
@@ -202,7 +204,9 @@ impl<K: Object> Pass<K> {
 
     /// Writes what was left out.
     async fn tell(&self) {
-        self.untold.store(false, Ordering::Relaxed);
+        if !self.untold.swap(false, Ordering::Relaxed) {
+            return;
+        }
         match Box::pin(self.write(&self.baseline)).await {
             Ok(Some(written)) => {
                 // What somebody else wrote meanwhile is not in `object`: a write of an older version finds that out.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use sluice_apis::conditions;
 use sluice_apis::kustomize::condition_types::{HEALTHY, RECONCILING};
 use sluice_apis::kustomize::v1::Kustomization;
@@ -12,6 +13,7 @@ use sluice_apis::meta::format_duration;
 use sluice_apis::source::v1::Artifact;
 use sluice_apply::ignore::IgnoreRules;
 use sluice_apply::inventory::{self, Entry};
+use sluice_apply::park::Park;
 use sluice_apply::read::{self, Owner};
 use sluice_apply::status::StatusReader;
 use sluice_apply::wait::{WaitOptions, Waiter, Witness};
@@ -34,6 +36,15 @@ pub struct AppliedSet {
     pub jobs_with_ttl: HashSet<ObjectId>,
     /// What applied them: in a box, as a pass that waits keeps it.
     applier: Box<Applier>,
+}
+
+/// Lends the time of a pass: no worker is held meanwhile.
+struct PassPark<'a>(&'a KustomizationPass);
+
+impl Park for PassPark<'_> {
+    fn park<'a>(&'a self, wait: BoxFuture<'a, ()>) -> BoxFuture<'a, ()> {
+        Box::pin(self.0.park(wait))
+    }
 }
 
 /// The labels by which a Kustomization's objects are known.
@@ -100,7 +111,8 @@ impl Kustomizer {
         }
 
         let applier = Applier::new(cluster.clone(), options, readers.to_vec()).judging_health();
-        let changes = match applier.apply_staged(objects, &last).await {
+        let park = PassPark(pass);
+        let changes = match pass.telling(applier.apply_staged(objects, &last, &park)).await {
             Ok(changes) => changes,
             Err(failure) => {
                 let left = intent::after_failure(before, &expected, &failure);

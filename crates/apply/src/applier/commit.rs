@@ -13,6 +13,7 @@ use crate::{
     change::{Change, ChangeSet},
     error::{ClusterError, ObjectError, Step},
     object::{Object, ObjectId},
+    park::Park,
 };
 
 /// The longest pause between two looks at an object that is being deleted.
@@ -33,7 +34,7 @@ pub(super) struct Committed {
 impl Applier {
     /// Carries the plans out. Objects of one kind are written side by side, kinds one after the
     /// other, since later ones may need earlier ones. Stops at the first kind with errors.
-    pub(super) async fn commit(&self, plans: Vec<Plan>) -> Committed {
+    pub(super) async fn commit(&self, plans: Vec<Plan>, park: &dyn Park) -> Committed {
         let mut committed = Committed::default();
         let mut plans = plans.into_iter().peekable();
         while let Some(first) = plans.next() {
@@ -43,7 +44,7 @@ impl Applier {
                 group.push(next);
             }
             let results: Vec<_> = stream::iter(group)
-                .map(|plan| self.carry_out(plan))
+                .map(|plan| self.carry_out(plan, park))
                 .buffered(self.options.concurrency.max(1))
                 .collect()
                 .await;
@@ -65,17 +66,19 @@ impl Applier {
         committed
     }
 
-    async fn carry_out(&self, plan: Plan) -> Result<(Change, bool), ObjectError> {
+    async fn carry_out(&self, plan: Plan, park: &dyn Park) -> Result<(Change, bool), ObjectError> {
         match plan {
             Plan::Leave(leave) => Ok((leave.change, leave.settled)),
-            Plan::Write(write) => self.write(*write).await,
+            Plan::Write(write) => self.write(*write, park).await,
         }
     }
 
-    async fn write(&self, mut write: Write) -> Result<(Change, bool), ObjectError> {
+    async fn write(&self, mut write: Write, park: &dyn Park) -> Result<(Change, bool), ObjectError> {
         let id = write.desired.id();
         if let Some(uid) = write.replaces.take() {
-            self.remove(&write, &id, &uid).await?;
+            let mut outcome = Ok(());
+            park.park(Box::pin(async { outcome = self.remove(&write, &id, &uid).await })).await;
+            outcome?;
         }
         if write.cleanup.is_some() {
             self.clean_up(&mut write, &id).await?;

@@ -55,12 +55,15 @@ pub enum WaitError {
     /// Objects have failed for good.
     #[error("failed early due to stalled resources: {}", list(.0))]
     Failed(Vec<Pending>),
+    /// No object can be found without its namespace, however long the wait.
+    #[error("resource {} {} is namespace scoped, but namespace is not set", .0.kind, .0.name)]
+    NoNamespace(ObjectId),
 }
 
 impl WaitError {
     /// What explains the states of the first objects, where anything does: a pod's own reason, what is missing.
     pub fn detail(&self) -> Option<String> {
-        let (Self::Timeout(pending) | Self::Failed(pending)) = self;
+        let (Self::Timeout(pending) | Self::Failed(pending)) = self else { return None };
         let details: Vec<_> = pending
             .iter()
             .filter(|pending| !pending.detail.is_empty() && pending.state != Some(State::NotFound))

@@ -1,7 +1,7 @@
 //! Creating, changing and leaving objects alone.
 
 use serde_json::{Value, json};
-use sluice_apply::{Action, Applier, Object, applier::Memory};
+use sluice_apply::{Action, Applier, Object, applier::Memory, park::Here};
 
 use crate::support::{Fixture, GROUP, Remembered, actions, managers, options, version};
 
@@ -55,7 +55,7 @@ async fn a_remembered_version_saves_the_dry_run() {
     let mut memory = Remembered { expects_new: true, ..Remembered::default() };
 
     let pass = async |memory: &Remembered, document| {
-        applier.apply_staged(test.prepared(&[document]), memory).await.unwrap()
+        applier.apply_staged(test.prepared(&[document]), memory, &Here).await.unwrap()
     };
     let remember = |memory: &mut Remembered, changes: &sluice_apply::ChangeSet| {
         for change in &changes.entries {
@@ -115,7 +115,7 @@ async fn another_manifest_that_comes_to_the_same_is_not_written() {
             service["spec"]["sessionAffinity"] = "None".into();
         }
         let set = test.prepared(std::slice::from_ref(&service));
-        let changes = applier.apply_staged(set, &memory).await.unwrap();
+        let changes = applier.apply_staged(set, &memory, &Here).await.unwrap();
         assert_eq!(actions(&changes), [wanted]);
         let change = &changes.entries[0];
         let applied = change.applied.clone().unwrap();
@@ -132,7 +132,8 @@ async fn what_kubectl_left_is_removed_however_it_is_remembered() {
     let config = test.config_map("a", json!({"k": "v"}));
     let applier = Applier::new(test.cluster.clone(), options(), Vec::new());
     let mut memory = Remembered::default();
-    let changes = applier.apply_staged(test.prepared(std::slice::from_ref(&config)), &memory).await.unwrap();
+    let changes =
+        applier.apply_staged(test.prepared(std::slice::from_ref(&config)), &memory, &Here).await.unwrap();
     let change = &changes.entries[0];
     let applied = change.applied.clone().unwrap();
     memory.applied.insert(change.id.clone(), applied.clone());
@@ -148,7 +149,7 @@ async fn what_kubectl_left_is_removed_however_it_is_remembered() {
     let live = Object::new(test.live(&config).await.unwrap()).unwrap();
     assert_eq!(applier.seen_again(&applied, &live), None);
     let desired = test.config_map("a", json!({"k": "2"}));
-    let changes = applier.apply_staged(test.prepared(&[desired]), &memory).await.unwrap();
+    let changes = applier.apply_staged(test.prepared(&[desired]), &memory, &Here).await.unwrap();
     assert_eq!(actions(&changes), [Action::Configured]);
     assert_eq!(test.live(&config).await.unwrap()["data"], json!({"k": "2", "theirs": "kept"}));
 }
@@ -172,7 +173,7 @@ async fn another_version_of_the_same_is_no_change() {
     for version in ["v1", "v1", "v2"] {
         widget["apiVersion"] = format!("{}/{version}", test.widget_group()).into();
         let set = test.prepared(std::slice::from_ref(&widget));
-        let changes = applier.apply_staged(set, &memory).await.unwrap();
+        let changes = applier.apply_staged(set, &memory, &Here).await.unwrap();
         assert_eq!(actions(&changes), [Action::Unchanged], "{version}");
         let change = &changes.entries[0];
         memory.applied.insert(change.id.clone(), change.applied.clone().unwrap());

@@ -14,6 +14,7 @@ use sluice_apply::{
     cluster::Resource,
     inventory::{self, Entry},
     normalize,
+    park::Here,
     prune::{PruneOutcome, prune},
     read::{self, Owner},
 };
@@ -62,7 +63,7 @@ impl Fixture {
         documents: &[Value],
     ) -> Result<ChangeSet, ApplyFailure> {
         let applier = Applier::new(self.cluster.clone(), options, Vec::new());
-        applier.apply_staged(self.prepared(documents), &NoMemory).await
+        applier.apply_staged(self.prepared(documents), &NoMemory, &Here).await
     }
 
     pub async fn apply(&self, documents: &[Value]) -> Result<ChangeSet, ApplyFailure> {

@@ -165,6 +165,19 @@ async fn jobs_must_complete() {
     )));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_found_without_a_namespace_is_not_waited_for() {
+    let test = Fixture::new("nowhere").await;
+    let config = test.config_map("a", json!({}));
+    test.applied(std::slice::from_ref(&config)).await;
+    let mut nowhere = id(&config);
+    nowhere.namespace.clear();
+    let begun = Instant::now();
+    let error = waiter(&test).wait(&[id(&config), nowhere], &options(30)).await.unwrap_err();
+    assert_eq!(error.to_string(), "resource ConfigMap a is namespace scoped, but namespace is not set");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
 /// Reads `spec.size`.
 struct SizeReader;
 

@@ -18,6 +18,8 @@ use crate::support::{Env, Running, soon};
 #[derive(Default)]
 struct Steps {
     hold: Option<Arc<Notify>>,
+    /// Whether it keeps its worker meanwhile.
+    keeps_worker: bool,
 }
 
 impl Reconciler for Steps {
@@ -27,7 +29,11 @@ impl Reconciler for Steps {
         conditions::mark_reconciling(&mut pass.object, "Progressing", "step");
         pass.progress().await?;
         if let Some(hold) = &self.hold {
-            pass.park(hold.notified()).await;
+            if self.keeps_worker {
+                pass.telling(hold.notified()).await;
+            } else {
+                pass.park(hold.notified()).await;
+            }
         }
         conditions::delete(&mut pass.object, "Reconciling");
         conditions::mark_true(&mut pass.object, "Ready", "Succeeded", "fine");
@@ -99,7 +105,7 @@ async fn a_step_that_was_left_out_is_told_when_it_lasts() {
         env.create(name).await;
     }
     let hold = Arc::new(Notify::new());
-    let running = start(&env, 1, Steps { hold: Some(Arc::clone(&hold)) });
+    let running = start(&env, 1, Steps { hold: Some(Arc::clone(&hold)), ..Steps::default() });
     // One of them told at once, the other one after a second, while both wait aside.
     for name in ["a", "b"] {
         env.until(name, "the step", is_told).await;
@@ -118,5 +124,27 @@ async fn a_step_that_was_left_out_is_told_when_it_lasts() {
         assert!(!is_told(&object));
         assert_eq!(conditions::reason(&object, "Audited"), Some("Checked"));
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_step_that_was_left_out_is_told_by_what_keeps_its_worker() {
+    let env = Env::new().await;
+    for name in ["a", "b"] {
+        env.create(name).await;
+    }
+    let hold = Arc::new(Notify::new());
+    // The second one makes a crowd of the first, and gets no turn.
+    let running = start(&env, 1, Steps { hold: Some(Arc::clone(&hold)), keeps_worker: true });
+    let told = async || {
+        let [a, b] = [env.repos().get("a").await.unwrap(), env.repos().get("b").await.unwrap()];
+        [is_told(&a), is_told(&b)]
+    };
+    let begun = std::time::Instant::now();
+    while told().await == [false, false] {
+        assert!(begun.elapsed().as_secs() < 30, "nothing is told");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_ne!(told().await, [true, true]);
     running.stop().await;
 }

@@ -75,6 +75,46 @@ async fn fifty_that_wait_delay_nobody_and_a_new_revision_ends_the_wait() -> Resu
     Ok(())
 }
 
+/// An object is made anew because an immutable field changes, and somebody's finalizer holds the old one.
+#[tokio::test]
+async fn what_is_made_anew_holds_no_worker_meanwhile() -> Result<()> {
+    let world = World::alone("anew", &["--concurrent=1"]).await?;
+    let repository = world.git.repository("apps")?;
+    let held = |value: &str| config_map("held", value) + "immutable: true\n";
+    let (first, other) = (held("1"), config_map("other", "1"));
+    let files = [("held/a.yaml", Some(first.as_str())), ("other/a.yaml", Some(other.as_str()))];
+    let commit = repository.commit("Install", &files)?;
+    world.create_source("apps").await?;
+    let spec = json!({"force": true, "timeout": "1h"});
+    world.create(world.kustomization("held", "apps", "./held", &spec)).await?;
+    world.applied("held", &format!("main@sha1:{commit}")).await?;
+    let finalizers = |list: Value| json!({"metadata": {"finalizers": list}});
+    world.patch(&world.config_maps(), "held", &finalizers(json!(["example.com/held"]))).await?;
+
+    let commit = repository.commit("Change", &[("held/a.yaml", Some(&held("2")))])?;
+    let revision = world.sync("apps", &commit).await?;
+    let detects = |object: Option<&DynamicObject>| {
+        object.is_some_and(|object| {
+            *field(object, "/status/lastAttemptedRevision") == *revision
+                && message(object, "Reconciling").starts_with("Detecting drift")
+        })
+    };
+    wait_for(&world.kustomizations(), "held", PATIENCE, detects).await?;
+    let began = Instant::now();
+    world.create(world.kustomization("other", "apps", "./other", &json!({}))).await?;
+    world.applied("other", &revision).await?;
+    ensure!(began.elapsed() < AT_ONCE, "took {:?}", began.elapsed());
+    ensure!(
+        detects(world.kustomizations().get_opt("held").await?.as_ref()),
+        "the old object holds the first one"
+    );
+
+    world.patch(&world.config_maps(), "held", &finalizers(Value::Null)).await?;
+    world.applied("held", &revision).await?;
+    world.value("held", "2").await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_changed_spec_or_a_deletion_ends_the_wait_too() -> Result<()> {
     let world = World::start("pre-empt").await?;
