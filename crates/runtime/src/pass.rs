@@ -267,7 +267,7 @@ impl<K: Object> Pass<K> {
             let pinned = pin(serde_json::to_value(&latest)?, &serde_json::to_value(baseline)?);
             serde_json::from_value(pinned)?
         };
-        self.shared.store.apply(latest, Origin::Event);
+        self.shared.store.apply(latest, Origin::Write);
         Ok(pinned)
     }
 

@@ -156,8 +156,10 @@ impl<K> Store<K> {
 /// Where a state of an object comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// A watch event, or the answer to a write of our own.
+    /// A watch event.
     Event,
+    /// The answer to a write of our own. Of an object that is not known any more it comes too late.
+    Write,
     /// A list, which is right about everything but what was written since it began.
     List,
 }
@@ -172,8 +174,11 @@ impl<K: Resource> Store<K> {
             let list = state.list;
             let new = Arc::new(object);
             let old = state.objects.get(&key);
+            if old.is_none() && origin == Origin::Write {
+                return;
+            }
             let fresh = old.is_none_or(|old| match origin {
-                Origin::Event => is_newer(&*new, &*old.object),
+                Origin::Event | Origin::Write => is_newer(&*new, &*old.object),
                 // After the API server was restored from a backup, versions run backwards: the list wins.
                 Origin::List => old.list < list || is_newer(&*new, &*old.object),
             });
@@ -283,7 +288,7 @@ mod tests {
         let store = Store::default();
         let log = recorded(&store);
         store.apply(object("a", 9), Origin::Event);
-        store.apply(object("a", 10), Origin::Event); // our own write
+        store.apply(object("a", 10), Origin::Write);
         store.apply(object("a", 9), Origin::Event); // the watch is behind
         store.apply(object("a", 10), Origin::Event); // the watch catches up
         assert_eq!(*lock(&log), ["added a@9", "updated a@10"]);
@@ -291,6 +296,19 @@ mod tests {
         assert_eq!(store.len(), 1);
         store.delete(&object("a", 11));
         assert!(store.is_empty());
+    }
+
+    #[test]
+    fn the_answer_to_a_write_brings_nothing_back() {
+        let store = Store::default();
+        let log = recorded(&store);
+        store.apply(object("a", 9), Origin::Event);
+        store.delete(&object("a", 11));
+        // The last finalizer was removed, and the watch was faster than the answer.
+        store.apply(object("a", 10), Origin::Write);
+        assert_eq!(*lock(&log), ["added a@9", "deleted a@9"]);
+        store.apply(object("a", 12), Origin::Event);
+        assert_eq!(store.len(), 1);
     }
 
     #[test]
