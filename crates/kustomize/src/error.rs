@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::fs::FsError;
 use crate::kustomization::decode::DecodeError;
 use crate::remote::{NotARepository, RemoteError};
+use crate::schema::BUILTIN_VERSION;
 
 /// Why a build fails. The first words are those of kustomize, which users search for.
 #[derive(Debug, thiserror::Error)]
@@ -326,6 +327,9 @@ pub enum Error {
     /// A label selector that is none.
     #[error(transparent)]
     LabelSelector(#[from] crate::labels::InvalidSelector),
+    /// `openapi.version` that nobody has.
+    #[error("the specified OpenAPI version is not built in")]
+    OpenApiVersion(String),
     /// A generator, transformer or option used wrongly.
     #[error("{0}")]
     Usage(String),
@@ -410,6 +414,9 @@ impl Error {
             | Self::InComponent(source)
             | Self::Unmarshal(source)
             | Self::EscapingDirectory(source) => source.detail(),
+            Self::OpenApiVersion(wanted) => {
+                Some(format!("openapi.version is {wanted:?}: the one that is built in is {BUILTIN_VERSION:?}"))
+            }
             Self::Escape { .. } => Some("files can only be read from the source itself".to_owned()),
             Self::LabelSelector(error) => Some(format!("in the selector {:?}", error.selector)),
             Self::Helm { .. } => Some("charts are not inflated by a build; use a HelmRelease".to_owned()),

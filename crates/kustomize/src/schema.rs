@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::ids::split_api_version;
 
 /// The release of Kubernetes whose schema kustomize has.
-const BUILTIN_VERSION: &str = "v1.21.2";
+pub(crate) const BUILTIN_VERSION: &str = "v1.21.2";
 
 /// Whether the kind is known to live outside namespaces.
 pub(crate) fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
@@ -59,9 +59,7 @@ impl Schema {
                 *self = Self { is_set: true, ..Self::default() };
                 Ok(())
             }
-            Some(other) => Err(Error::Usage(format!(
-                "the specified OpenAPI version is not built in: {other:?}, only {BUILTIN_VERSION:?} is"
-            ))),
+            Some(other) => Err(Error::OpenApiVersion(other.to_owned())),
         }
     }
 
