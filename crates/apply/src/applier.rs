@@ -5,8 +5,13 @@ mod diff;
 mod immutability;
 mod mask;
 mod plan;
+mod vanguard;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt, stream};
 
@@ -161,18 +166,37 @@ impl Applier {
         Ok(changes)
     }
 
-    /// Plans all objects of a stage; all errors, if there are any.
+    /// Plans all objects of a stage, and may have [applied the first one](vanguard) then; all errors, if there are any.
     async fn plan_all(
         &self,
         objects: Vec<Object>,
         memory: &dyn Memory,
         defined: &HashSet<GroupKind>,
     ) -> Result<Vec<Plan>, Vec<ObjectError>> {
-        let plans: Vec<_> = stream::iter(objects)
+        let mut objects = VecDeque::from(objects);
+        let mut vanguard = None;
+        if let Some(first) = objects.pop_front() {
+            match self.vanguard(first, memory, defined).await {
+                Ok(found) => vanguard = Some(found),
+                Err(first) => objects.push_front(first),
+            }
+        }
+        let mut plans: Vec<_> = stream::iter(objects)
             .map(|object| self.plan(object, memory, defined))
             .buffered(self.options.concurrency.max(1))
             .collect()
             .await;
+        if let Some(vanguard) = vanguard {
+            let may_write = plans.iter().all(Result::is_ok);
+            let done = if may_write { self.apply_first(vanguard).await } else { Err(vanguard.into_object()) };
+            plans.insert(
+                0,
+                match done {
+                    Ok(plan) => Ok(plan),
+                    Err(object) => self.plan(object, memory, defined).await,
+                },
+            );
+        }
         let mut planned = Vec::with_capacity(plans.len());
         let mut errors = Vec::new();
         for plan in plans {

@@ -414,9 +414,9 @@ impl Error {
             | Self::InComponent(source)
             | Self::Unmarshal(source)
             | Self::EscapingDirectory(source) => source.detail(),
-            Self::OpenApiVersion(wanted) => {
-                Some(format!("openapi.version is {wanted:?}: the one that is built in is {BUILTIN_VERSION:?}"))
-            }
+            Self::OpenApiVersion(wanted) => Some(format!(
+                "openapi.version is {wanted:?}: the one that is built in is {BUILTIN_VERSION:?}"
+            )),
             Self::Escape { .. } => Some("files can only be read from the source itself".to_owned()),
             Self::LabelSelector(error) => Some(format!("in the selector {:?}", error.selector)),
             Self::Helm { .. } => Some("charts are not inflated by a build; use a HelmRelease".to_owned()),

@@ -253,7 +253,11 @@ impl<K: Object> Pass<K> {
             }
             let sent = patcher.send(&api, name, &step, &before, &after).await?;
             let (Sent::Written(latest) | Sent::Unchanged(latest)) = sent;
+            let is_gone = is_gone(latest.meta());
             written = Some(self.take_in(latest, baseline)?);
+            if is_gone {
+                break;
+            }
         }
         Ok(written)
     }
@@ -303,6 +307,11 @@ impl<K: Object> Pass<K> {
 fn same<K: Object>(one: &K, other: &K) -> bool {
     let values = (serde_json::to_value(one), serde_json::to_value(other));
     matches!(values, (Ok(one), Ok(other)) if plan(&one, &other).is_empty())
+}
+
+/// Whether nothing held the object any more when it was written: it has no status to be written then.
+fn is_gone(meta: &ObjectMeta) -> bool {
+    meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_none_or(Vec::is_empty)
 }
 
 /// Whether two states of an object have the same spec, labels and annotations.

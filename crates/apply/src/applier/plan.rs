@@ -378,7 +378,7 @@ impl Applier {
     }
 
     /// A hash of the desired object and of all options that change what applying it does.
-    fn digest(&self, desired: &Object) -> blake3::Hash {
+    pub(super) fn digest(&self, desired: &Object) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.fingerprint.as_bytes());
         hasher.update(desired.as_value().to_string().as_bytes());

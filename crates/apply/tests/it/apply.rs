@@ -100,7 +100,7 @@ async fn a_remembered_version_saves_the_dry_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_manifest_that_comes_to_the_same_is_not_written() {
+async fn another_manifest_that_comes_to_the_same_is_no_change() {
     let test = Fixture::new("memory-same").await;
     let mut service = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": test.namespace},
@@ -152,6 +152,48 @@ async fn what_kubectl_left_is_removed_however_it_is_remembered() {
     let changes = applier.apply_staged(test.prepared(&[desired]), &memory, &Here).await.unwrap();
     assert_eq!(actions(&changes), [Action::Configured]);
     assert_eq!(test.live(&config).await.unwrap()["data"], json!({"k": "2", "theirs": "kept"}));
+}
+
+/// The first object is written without a dry-run of its own when the last pass knows what there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_object_is_not_written_unless_the_others_may_be() {
+    let test = Fixture::new("vanguard").await;
+    let applier = Applier::new(test.cluster.clone(), options(), Vec::new());
+    let good = |name: &str, value: &str| test.config_map(name, json!({"k": value}));
+    let bad = |name: &str| test.config_map(name, json!({"no key!": "v"}));
+    let mut memory = Remembered { expects_new: true, ..Remembered::default() };
+    let pass = async |memory: &Remembered, set: &[Value]| {
+        applier.apply_staged(test.prepared(set), memory, &Here).await
+    };
+    for set in [[good("a", "1"), bad("b")], [bad("a"), good("b", "1")]] {
+        let failure = pass(&memory, &set).await.unwrap_err();
+        let text = failure.to_string();
+        assert!(
+            text.contains(" dry-run failed (Invalid): ConfigMap ") && text.lines().count() == 1,
+            "{text}"
+        );
+        for object in &set {
+            assert_eq!(test.live(object).await, None);
+        }
+    }
+    let failure = pass(&memory, &[bad("a"), bad("b")]).await.unwrap_err();
+    let text = format!("{failure}; {}", failure.detail().unwrap());
+    assert!(text.contains("/a dry-run failed") && text.contains("/b dry-run failed"), "{text}");
+
+    let changes = pass(&memory, &[good("a", "1"), good("b", "1")]).await.unwrap();
+    assert_eq!(actions(&changes), [Action::Created, Action::Created]);
+    for change in changes.entries {
+        memory.applied.insert(change.id.clone(), change.applied.unwrap());
+    }
+    memory.expects_new = false;
+    let text = pass(&memory, &[good("a", "2"), bad("b")]).await.unwrap_err().to_string();
+    assert!(text.contains("/b dry-run failed"), "{text}");
+    assert_eq!(test.live(&good("a", "")).await.unwrap()["data"]["k"], "1");
+    // What somebody else changed meanwhile is looked at first.
+    let merge = json!({"metadata": {"annotations": {format!("{GROUP}/ssa"): "Ignore"}}});
+    test.patch_as("someone", &good("a", ""), "", merge).await;
+    let changes = pass(&memory, &[good("a", "2"), good("b", "2")]).await.unwrap();
+    assert_eq!(actions(&changes), [Action::Skipped, Action::Configured]);
 }
 
 /// The definition with a version `v2` like its first.

@@ -68,7 +68,7 @@ async fn a_commit_that_touches_one_of_300_apps_costs_one_build_and_one_apply() -
     ensure!(objects == BTreeSet::from([format!("configmaps/{TOUCHED}")]), "applied or tried: {objects:?}");
     let (dry_runs, written): (Vec<_>, Vec<_>) = applies.into_iter().partition(|write| write.is_dry_run());
     ensure!(
-        written.len() == 1 && dry_runs.len() == 1,
+        written.len() == 1 && dry_runs.is_empty(),
         "{} applies, {} dry-runs",
         written.len(),
         dry_runs.len()

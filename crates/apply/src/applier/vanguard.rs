@@ -1,0 +1,92 @@
+//! Applies the first object of a stage without a dry-run of its own, where the last pass knows that it is to be written.
+//!
+//! All dry-runs of a stage must pass before anything is written. If those of the others have passed, the apply of the first
+//! object is as good as its dry-run: if it is refused, nothing was written. A change to one object then costs one write.
+
+use std::collections::HashSet;
+
+use super::{
+    Applier, Memory,
+    plan::{Leave, Plan},
+};
+use crate::{
+    change::{Action, Change},
+    cluster::Resource,
+    drift,
+    object::Object,
+    order::GroupKind,
+};
+
+/// An object that goes first.
+pub(super) struct Vanguard {
+    resource: Resource,
+    desired: Object,
+    digest: blake3::Hash,
+    /// The version of the live object that the last pass saw.
+    version: String,
+    /// What counted as drift of it, hashed.
+    content: blake3::Hash,
+}
+
+impl Vanguard {
+    /// The object, to be handled like any other.
+    pub(super) fn into_object(self) -> Object {
+        self.desired
+    }
+}
+
+impl Applier {
+    /// The object as one that goes first, if the last pass left it as another one than it is to be; else the object. What
+    /// others, annotations or options might have a say in does not go first.
+    pub(super) async fn vanguard(
+        &self,
+        mut desired: Object,
+        memory: &dyn Memory,
+        defined: &HashSet<GroupKind>,
+    ) -> Result<Vanguard, Object> {
+        let Ok(resource) = self.resolve(&desired, defined).await else { return Err(desired) };
+        if !resource.namespaced {
+            desired.set_namespace(None);
+        }
+        let id = desired.id();
+        let is_special = self.options.migrate_api_version
+            || resource.namespaced && id.namespace.is_empty()
+            || self.rules.is_ignored(&desired)
+            || self.rules.is_create_only(&desired)
+            || !self.options.ignore.paths_for(&desired).is_empty();
+        if is_special {
+            return Err(desired);
+        }
+        let digest = self.digest(&desired);
+        let seen = memory
+            .recall(&id)
+            .filter(|seen| seen.digest != digest && seen.api_version == desired.api_version());
+        match seen.map(|seen| (seen.resource_version, seen.content)) {
+            Some((version, Some(content))) => Ok(Vanguard { resource, desired, digest, version, content }),
+            _ => Err(desired),
+        }
+    }
+
+    /// Applies the object, unless it is not as it was expected to be. What is refused is for a dry-run to tell.
+    pub(super) async fn apply_first(&self, mut first: Vanguard) -> Result<Plan, Object> {
+        // A precondition: what others changed since is looked at first.
+        if let Some(metadata) = first.desired.metadata_mut() {
+            metadata.insert("resourceVersion".to_owned(), first.version.into());
+        }
+        let manager = &self.options.field_manager;
+        let Ok(applied) = self.cluster.apply(&first.resource, &first.desired, manager, false).await else {
+            if let Some(metadata) = first.desired.metadata_mut() {
+                metadata.remove("resourceVersion");
+            }
+            return Err(first.desired);
+        };
+        let is_same = drift::content(&applied) == first.content;
+        let change = Change {
+            id: applied.id(),
+            version: first.resource.gvk.version,
+            action: if is_same { Action::Unchanged } else { Action::Configured },
+            applied: self.seen(&applied, first.digest),
+        };
+        Ok(Plan::Leave(Box::new(Leave { change, settled: self.is_settled(&applied) })))
+    }
+}
