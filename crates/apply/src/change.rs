@@ -41,11 +41,20 @@ impl fmt::Display for Action {
     }
 }
 
+/// Tells desired objects apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// Of the whole object, and of all options that change what applying it does.
+    pub whole: blake3::Hash,
+    /// Of what of the object counts as drift: see [`content`](crate::drift::content).
+    pub content: blake3::Hash,
+}
+
 /// What was seen in the cluster when a desired object was last found (or made) to be in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// Hash of the desired object.
-    pub digest: blake3::Hash,
+    /// Which object was desired.
+    pub digest: Digest,
     /// The API version in which it was seen.
     pub api_version: String,
     /// The live object's resource version.

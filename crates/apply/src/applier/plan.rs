@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Applier, Memory, immutability, mask};
 use crate::{
-    change::{Action, Applied, Change},
+    change::{Action, Applied, Change, Digest},
     cluster::Resource,
     drift,
     error::{ClusterError, ObjectError, Step},
@@ -52,7 +52,7 @@ pub(super) struct Leave {
 pub(super) struct Write {
     pub(super) resource: Resource,
     pub(super) desired: Object,
-    pub(super) digest: blake3::Hash,
+    pub(super) digest: Digest,
     pub(super) action: Action,
     /// Removes what others left, before the apply.
     pub(super) cleanup: Option<Patch>,
@@ -165,7 +165,7 @@ impl Applier {
         &self,
         resource: &Resource,
         desired: &Object,
-        digest: blake3::Hash,
+        digest: Digest,
         memory: &dyn Memory,
     ) -> Early {
         let id = desired.id();
@@ -299,7 +299,7 @@ impl Applier {
         &self,
         resource: Resource,
         desired: Object,
-        digest: blake3::Hash,
+        digest: Digest,
         live: &Live,
         error: ClusterError,
     ) -> Result<Plan, ObjectError> {
@@ -353,7 +353,7 @@ impl Applier {
     }
 
     /// What to remember of an object that is in place.
-    pub(super) fn seen(&self, live: &Object, digest: blake3::Hash) -> Option<Applied> {
+    pub(super) fn seen(&self, live: &Object, digest: Digest) -> Option<Applied> {
         let is_plain = !self.rules.is_ignored(live) && self.leftovers(live).is_empty();
         Some(Applied {
             digest,
@@ -377,12 +377,12 @@ impl Applier {
         managed_fields::footprint(metadata, &self.options.field_manager, &self.takeover)
     }
 
-    /// A hash of the desired object and of all options that change what applying it does.
-    pub(super) fn digest(&self, desired: &Object) -> blake3::Hash {
+    /// What tells the desired object from others.
+    pub(super) fn digest(&self, desired: &Object) -> Digest {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.fingerprint.as_bytes());
         hasher.update(desired.as_value().to_string().as_bytes());
-        hasher.finalize()
+        Digest { whole: hasher.finalize(), content: drift::content(desired) }
     }
 }
 
@@ -398,7 +398,7 @@ fn change(object: &Object, action: Action, applied: Option<Applied>) -> Change {
     Change { id: object.id(), version: object.gvk().version, action, applied }
 }
 
-fn write(resource: Resource, desired: Object, digest: blake3::Hash, action: Action) -> Plan {
+fn write(resource: Resource, desired: Object, digest: Digest, action: Action) -> Plan {
     Plan::Write(Box::new(Write { resource, desired, digest, action, cleanup: None, replaces: None }))
 }
 

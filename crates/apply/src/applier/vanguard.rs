@@ -10,7 +10,7 @@ use super::{
     plan::{Leave, Plan},
 };
 use crate::{
-    change::{Action, Change},
+    change::{Action, Change, Digest},
     cluster::Resource,
     drift,
     object::Object,
@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct Vanguard {
     resource: Resource,
     desired: Object,
-    digest: blake3::Hash,
+    digest: Digest,
     /// The version of the live object that the last pass saw.
     version: String,
     /// What counted as drift of it, hashed.
@@ -36,8 +36,8 @@ impl Vanguard {
 }
 
 impl Applier {
-    /// The object as one that goes first, if the last pass left it as another one than it is to be; else the object. What
-    /// others, annotations or options might have a say in does not go first.
+    /// The object as one that goes first, if something changes that counts as drift since the last pass; else the object.
+    /// What others, annotations or options might have a say in does not go first.
     pub(super) async fn vanguard(
         &self,
         mut desired: Object,
@@ -58,9 +58,9 @@ impl Applier {
             return Err(desired);
         }
         let digest = self.digest(&desired);
-        let seen = memory
-            .recall(&id)
-            .filter(|seen| seen.digest != digest && seen.api_version == desired.api_version());
+        let seen = memory.recall(&id).filter(|seen| {
+            seen.digest.content != digest.content && seen.api_version == desired.api_version()
+        });
         match seen.map(|seen| (seen.resource_version, seen.content)) {
             Some((version, Some(content))) => Ok(Vanguard { resource, desired, digest, version, content }),
             _ => Err(desired),

@@ -189,6 +189,12 @@ async fn the_first_object_is_not_written_unless_the_others_may_be() {
     let text = pass(&memory, &[good("a", "2"), bad("b")]).await.unwrap_err().to_string();
     assert!(text.contains("/b dry-run failed"), "{text}");
     assert_eq!(test.live(&good("a", "")).await.unwrap()["data"]["k"], "1");
+    // Finalizers alone don't count as drift.
+    let mut finalized = good("a", "1");
+    finalized["metadata"]["finalizers"] = json!(["example.com/a"]);
+    let changes = pass(&memory, &[finalized, good("b", "1")]).await.unwrap();
+    assert_eq!(actions(&changes), [Action::Unchanged, Action::Unchanged]);
+    assert_eq!(test.live(&good("a", "")).await.unwrap()["metadata"]["finalizers"], Value::Null);
     // What somebody else changed meanwhile is looked at first.
     let merge = json!({"metadata": {"annotations": {format!("{GROUP}/ssa"): "Ignore"}}});
     test.patch_as("someone", &good("a", ""), "", merge).await;
