@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sluice_apis::meta::FINALIZER;
+use sluice_apis::meta::condition_types::{READY, RECONCILING};
 use sluice_artifact::Storage;
 use sluice_runtime::{Action, EventType, Pass, ReconcileError};
 
@@ -44,11 +45,27 @@ pub(crate) async fn finalize<K: SourceKind>(
         pass.event(EventType::Trace, GARBAGE_COLLECTION_SUCCEEDED, message, &BTreeMap::new());
     }
     record_request(&mut pass.object);
+    let is_held = pass.object.meta().finalizers.iter().flatten().any(|finalizer| finalizer != FINALIZER);
+    if is_held {
+        tell_the_holder(&mut pass.object);
+    }
     if let Some(finalizers) = &mut pass.object.meta_mut().finalizers {
         finalizers.retain(|finalizer| finalizer != FINALIZER);
     }
     pass.patch().await?;
     Ok(Action::Done)
+}
+
+/// The status of an object that others still hold: that what was stored is gone. Nobody sees that of one that goes at once.
+fn tell_the_holder<K: SourceKind>(object: &mut K) {
+    object.set_artifact(None);
+    let generation = object.generation();
+    for condition in object.conditions_mut() {
+        if [READY, RECONCILING].contains(&condition.type_.as_str()) {
+            condition.observed_generation = Some(generation);
+        }
+    }
+    object.set_observed_generation(generation);
 }
 
 /// Keeps the object until what is stored for it can be removed.

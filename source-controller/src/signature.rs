@@ -154,6 +154,7 @@ pub(crate) async fn verifier(
             let policy = data
                 .get(TRUST_POLICY)
                 .ok_or_else(|| format!("'{TRUST_POLICY}' not found in secret '{namespace}/{name}'"))?;
+            let policy = TrustPolicy::read(policy).map_err(text)?;
             let mut authorities = Authorities::default();
             for (key, pem) in
                 data.iter().filter(|(key, _)| has_extension(key, "crt") || has_extension(key, "pem"))
@@ -163,7 +164,7 @@ pub(crate) async fn verifier(
             if authorities.is_empty() {
                 return Err(format!("no certificates found in secret '{namespace}/{name}'"));
             }
-            let policy = TrustPolicy::from_json(policy).map_err(text)?;
+            policy.validate().map_err(text)?;
             Ok(Verifier::Notation(policy, authorities))
         }
         (VerificationProvider::Notation, None) => {
@@ -221,6 +222,11 @@ impl Verifier {
                 let size = client.manifest_size(digest).await.map_err(text)?;
                 let target = Target { digest, size };
                 let found = client.referrers(digest, Some(ARTIFACT_TYPE)).await.map_err(text)?;
+                if found.is_empty() {
+                    return Err(Unverified::Unknown(format!(
+                        "no signature is associated with \"{repository}@{digest}\", make sure the artifact was signed successfully"
+                    )));
+                }
                 let (mut reasons, mut lets_pass) = (Vec::new(), false);
                 for signature in found.iter().take(MAX_SIGNATURES) {
                     let digest = &signature.digest;

@@ -128,6 +128,14 @@ fn unpack(
     shown: &Path,
     load: &LoadOptions,
 ) -> Result<Local, Trouble> {
+    for (is_bad, why) in [
+        (chart.is_empty(), "no path set for local chart reference"),
+        (chart.starts_with('/'), "local chart reference path is expected to be relative"),
+    ] {
+        if is_bad {
+            return Err(BuildError::new(Step::Reference, why.to_owned()).into());
+        }
+    }
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::retry(sluice_apis::meta::reasons::FAILED, format!("{what}: {error}"))
     };

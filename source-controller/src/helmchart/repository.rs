@@ -199,7 +199,8 @@ impl RegistryRepository {
         let verdict =
             verify.await.unwrap_or_else(|_| Err(Unverified::Unknown("context deadline exceeded".to_owned())));
         verdict.map(|verdict| verdict == Verdict::Good).map_err(|error| {
-            if *wanted.provider == VerificationProvider::Cosign {
+            let is_cosign = *wanted.provider == VerificationProvider::Cosign;
+            if is_cosign || matches!(error, Unverified::Unknown(_)) {
                 let (told, detail) = error.told_by_cosign();
                 return NotVerified::Signature(format!("failed to verify {location}: {told}"), detail);
             }

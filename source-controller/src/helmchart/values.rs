@@ -61,7 +61,7 @@ pub(super) fn of_chart(chart: &Chart, paths: &[String], ignore_missing: bool) ->
     const WHAT: &str = "failed to merge chart values";
     let mut merged = Merged::default();
     for path in paths {
-        let name = clean(path);
+        let name = name_in_chart(path);
         if name == DEFAULT {
             merged.add_values(path, chart.values.clone());
             continue;
@@ -76,6 +76,20 @@ pub(super) fn of_chart(chart: &Chart, paths: &[String], ignore_missing: bool) ->
         }
     }
     Ok(merged)
+}
+
+/// The shortest form of a name; what leads out of the chart is none.
+fn name_in_chart(path: &str) -> String {
+    let mut depth = 0_usize;
+    let stays = path.split('/').all(|part| match part {
+        "" | "." => true,
+        ".." => depth.checked_sub(1).map(|less| depth = less).is_some(),
+        _ => {
+            depth += 1;
+            true
+        }
+    });
+    if path.starts_with('/') || !stays { path.to_owned() } else { clean(path) }
 }
 
 /// Merges files below a directory, which paths can't leave.
@@ -152,6 +166,19 @@ mod tests {
         let text = String::from_utf8(chart.raw_values.unwrap().to_vec()).unwrap();
         assert_eq!(text, "a:\n  b: 1\n  c:\n  - 3\nd: x\ne: 12345678\n");
         assert_eq!(merged.files, ["values.yaml", "./ci/prod.yaml"]);
+    }
+
+    #[test]
+    fn names_stay_in_the_chart() {
+        for (path, name) in [
+            ("./a/../b.yaml", "b.yaml"),
+            ("a//b.yaml", "a/b.yaml"),
+            ("/a.yaml", "/a.yaml"),
+            ("../a.yaml", "../a.yaml"),
+            ("a/../../b.yaml", "a/../../b.yaml"),
+        ] {
+            assert_eq!(name_in_chart(path), name);
+        }
     }
 
     #[test]

@@ -13,7 +13,9 @@ const STORES: [&str; 3] = ["ca", "signingAuthority", "tsa"];
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct TrustPolicy {
+    #[serde(default)]
     version: String,
+    #[serde(default)]
     trust_policies: Vec<Policy>,
 }
 
@@ -93,14 +95,26 @@ pub(super) enum Action {
 impl TrustPolicy {
     /// Reads and checks a policy document.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
-        let document: Self = serde_json::from_slice(json)
-            .map_err(|error| Error::new(format!("the trust policy cannot be read: {error}")))?;
+        let document = Self::read(json)?;
         document.validate()?;
         Ok(document)
     }
 
-    fn validate(&self) -> Result<(), Error> {
+    /// Reads a policy document that is still to be [validated](Self::validate).
+    pub fn read(json: &[u8]) -> Result<Self, Error> {
+        serde_json::from_slice(json).map_err(|error| {
+            let error =
+                if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() };
+            Error::new(format!("error occurred while parsing trustpolicy.json: {error}"))
+        })
+    }
+
+    /// Checks what the document says.
+    pub fn validate(&self) -> Result<(), Error> {
         let bad = |what: String| Err(Error::new(format!("trust policy document {what}")));
+        if self.version.is_empty() {
+            return bad("has empty version, version must be specified".to_owned());
+        }
         if self.version != "1.0" {
             return bad(format!("uses unsupported version {:?}", self.version));
         }
@@ -294,12 +308,16 @@ mod tests {
     #[test]
     fn bad_documents_are_refused() {
         for (text, error) in [
-            ("{", "cannot be read"),
+            ("{", "parsing trustpolicy.json: unexpected end of JSON input"),
+            ("{}", "empty version, version must be specified"),
             (&document("strict", "").replace("1.0", "2.0"), "unsupported version"),
             (&document("strict", r#", "override": {"integrity": "log"}"#), "integrity"),
             (&document("strict", r#", "override": {"authenticity": "skip"}"#), "skips 'authenticity'"),
             (&document("skip", r#", "override": {"expiry": "log"}"#), "skips everything and overrides"),
-            (&document("strict", r#", "verifyTimestamp": "never""#), "cannot be read"),
+            (
+                &document("strict", r#", "verifyTimestamp": "never""#),
+                "parsing trustpolicy.json: unknown variant",
+            ),
             (&document("strict", "").replace(r#"["ca:x"]"#, "[]"), "missing trust stores"),
             (&document("strict", "").replace("ca:x", "x"), "with the trust store \"x\""),
             (&document("strict", "").replace("ca:x", "root:x"), "with the trust store \"root:x\""),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sluice_apis::conditions::{self, ConditionedObject, is_reconciling, is_stalled};
+use sluice_apis::source::v1::GitRepository;
 use sluice_testkit::{GitOptions, GitServer};
 use tokio::net::TcpListener;
 
@@ -179,4 +180,28 @@ async fn identities_that_can_t_be_had_are_told() {
     world.create("github", json!({"url": url, "provider": "github"})).await;
     let object = world.failed("github", "InvalidProviderConfiguration").await;
     assert!(is_stalled(&object));
+}
+
+/// Somebody else's finalizer keeps the object: its status says that nothing is stored for it any more.
+#[tokio::test]
+async fn what_others_hold_has_no_artifact_once_it_is_deleted() {
+    let git = git_server();
+    let repo = git.repository("app").unwrap();
+    commit(&repo, "a.yaml", "a: 1\n");
+    let world = World::new().await;
+    let _controller = world.controller(&[]).await;
+    world.create("app", main_of(&git, "app")).await;
+    world.ready("app").await;
+    let held = json!({"metadata": {"finalizers": ["finalizers.fluxcd.io", "example.com/held"]}});
+    world.patch("app", held).await;
+    world.delete("app").await;
+    let is_forgotten = |object: &GitRepository| {
+        object.metadata.finalizers.as_deref() == Some(&["example.com/held".to_owned()])
+            && artifact(object).is_none()
+    };
+    let object = world.until("app", is_forgotten).await;
+    let ready = conditions::get(&object, "Ready").unwrap();
+    assert_eq!((ready.status.as_str(), ready.observed_generation), ("True", object.metadata.generation));
+    world.patch("app", json!({"metadata": {"finalizers": null}})).await;
+    world.gone("app").await;
 }

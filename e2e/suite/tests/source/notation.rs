@@ -85,12 +85,14 @@ async fn one_good_signature_is_enough_and_the_bad_ones_are_named() {
     let objects = Objects::<OciRepository>::of(&world);
     signed.trust(&world, "authority", "strict").await;
     objects.create("app", signed.spec()).await;
-    let start = format!(
-        "failed to verify the signature using provider 'notation': no matching signatures were found for '{}/{REPOSITORY}@{}': ",
-        signed.registry.address(),
-        signed.made["digest"].as_str().unwrap()
+    let reference =
+        format!("{}/{REPOSITORY}@{}", signed.registry.address(), signed.made["digest"].as_str().unwrap());
+    let failure = "failed to verify the signature using provider 'notation': ";
+    let start = format!("{failure}no matching signatures were found for '{reference}': ");
+    let none = format!(
+        "{failure}no signature is associated with \"{reference}\", make sure the artifact was signed successfully"
     );
-    assert_eq!(objects.failed("app", "VerificationError").await, format!("{start}there is no signature"));
+    assert_eq!(objects.failed("app", "VerificationError").await, none);
 
     let stranger = signed.attach("cose stranger").await;
     let expired = signed.attach("cose expired").await;

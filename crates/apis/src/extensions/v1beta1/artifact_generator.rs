@@ -194,6 +194,7 @@ impl ConditionedObject for ArtifactGenerator {
     }
 
     fn set_last_handled_reconcile_at(&mut self, token: &str) {
-        self.status.get_or_insert_default().last_handled_reconcile_at = Some(token.to_owned());
+        self.status.get_or_insert_default().last_handled_reconcile_at =
+            (!token.is_empty()).then(|| token.to_owned());
     }
 }
