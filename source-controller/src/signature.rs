@@ -155,14 +155,14 @@ pub(crate) async fn verifier(
                 .get(TRUST_POLICY)
                 .ok_or_else(|| format!("'{TRUST_POLICY}' not found in secret '{namespace}/{name}'"))?;
             let policy = TrustPolicy::read(policy).map_err(text)?;
-            let mut authorities = Authorities::default();
-            for (key, pem) in
-                data.iter().filter(|(key, _)| has_extension(key, "crt") || has_extension(key, "pem"))
-            {
-                authorities.add_pem(pem).map_err(|error| format!("'{key}': {error}"))?;
-            }
-            if authorities.is_empty() {
+            let is_certificate = |key: &str| has_extension(key, "crt") || has_extension(key, "pem");
+            if !data.keys().any(|key| is_certificate(key)) {
                 return Err(format!("no certificates found in secret '{namespace}/{name}'"));
+            }
+            // Those without any content trust nobody, which shows at the first signature.
+            let mut authorities = Authorities::default();
+            for (key, pem) in data.iter().filter(|(key, _)| is_certificate(key)) {
+                authorities.add_pem(pem).map_err(|error| format!("'{key}': {error}"))?;
             }
             policy.validate().map_err(text)?;
             Ok(Verifier::Notation(policy, authorities))

@@ -185,15 +185,16 @@ fn repository_url(text: &str) -> Result<String, String> {
     if known {
         return address::normalize(text);
     }
-    if text.starts_with('@') {
-        // As a path, in the form in which two can be compared.
-        let text = text.trim_end_matches('/');
-        return Err(format!("aliased repository dependency is not supported: {text}/"));
+    let why = if text.starts_with('@') {
+        "aliased repository dependency is not supported"
+    } else {
+        "invalid dependency repository URL"
+    };
+    // What has a path is shown in the form in which two can be compared.
+    match text.split_once(':') {
+        Some((_, rest)) if !rest.starts_with('/') => Err(format!("{why}: {text}")),
+        _ => Err(format!("{why}: {}/", text.trim_end_matches('/'))),
     }
-    if text.starts_with("alias:") {
-        return Err(format!("aliased repository dependency is not supported: {text}"));
-    }
-    Err(format!("invalid dependency repository URL: {text}"))
 }
 
 #[cfg(test)]
@@ -232,6 +233,9 @@ mod tests {
             repository_url("@stable").unwrap_err(),
             "aliased repository dependency is not supported: @stable/"
         );
-        assert!(repository_url("s3://x").unwrap_err().contains("invalid"));
+        for (text, shown) in [("s3://x", "s3://x/"), ("ftp://x/y/", "ftp://x/y/"), ("alias:x", "alias:x")] {
+            let wanted = format!("invalid dependency repository URL: {shown}");
+            assert_eq!(repository_url(text).unwrap_err(), wanted);
+        }
     }
 }

@@ -57,11 +57,6 @@ impl Authorities {
         self.0.extend(found);
         Ok(count)
     }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// The manifest that a signature has to be about.
