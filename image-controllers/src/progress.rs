@@ -40,5 +40,6 @@ pub(crate) async fn announce<K: Object + ConditionedObject>(pass: &mut Pass<K>) 
 pub(crate) fn new_request<K: Object + ConditionedObject>(object: &K) -> Option<&str> {
     let annotations = object.meta().annotations.as_ref();
     let token = annotations.and_then(|all| all.get(REQUESTED_AT_ANNOTATION)).map(String::as_str);
-    token.filter(|token| Some(*token) != object.last_handled_reconcile_at())
+    // An empty one is as good as handled.
+    token.filter(|token| *token != object.last_handled_reconcile_at().unwrap_or_default())
 }

@@ -25,5 +25,6 @@ pub(crate) async fn announce<K: SourceKind>(pass: &mut Pass<K>) -> Result<(), Fa
 fn has_new_request<K: SourceKind>(object: &K) -> bool {
     let annotations = object.meta().annotations.as_ref();
     let token = annotations.and_then(|all| all.get(REQUESTED_AT_ANNOTATION)).map(String::as_str);
-    token.is_some() && token != object.last_handled_reconcile_at()
+    // An empty one is as good as handled.
+    token.is_some_and(|token| token != object.last_handled_reconcile_at().unwrap_or_default())
 }

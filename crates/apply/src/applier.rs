@@ -188,14 +188,12 @@ impl Applier {
             .await;
         if let Some(vanguard) = vanguard {
             let may_write = plans.iter().all(Result::is_ok);
-            let done = if may_write { self.apply_first(vanguard).await } else { Err(vanguard.into_object()) };
-            plans.insert(
-                0,
-                match done {
-                    Ok(plan) => Ok(plan),
-                    Err(object) => self.plan(object, memory, defined).await,
-                },
-            );
+            let plan = if may_write {
+                self.apply_first(vanguard, memory, defined).await
+            } else {
+                self.plan(vanguard.into_object(), memory, defined).await
+            };
+            plans.insert(0, plan);
         }
         let mut planned = Vec::with_capacity(plans.len());
         let mut errors = Vec::new();

@@ -128,13 +128,12 @@ fn unpack(
     shown: &Path,
     load: &LoadOptions,
 ) -> Result<Local, Trouble> {
-    for (is_bad, why) in [
-        (chart.is_empty(), "no path set for local chart reference"),
-        (chart.starts_with('/'), "local chart reference path is expected to be relative"),
-    ] {
-        if is_bad {
-            return Err(BuildError::new(Step::Reference, why.to_owned()).into());
-        }
+    let refused = |why: &str| Err(BuildError::new(Step::Reference, why.to_owned()).into());
+    if chart.is_empty() {
+        return refused("no path set for local chart reference");
+    }
+    if chart.starts_with('/') {
+        return refused("local chart reference path is expected to be relative");
     }
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::retry(sluice_apis::meta::reasons::FAILED, format!("{what}: {error}"))

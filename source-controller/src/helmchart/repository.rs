@@ -200,11 +200,12 @@ impl RegistryRepository {
             verify.await.unwrap_or_else(|_| Err(Unverified::Unknown("context deadline exceeded".to_owned())));
         verdict.map(|verdict| verdict == Verdict::Good).map_err(|error| {
             let is_cosign = *wanted.provider == VerificationProvider::Cosign;
-            if is_cosign || matches!(error, Unverified::Unknown(_)) {
-                let (told, detail) = error.told_by_cosign();
-                return NotVerified::Signature(format!("failed to verify {location}: {told}"), detail);
-            }
-            let (told, detail) = error.told(reference);
+            let (told, detail) = if is_cosign { error.told_by_cosign() } else { error.told(reference) };
+            let told = if is_cosign || matches!(error, Unverified::Unknown(_)) {
+                format!("failed to verify {location}: {told}")
+            } else {
+                told
+            };
             NotVerified::Signature(told, detail)
         })
     }

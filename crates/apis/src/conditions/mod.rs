@@ -250,6 +250,16 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_request_leaves_nothing_behind() {
+        let mut object = object();
+        object.set_last_handled_reconcile_at("now");
+        assert_eq!(object.last_handled_reconcile_at(), Some("now"));
+        // Go leaves out what is empty.
+        object.set_last_handled_reconcile_at("");
+        assert_eq!(object.last_handled_reconcile_at(), None);
+    }
+
+    #[test]
     fn time_moves_only_when_something_visible_changes() {
         let mut object = object();
         set_at(&mut object, READY, ConditionStatus::True, "Succeeded", "ok", at(10));

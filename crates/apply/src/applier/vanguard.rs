@@ -6,16 +6,20 @@
 use std::collections::HashSet;
 
 use super::{
-    Applier, Memory,
+    Applier, Memory, mask,
     plan::{Leave, Plan},
 };
 use crate::{
     change::{Action, Change, Digest},
     cluster::Resource,
     drift,
+    error::{ObjectError, Step},
     object::Object,
     order::GroupKind,
 };
+
+/// The server has not heard in time what became of the write, which may still come to pass.
+const GATEWAY_TIMEOUT: u16 = 504;
 
 /// An object that goes first.
 pub(super) struct Vanguard {
@@ -67,18 +71,30 @@ impl Applier {
         }
     }
 
-    /// Applies the object, unless it is not as it was expected to be. What is refused is for a dry-run to tell.
-    pub(super) async fn apply_first(&self, mut first: Vanguard) -> Result<Plan, Object> {
+    /// Applies the object. What the server refuses is looked at like any other object: a dry-run tells why, or what has
+    /// changed meanwhile. Without an answer it is not known what became of the write, and nothing more is done.
+    pub(super) async fn apply_first(
+        &self,
+        mut first: Vanguard,
+        memory: &dyn Memory,
+        defined: &HashSet<GroupKind>,
+    ) -> Result<Plan, ObjectError> {
         // A precondition: what others changed since is looked at first.
         if let Some(metadata) = first.desired.metadata_mut() {
             metadata.insert("resourceVersion".to_owned(), first.version.into());
         }
         let manager = &self.options.field_manager;
-        let Ok(applied) = self.cluster.apply(&first.resource, &first.desired, manager, false).await else {
-            if let Some(metadata) = first.desired.metadata_mut() {
-                metadata.remove("resourceVersion");
+        let applied = self.cluster.apply(&first.resource, &first.desired, manager, false).await;
+        let applied = match applied.map_err(|error| mask::error(error, &first.desired)) {
+            Ok(applied) => applied,
+            Err(error) if error.status().is_some_and(|status| status.code != GATEWAY_TIMEOUT) => {
+                tracing::debug!(object = %first.desired.subject(), %error, "a dry-run is to tell why this is refused");
+                if let Some(metadata) = first.desired.metadata_mut() {
+                    metadata.remove("resourceVersion");
+                }
+                return self.plan(first.desired, memory, defined).await;
             }
-            return Err(first.desired);
+            Err(error) => return Err(ObjectError::new(first.desired.id(), Step::Apply, error)),
         };
         let is_same = drift::content(&applied) == first.content;
         let change = Change {

@@ -103,6 +103,11 @@ mod tests {
             object.status.as_mut().unwrap().last_handled_reconcile_at = Some("now".to_owned());
         };
         assert_eq!(at(60, handled), Due::In(Duration::from_mins(9)));
+        let empty = |object: &mut ImageRepository| {
+            let annotations = object.metadata.annotations.get_or_insert_default();
+            annotations.insert(REQUESTED_AT_ANNOTATION.to_owned(), String::new());
+        };
+        assert_eq!(at(60, empty), Due::In(Duration::from_mins(9)));
         assert_eq!(demand(&scanned(60).0, "ghcr.io/org/other"), Some("new image name"));
         assert_eq!(
             at(60, |object| object.spec.exclusion_list.push("c".to_owned())),
